@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const src = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^@meetcast\/server\/deepgram$/, replacement: src('server/src/recognizer/deepgram.ts') },
+      { find: /^@meetcast\/server\/testing$/, replacement: src('server/src/testing/index.ts') },
+      { find: /^@meetcast\/(protocol|server|client)$/, replacement: src('$1/src/index.ts') },
+    ],
+  },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'integration', include: ['tests/integration/**/*.itest.ts'], testTimeout: 30_000 },
+      },
+    ],
+  },
+});
