@@ -1,0 +1,62 @@
+export { type CloseWord, closeCodes, closePolicy, isRetryable, type Retry } from './close-codes.ts';
+export {
+  type Decoded,
+  decodeIngestDownstream,
+  decodeIngestUpstream,
+  decodeSubscriberDownstream,
+  decodeSubscriberUpstream,
+  encode,
+} from './codec.ts';
+export {
+  AiTip,
+  AudioLevel,
+  type EphemeralEvent,
+  Gap,
+  type LogEntry,
+  type LoggedEvent,
+  type Meta,
+  Retract,
+  Status,
+  Summary,
+  TranscriptFinal,
+  TranscriptPartial,
+} from './events.ts';
+export {
+  bearerOf,
+  Claims,
+  MeetingId,
+  meetingIdPattern,
+  Source,
+  SourceName,
+  sources,
+  subprotocol,
+  subprotocols,
+} from './identity.ts';
+export {
+  Ack,
+  Auth,
+  AuthOk,
+  Close,
+  Connected,
+  ErrorMessage,
+  Finalize,
+  Flush,
+  Handshake,
+  HandshakeAck,
+  IngestDownstream,
+  IngestUpstream,
+  OffRecord,
+  Ping,
+  Pong,
+  SubscriberDownstream,
+  SubscriberUpstream,
+} from './messages.ts';
+export {
+  Health,
+  HealthDetailed,
+  HubStats,
+  MeetingStats,
+  Problem,
+  SourceStats,
+  TranscriptPage,
+} from './rest.ts';
