@@ -1,0 +1,9 @@
+/** What embedding teams test with: speech that a machine can check. */
+
+export type { PcmFormat } from './pcm-blocks.ts';
+export { randomWords } from './random-words.ts';
+export { interleave, type SpeakOptions, speak, speakStream, type ToneWord, wordTimes } from './speak.ts';
+export { type HeardWord, ToneDecoder } from './tone-decoder.ts';
+export { toneTiming } from './tones.ts';
+export { vocabulary } from './vocabulary.ts';
+export { wordsOf } from './words-of.ts';
