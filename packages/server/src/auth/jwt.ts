@@ -1,0 +1,103 @@
+/** Grants from JSON Web Tokens: one key, one list of algorithms, every claim required. */
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { Claims } from '@meetcast/protocol';
+import { errors, jwtVerify } from 'jose';
+import { AuthError } from '../errors.ts';
+import type { Authenticator, Grant, Permission } from './authenticator.ts';
+
+/** Either a secret or a public key, never both: a token signed for one can then not be tried against the other. */
+export type JwtOptions = {
+  /** The `aud` tokens must carry. Default `meetcast`. */
+  audience?: string;
+  /** The `iss` tokens must carry. Default `meetcast`. */
+  issuer?: string;
+  /** Seconds a clock may be off. Default 5. */
+  clockToleranceSeconds?: number;
+  /** What a role may do. Default: `viewer` watches; `admin`, `owner` and `host` may do everything; others watch and send. */
+  permissionsOf?: (role: string) => readonly Permission[];
+} & ({ secret: string; publicKey?: never } | { publicKey: string; secret?: never });
+
+const shortestSecret = 32;
+
+/** Verifies HS256 with a secret of at least 32 bytes, or RS256, ES256 or EdDSA with a public key (PEM, SPKI). */
+export function jwtAuthenticator(options: JwtOptions): Authenticator {
+  const { key, algorithm } = keyOf(options);
+  const permissionsOf = options.permissionsOf ?? defaultPermissions;
+  const expected = {
+    algorithms: [algorithm],
+    audience: options.audience ?? 'meetcast',
+    issuer: options.issuer ?? 'meetcast',
+    clockTolerance: options.clockToleranceSeconds ?? 5,
+  };
+
+  return async (token) => {
+    const { payload } = await jwtVerify(token, key, expected).catch((error: unknown) => {
+      throw explain(error);
+    });
+    const claims = Claims.safeParse(payload);
+    if (!claims.success)
+      throw new AuthError(`the token lacks a valid claim "${claims.error.issues[0]?.path.join('.')}"`);
+    return grantOf(claims.data, permissionsOf);
+  };
+}
+
+function keyOf(options: JwtOptions): { key: KeyObject; algorithm: string } {
+  const { secret, publicKey } = options;
+  if ((secret === undefined) === (publicKey === undefined)) {
+    throw new TypeError('jwtAuthenticator takes a secret or a publicKey, exactly one of them');
+  }
+  if (secret !== undefined) {
+    const bytes = Buffer.from(secret);
+    if (bytes.length < shortestSecret) {
+      throw new TypeError(`secret must have at least ${shortestSecret} bytes, got ${bytes.length}`);
+    }
+    return { key: createSecretKey(bytes), algorithm: 'HS256' };
+  }
+  const key = createPublicKey(publicKey ?? '');
+  const algorithm = algorithmOf(key);
+  if (!algorithm)
+    throw new TypeError(`publicKey must be an RSA, P-256 or Ed25519 key, got ${key.asymmetricKeyType}`);
+  return { key, algorithm };
+}
+
+/** The one algorithm a public key is good for. */
+function algorithmOf(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType === 'rsa') return 'RS256';
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
+  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+  return undefined;
+}
+
+function explain(error: unknown): AuthError {
+  if (error instanceof errors.JWTExpired)
+    return new AuthError('the token has expired; get a fresh one', 'token_expired');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return new AuthError(
+      `the token's "${error.claim}" claim ${error.reason === 'missing' ? 'is missing' : 'is not the expected one'}`,
+    );
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return new AuthError("the token's algorithm is not accepted here");
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return new AuthError("the token's signature is not valid");
+  return new AuthError('the token is not a valid JWT');
+}
+
+const managers = new Set(['admin', 'owner', 'host']);
+
+function defaultPermissions(role: string): readonly Permission[] {
+  if (role === 'viewer') return ['subscribe'];
+  if (managers.has(role)) return ['subscribe', 'publish', 'manage'];
+  return ['subscribe', 'publish'];
+}
+
+function grantOf(claims: Claims, permissionsOf: (role: string) => readonly Permission[]): Grant {
+  return {
+    userId: claims.user_id,
+    tenant: claims.tenant_id,
+    email: claims.email,
+    role: claims.role,
+    expiresAt: claims.exp * 1000,
+    may: new Set(permissionsOf(claims.role)),
+  };
+}

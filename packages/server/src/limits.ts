@@ -1,0 +1,62 @@
+/** What is bounded: every limit with its unit, its default and the one place that checks it. */
+
+export interface Limits {
+  /** Time for the first message of an ingest. Checked by IngestSession. */
+  handshakeTimeoutMs: number;
+  /** Viewers of one meeting, in the whole cluster. Checked by the registry's seats. */
+  subscribersPerMeeting: number;
+  /** Entries a first join is given at most, newest kept. Checked by SubscriberSession. */
+  historyEntries: number;
+  /** Entries read from the log at a time. Used by Room. */
+  pageEntries: number;
+  /** Unsent bytes past which a viewer gets only the newest partial of each source. Checked by SubscriberSession. */
+  softUnsentBytes: number;
+  /** Unsent bytes past which a viewer is closed as slow. Checked by SubscriberSession. */
+  hardUnsentBytes: number;
+  /** Messages a second a viewer may send, and twice as many at once. Checked by SubscriberSession. */
+  subscriberMessagesPerSecond: number;
+  /** Bytes of one binary ingest frame. Checked by IngestSession. */
+  ingestFrameBytes: number;
+  /** Frames a second read from an ingest, and as many at once; past it the socket waits. Used by IngestSession. */
+  ingestFramesPerSecond: number;
+  /** Time without any result after which a drain is given up. Checked by IngestSession. */
+  drainSilenceMs: number;
+  /** Connections in `connectWindowMs` for one (meeting, source) or one address. Checked at the upgrade. */
+  connectsPerWindow: number;
+  connectWindowMs: number;
+  /** Time between WebSocket pings; a link silent for two of them is ended. Used at the upgrade. */
+  heartbeatMs: number;
+  /** Time between looks whether a silent bus hid a meeting's last entry. Used by Rooms. */
+  headCheckMs: number;
+  /** Warning before a token runs out. Used by Admission. */
+  tokenWarningMs: number;
+}
+
+export const defaultLimits: Readonly<Limits> = Object.freeze({
+  handshakeTimeoutMs: 10_000,
+  subscribersPerMeeting: 20,
+  historyEntries: 10_000,
+  pageEntries: 200,
+  softUnsentBytes: 64 * 1024,
+  hardUnsentBytes: 4 * 1024 * 1024,
+  subscriberMessagesPerSecond: 10,
+  ingestFrameBytes: 32_768,
+  ingestFramesPerSecond: 50,
+  drainSilenceMs: 30_000,
+  connectsPerWindow: 5,
+  connectWindowMs: 10_000,
+  heartbeatMs: 25_000,
+  headCheckMs: 5_000,
+  tokenWarningMs: 60_000,
+});
+
+/** The defaults with what a host changed; every limit must be a positive number. */
+export function limitsWith(changes: Partial<Limits> = {}): Limits {
+  const limits = { ...defaultLimits, ...changes };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(typeof value === 'number' && value > 0)) {
+      throw new TypeError(`limits.${name} must be a positive number, got ${String(value)}`);
+    }
+  }
+  return limits;
+}

@@ -1,0 +1,136 @@
+/** One meeting's listeners on this node, with one bus subscription. */
+import type { Source } from '@meetcast/protocol';
+import type { Bus, Unsubscribe } from './bus/bus.ts';
+import type { Message } from './message.ts';
+import type { LogPage } from './store/store.ts';
+import type { TranscriptLog } from './transcript-log.ts';
+
+/** What a room heard in one turn of the event loop. */
+export interface Batch {
+  readonly messages: readonly Message[];
+  /** All of them as WebSocket frames, shared by every viewer. */
+  readonly frames: Buffer;
+  /** The first and last `seq` among them; 0 and 0 if none is logged. */
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** Whether the logged ones follow each other without a hole. */
+  readonly isUnbroken: boolean;
+  readonly epoch: string;
+}
+
+export interface Member {
+  deliver(batch: Batch): void;
+  /** The log reaches further than anything the bus said. */
+  behind(): void;
+}
+
+export class Room {
+  readonly log: TranscriptLog;
+  readonly #pageEntries: number;
+  readonly #members = new Set<Member>();
+  readonly #partials = new Map<Source, Message>();
+  readonly #lastFinals = new Map<Source, number>();
+  readonly #reads = new Map<number, Promise<LogPage>>();
+  readonly #subscription: Promise<Unsubscribe>;
+  #queue: Message[] = [];
+  #flush: NodeJS.Immediate | undefined;
+  #headSeq = 0;
+
+  constructor(log: TranscriptLog, bus: Bus, pageEntries: number) {
+    this.log = log;
+    this.#pageEntries = pageEntries;
+    this.#subscription = bus.subscribe(log.meeting, (message) => this.#receive(message));
+  }
+
+  /** The highest `seq` heard of; the log may not hold it yet, or hold more. */
+  get headSeq(): number {
+    return this.#headSeq;
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
+  /** What each source is saying now. */
+  get partials(): Iterable<Message> {
+    return this.#partials.values();
+  }
+
+  join(member: Member): void {
+    this.#members.add(member);
+  }
+
+  leave(member: Member): void {
+    this.#members.delete(member);
+  }
+
+  /** Resolves once messages arrive; rejects if the bus refused. */
+  async ready(): Promise<void> {
+    await this.#subscription;
+  }
+
+  /** Reads on from a `seq`. Viewers at the same place share one query. */
+  read(after: number): Promise<LogPage> {
+    const there = this.#reads.get(after);
+    if (there) return there;
+    const page = this.log.read(after, this.#pageEntries).finally(() => this.#reads.delete(after));
+    this.#reads.set(after, page);
+    return page;
+  }
+
+  /** Looks whether the bus lost the last announcement before a silence: one query for all viewers. */
+  async checkHead(): Promise<void> {
+    const { seq } = await this.log.head();
+    if (seq <= this.#headSeq) return;
+    this.#headSeq = seq;
+    for (const member of this.#members) member.behind();
+  }
+
+  async close(): Promise<void> {
+    clearImmediate(this.#flush);
+    this.#queue = [];
+    const unsubscribe = await this.#subscription;
+    await unsubscribe();
+  }
+
+  #receive(message: Message): void {
+    if (!this.#remember(message)) return;
+    this.#queue.push(message);
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined;
+      const batch = batchOf(this.#queue);
+      this.#queue = [];
+      for (const member of this.#members) member.deliver(batch);
+    });
+  }
+
+  /** Keeps the head and the current partials. Answers false for a partial that came after its own final. */
+  #remember(message: Message): boolean {
+    const { seq, type, source, segmentNo } = message;
+    if (seq > this.#headSeq) this.#headSeq = seq;
+    if (source === undefined) return true;
+    if (type === 'transcript.partial') {
+      if (segmentNo <= (this.#lastFinals.get(source) ?? 0)) return false;
+      this.#partials.set(source, message);
+    }
+    if (type === 'transcript.final') {
+      this.#lastFinals.set(source, Math.max(segmentNo, this.#lastFinals.get(source) ?? 0));
+      if ((this.#partials.get(source)?.segmentNo ?? 0) <= segmentNo) this.#partials.delete(source);
+    }
+    return true;
+  }
+}
+
+/** Joins messages into one buffer of frames. */
+export function batchOf(messages: readonly Message[]): Batch {
+  const logged = messages.filter(({ seq }) => seq > 0);
+  const firstSeq = logged[0]?.seq ?? 0;
+  return {
+    messages,
+    frames: Buffer.concat(messages.map(({ frame }) => frame)),
+    firstSeq,
+    lastSeq: logged.at(-1)?.seq ?? 0,
+    isUnbroken: logged.every(({ seq }, index) => seq === firstSeq + index),
+    epoch: logged[0]?.epoch ?? '',
+  };
+}
