@@ -32,10 +32,16 @@ function decoder<T>(
 function parseJson(text: string): unknown {
   if (text === 'ping' || text === 'pong') return { type: text, bare: true };
   try {
-    return JSON.parse(text);
+    return withoutBare(JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+/** `bare` tells how a ping was spelled; on the wire it is a field like any other unknown one. */
+function withoutBare(json: unknown): unknown {
+  if (typeof json === 'object' && json !== null && 'bare' in json) delete json.bare;
+  return json;
 }
 
 const same = (json: unknown) => json;
@@ -66,8 +72,11 @@ function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `expected ${issue.expected}`;
   if (issue.code === 'invalid_value')
     return `expected ${issue.values.map((value) => `"${String(value)}"`).join(' or ')}`;
-  if (issue.code === 'too_small') return `expected at least ${issue.minimum}${unit(issue.origin)}`;
+  if (issue.code === 'too_small')
+    return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin)}`;
   if (issue.code === 'too_big') return `expected at most ${issue.maximum}${unit(issue.origin)}`;
+  if (issue.code === 'invalid_format' && issue.format === 'datetime')
+    return 'expected an RFC 3339 UTC instant, such as 2026-01-01T00:00:00.000Z';
   if (issue.code === 'invalid_format')
     return `not a valid value${issue.pattern ? ` (${issue.pattern})` : ''}`;
   return 'not a valid value';

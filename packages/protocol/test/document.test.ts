@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { expect, test } from 'vitest';
+import * as rest from '../src/rest.ts';
+import { jsonBlocks, protocolDocument, protocolTables, section } from './support/document.ts';
+import { frameText, readFixture, wires } from './support/fixtures.ts';
+
+const messages = new Map(wires.flatMap(({ members }) => [...members]));
+const frames = wires.flatMap(({ decode, fixtures }) => fixtures.valid.map((frame) => ({ decode, frame })));
+const answers = readFixture<{ valid: { answer: string; json: unknown }[] }>('rest').valid;
+
+test.each([...messages])('%s has a section whose table lists its fields', (type, schema) => {
+  const [table] = protocolTables(`\`${type}\``);
+  const listed = (table ?? []).map(([field, presence]) => `${field} ${presence}`);
+  const declared = Object.entries(schema.shape)
+    .filter(([field]) => field !== 'bare' && field !== 'type')
+    .map(([field, { _zod }]) => `${field} ${_zod.optin === 'optional' ? 'optional' : 'required'}`);
+  expect(listed.sort()).toEqual(declared.sort());
+});
+
+test.each([...messages.keys()])('%s has an example, which is a golden message of that type', (type) => {
+  const examples = jsonBlocks(section(`\`${type}\``) ?? '');
+  expect(examples).not.toEqual([]);
+  for (const example of examples) {
+    const golden = frames.filter(
+      ({ frame }) => frame.message === type && isDeepStrictEqual(frame.json, example),
+    );
+    expect(golden.length, JSON.stringify(example)).toBeGreaterThan(0);
+    for (const { decode, frame } of golden) expect(decode(frameText(frame)).ok).toBe(true);
+  }
+});
+
+test.each(Object.keys(rest))('%s has an example, which is a golden answer', (answer) => {
+  const golden = answers.filter((entry) => entry.answer === answer).map(({ json }) => json);
+  const examples = jsonBlocks(protocolDocument).flatMap((example) => [example, sourceStatsOf(example)]);
+  expect(examples.some((example) => golden.some((json) => isDeepStrictEqual(json, example)))).toBe(true);
+});
+
+const sourceStatsOf = (example: unknown) => (example as { sources?: { mic?: unknown } }).sources?.mic;
+
+test('no example stands in the document that is not golden', () => {
+  const golden = [...frames.map(({ frame }) => frame.json), ...answers.map(({ json }) => json)];
+  const strays = jsonBlocks(protocolDocument).filter(
+    (example) => !golden.some((json) => isDeepStrictEqual(json, example)),
+  );
+  expect(strays).toEqual([]);
+});
+
+const defined = [...protocolDocument.matchAll(/^- \[([A-Z]+\d+)\]/gm)].map(([, id]) => id);
+
+test('a rule id is given once', () => {
+  expect(defined.length).toBeGreaterThan(50);
+  expect(defined).toEqual([...new Set(defined)]);
+});
+
+test('every rule id that the document or a test of this package names is defined', () => {
+  const folder = new URL('./', import.meta.url);
+  const tests = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
+  const texts = [protocolDocument, ...tests.map((name) => readFileSync(new URL(name, folder), 'utf8'))];
+  const named = texts.flatMap((text) => [...text.matchAll(/\[([A-Z]{3,}\d+)\]/g)].map(([, id]) => id));
+  expect(named.filter((id) => !defined.includes(id))).toEqual([]);
+});
