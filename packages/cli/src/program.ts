@@ -1,0 +1,39 @@
+/** The command line of `meetcast`: its commands and what they have in common. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { registerKeys } from './commands/keys.ts';
+import { registerToken } from './commands/token.ts';
+import { registerWav } from './commands/wav.ts';
+import type { Context } from './context.ts';
+import { addExamples } from './help.ts';
+
+/** In the order `--help` lists them. */
+const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
+  registerKeys,
+  registerToken,
+  registerWav,
+];
+
+/** Throws a CommanderError instead of ending the process. */
+export function createProgram(context: Context): Command {
+  const program = new Command('meetcast')
+    .description('Live meeting transcripts, from a terminal.')
+    .version(version(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .option('--json', 'print results as JSON, one event a line, on stdout')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  addExamples(program, [
+    ['a signed token, for a hub that knows the secret', 'SECRET_KEY=… meetcast token --user ada --ttl 1h'],
+    ['what a command takes', 'meetcast token --help'],
+  ]);
+  for (const register of commands) register(program, context);
+  return program;
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return (manifest as { version: string }).version;
+}

@@ -1,0 +1,51 @@
+/** The variables meetcast reads, from the process or from `.env`, with what each may be. */
+import { address, type Parse, text, wholeNumber } from './values.ts';
+
+export interface Setting<T> {
+  parse: Parse<T>;
+  /** For `--help`. */
+  about: string;
+  /** The value may hold a password: errors do not repeat it. */
+  isSecret?: true;
+}
+
+export const settings = {
+  REDIS_URL: {
+    parse: address('redis', 'rediss'),
+    about: 'Redis, for a hub on several nodes',
+    isSecret: true,
+  },
+  DATABASE_URL: {
+    parse: address('postgres', 'postgresql'),
+    about: 'PostgreSQL; without it transcripts are kept in SQLite under --data',
+    isSecret: true,
+  },
+  SECRET_KEY: { parse: text, about: 'shared secret that signs tokens (HS256)', isSecret: true },
+  JWT_PUBLIC_KEY_PATH: {
+    parse: text,
+    about: 'PEM file of the public key that checks tokens (RS256, ES256, EdDSA)',
+  },
+  JWT_AUDIENCE: { parse: text, about: 'the aud claim of tokens (default: meetcast)' },
+  JWT_ISSUER: { parse: text, about: 'the iss claim of tokens (default: meetcast)' },
+  DEEPGRAM_API_KEY: {
+    parse: text,
+    about: 'Deepgram key; without it the simulator listens',
+    isSecret: true,
+  },
+  DEEPGRAM_MODEL: { parse: text, about: 'Deepgram model' },
+  DEEPGRAM_LANGUAGE: { parse: text, about: 'language for senders that name none' },
+  DEEPGRAM_ENDPOINT: {
+    parse: address('ws', 'wss', 'http', 'https'),
+    about: 'another address of Deepgram, such as a simulator or a proxy',
+  },
+  MAX_WS_CLIENTS_PER_MEETING: { parse: wholeNumber(1), about: 'viewers a meeting may have' },
+  MAX_INGEST_MSG_BYTES: { parse: wholeNumber(2), about: 'largest audio frame' },
+  INGEST_SAMPLE_RATE: { parse: wholeNumber(8000, 192_000), about: 'for senders that name none' },
+  INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'for senders that name none' },
+  MEETCAST_TOKEN: { parse: text, about: 'the token commands send', isSecret: true },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof settings;
+
+/** The settings that are set. */
+export type Settings = { [Name in SettingName]?: ReturnType<(typeof settings)[Name]['parse']> };

@@ -1,0 +1,39 @@
+/** Opens a path, or `-` for stdin, as a stream of bytes whose length is known where it can be. */
+import { open } from 'node:fs/promises';
+import { ByteReader } from './byte-reader.ts';
+import { CliError, messageOf, systemCode } from './exit.ts';
+
+export interface OpenBytes {
+  /** For messages. */
+  name: string;
+  reader: ByteReader;
+  /** Undefined for stdin, a pipe or a device. */
+  fileBytes: number | undefined;
+}
+
+/** Few reads for an hour of audio, little memory. */
+const readBytes = 64 * 1024;
+
+export async function openBytes(path: string): Promise<OpenBytes> {
+  if (path === '-') return { name: 'stdin', reader: new ByteReader(process.stdin), fileBytes: undefined };
+  try {
+    const handle = await open(path);
+    const stat = await handle.stat();
+    if (stat.isDirectory()) {
+      await handle.close();
+      throw new CliError('failed', `${path} is a directory.`, 'Name a WAV file.');
+    }
+    const reader = new ByteReader(handle.createReadStream({ highWaterMark: readBytes }));
+    return { name: path, reader, fileBytes: stat.isFile() ? stat.size : undefined };
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw cannotRead(path, error);
+  }
+}
+
+function cannotRead(path: string, error: unknown): CliError {
+  if (systemCode(error) !== 'ENOENT')
+    return new CliError('failed', `cannot read ${path}: ${messageOf(error)}`);
+  const next = 'Check the path; `meetcast wav --out FILE --words 20` makes a test file.';
+  return new CliError('failed', `there is no file ${path}.`, next);
+}
