@@ -14,7 +14,7 @@ test.each([...messages])('%s has a section whose table lists its fields', (type,
   const listed = (table ?? []).map(([field, presence]) => `${field} ${presence}`);
   const declared = Object.entries(schema.shape)
     .filter(([field]) => field !== 'bare' && field !== 'type')
-    .map(([field, { _zod }]) => `${field} ${_zod.optin === 'optional' ? 'optional' : 'required'}`);
+    .map(([field, { _zod }]) => `${field} ${_zod.optin === undefined ? 'required' : 'optional'}`);
   expect(listed.sort()).toEqual(declared.sort());
 });
 
