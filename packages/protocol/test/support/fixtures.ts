@@ -65,5 +65,3 @@ export const wires = Object.entries(unions).map(([name, union]) => ({
     union.def.options.map((schema) => [String(schema.shape.type.def.values[0]), schema]),
   ),
 }));
-
-export type Wire = (typeof wires)[number];
