@@ -2,7 +2,13 @@
 
 export type { PcmFormat } from './pcm-blocks.ts';
 export { randomWords } from './random-words.ts';
+export {
+  type DeepgramSimulator,
+  type DeepgramSimulatorOptions,
+  startDeepgramSimulator,
+} from './simulator.ts';
 export { interleave, type SpeakOptions, speak, speakStream, type ToneWord, wordTimes } from './speak.ts';
+export type { RefusedHandshake, StreamRecord } from './stream-record.ts';
 export { type HeardWord, ToneDecoder } from './tone-decoder.ts';
 export { toneTiming } from './tones.ts';
 export { vocabulary } from './vocabulary.ts';
