@@ -51,8 +51,8 @@ function audioOf(bytes: OpenBytes, header: WavHeader, warn: (message: string) =>
   const millisecondsOf = (length: number) => (Math.floor(length / frameBytes) * 1000) / sampleRate;
   const available =
     bytes.fileBytes === undefined ? Number.POSITIVE_INFINITY : bytes.fileBytes - bytes.reader.position;
-  if (available < frameBytes) throw unusable(bytes.name, 'it has no audio', false);
   const length = Math.min(header.audioBytes, available);
+  if (length < frameBytes) throw unusable(bytes.name, 'it has no audio', false);
   const warnShort = (actual: number) => {
     if (!Number.isFinite(header.audioBytes)) return;
     const [is, says] = [actual, header.audioBytes].map(
