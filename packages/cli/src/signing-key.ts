@@ -33,11 +33,9 @@ function parseKey(path: string, pem: string): KeyObject {
 const unusable = (path: string, why: string): CliError =>
   new CliError('usage', `cannot sign with ${path}: ${why}.`, '`meetcast keys --out DIR` makes a key pair.');
 
-const curves: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384' };
-
 export function algorithmOf(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'rsa')
     return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048 ? 'RS256' : undefined;
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
-  return curves[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ES256' : undefined;
 }
