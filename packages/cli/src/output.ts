@@ -1,10 +1,10 @@
 /** What a command prints: results on stdout, words for people on stderr, JSON lines instead of results on request. */
 import picocolors from 'picocolors';
 
-export type Paint = ReturnType<typeof picocolors.createColors>;
+type Paint = ReturnType<typeof picocolors.createColors>;
 
 /** One line of `--json`. */
-export interface JsonEvent {
+interface JsonEvent {
   event: string;
   [field: string]: unknown;
 }
@@ -24,7 +24,7 @@ export interface Output {
 }
 
 /** A stream that may be a terminal. */
-export interface Sink {
+interface Sink {
   write(text: string): unknown;
   isTTY?: boolean;
 }

@@ -33,7 +33,7 @@ function parseKey(path: string, pem: string): KeyObject {
 const unusable = (path: string, why: string): CliError =>
   new CliError('usage', `cannot sign with ${path}: ${why}.`, '`meetcast keys --out DIR` makes a key pair.');
 
-export function algorithmOf(key: KeyObject): string | undefined {
+function algorithmOf(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'rsa')
     return (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048 ? 'RS256' : undefined;
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
