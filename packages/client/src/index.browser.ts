@@ -1,0 +1,11 @@
+export { subscribe } from './browser.ts';
+export type {
+  CloseInfo,
+  ConnectionChange,
+  ConnectionStatus,
+} from './link.ts';
+export type { ConnectOptions } from './options.ts';
+export type { Position } from './sequence.ts';
+export type { OpenSocket, SocketLike } from './socket.ts';
+export type { SubscribeOptions, Subscription, SubscriptionEvents } from './subscription.ts';
+export { applyEvent, emptyTranscript, type SubscriptionEvent, type Transcript } from './transcript.ts';

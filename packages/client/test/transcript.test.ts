@@ -1,0 +1,66 @@
+/** What events do to a transcript. */
+import { expect, test } from 'vitest';
+import { applyEvent, emptyTranscript, type SubscriptionEvent } from '../src/transcript.ts';
+import { final, partial } from './support/hub.ts';
+
+const after = (...events: object[]) =>
+  events.reduce<typeof emptyTranscript>(
+    (transcript, event) => applyEvent(transcript, event as SubscriptionEvent),
+    emptyTranscript,
+  );
+const seqs = (...events: object[]) => after(...events).finals.map((one) => one.seq);
+const texts = (...events: object[]) => after(...events).partials.map((one) => one.text);
+const system = { meta: { source: 'system' } };
+const retract = (fields: object) => ({ type: 'retract', seq: 99, meeting_id: 'm', ts: '', ...fields });
+
+test('[TR1] finals stand in the order of their seq', () => {
+  expect(seqs(final(1), final(3), final(2))).toEqual([1, 2, 3]);
+});
+
+test('[TR2] a final that comes again takes its own place', () => {
+  expect(seqs(final(1), final(2), final(1))).toEqual([1, 2]);
+});
+
+test('[TR3] each source has one partial, the newest', () => {
+  expect(texts(partial(1, 'a'), partial(2, 'b', system), partial(1, 'a b'))).toEqual(['b', 'a b']);
+});
+
+test('[TR4] a partial ends with its own final or a later one of its source', () => {
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 5 }))).toEqual([]);
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 6 }))).toEqual([]);
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 4 }))).toEqual(['x']);
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 6, ...system }))).toEqual(['x']);
+});
+
+test('[TR5] a repair or revision of older words leaves the partial of now', () => {
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 6, repairs: 1 }))).toEqual(['x']);
+  expect(texts(partial(5, 'x'), final(1, { segment_no: 6, revises: 2 }))).toEqual(['x']);
+});
+
+test('[TR6] a partial that its own final overtook changes nothing', () => {
+  expect(texts(final(1, { segment_no: 5 }), partial(5, 'late'))).toEqual([]);
+});
+
+test('[TR7] a final replaces the one it revises', () => {
+  expect(seqs(final(1), final(2), final(3, { revises: 1 }))).toEqual([2, 3]);
+});
+
+test('[TR8] a retraction by segment takes that segment, its revision and its partial', () => {
+  expect(seqs(final(1), final(2), retract({ segment_no: 1 }))).toEqual([2]);
+  expect(seqs(final(1), final(2, { revises: 1 }), retract({ segment_no: 1 }))).toEqual([]);
+  expect(texts(partial(4, 'x'), retract({ segment_no: 4 }))).toEqual([]);
+});
+
+test('[TR9] a retraction by range takes all that overlaps it, and only that', () => {
+  const three = [final(1), final(2), final(3)];
+  expect(seqs(...three, retract({ start_ms: 1_900, end_ms: 2_100 }))).toEqual([1, 3]);
+  expect(seqs(...three, retract({ start_ms: 2_000 }))).toEqual([1]);
+  expect(seqs(...three, retract({ end_ms: 2_001 }))).toEqual([3]);
+  expect(seqs(...three, retract({}))).toEqual([1, 2, 3]);
+});
+
+test('[TR10] a transcript is never changed in place', () => {
+  const before = after(final(1));
+  applyEvent(before, final(2) as SubscriptionEvent);
+  expect(before.finals).toHaveLength(1);
+});
