@@ -49,10 +49,12 @@ export class ChannelTimeline {
 
   hear(hearing: Hearing): Told[] {
     this.#take(hearing.words);
-    const told: Told[] = [...this.#speechStarted(hearing), ...this.#final(hearing)];
-    told.push(...this.#utteranceEnd(hearing));
-    if (!told.some(({ name }) => name === 'final')) told.push(...this.#interim(hearing));
-    return told;
+    return [
+      ...this.#speechStarted(hearing),
+      ...this.#interim(hearing),
+      ...this.#final(hearing),
+      ...this.#utteranceEnd(hearing),
+    ];
   }
 
   /** Everything that is certain becomes final; a word still being said waits for its end. */

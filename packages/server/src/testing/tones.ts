@@ -8,7 +8,7 @@ export const toneTiming = { wordMs: 200, gapMs: 100, leadMs: 100, tailMs: 300 } 
 /** Loudest sample a word may reach, in decibels below full scale. */
 export const defaultAmplitudeDbfs = -12;
 
-const wordToneCount = 27;
+const wordToneCount = 28;
 const lowestWordToneHz = 800;
 const toneSpacingHz = 100;
 

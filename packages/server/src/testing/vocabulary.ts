@@ -5,7 +5,7 @@ a about action after again agenda agree all already also an and another answer a
 back be because before begin best better between big board both bring browser budget build business but by
 call can change check client close code come comment contract cost could customer
 data date day deadline decide decision deliver delivery demo deploy design did discuss do document done down
-each early east email end error every example
+each early east eight email end error every example
 february feedback few fifty file final find first five fix for four friday from
 get give go goal good great group grow
 had half hard has have hello help here hiring how hundred
@@ -22,7 +22,9 @@ ready record release report result review right risk room
 sales same saturday say schedule search second see send september server service seven she ship should show six
 small so some soon south start status stop story summary sunday support system
 table talk task team ten test thank that the their them then there they thing this three thursday ticket time to
-today together tomorrow tuesday two
+today together tomorrow tuesday twenty two
+under until up update us use user very video view voice vote wait want was we wednesday week welcome well were what
+when where which who why will win with without word work world would write wrong year yes yesterday you your zero
 `;
 
 /** Words of the list that are Turkish: all carry a letter that English lacks, so folding and casing get exercised. */
