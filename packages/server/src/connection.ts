@@ -23,6 +23,8 @@ const closeTimeoutMs = 5_000;
  */
 export class Connection {
   readonly id = randomUUID();
+  /** Resolves when the socket is gone. */
+  readonly closed: Promise<void>;
   /** Called when unsent bytes have gone out. */
   ondrain: () => void = () => {};
   readonly #socket: WebSocket;
@@ -33,6 +35,7 @@ export class Connection {
     this.#socket = socket;
     this.#stream = stream;
     this.#observe = observe;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
     stream.on('drain', () => this.ondrain());
   }
 
@@ -68,6 +71,10 @@ export class Connection {
   /** Stops reading: the peer's own buffers fill, and it waits. */
   pause(): void {
     this.#socket.pause();
+  }
+
+  get isPaused(): boolean {
+    return this.#socket.isPaused;
   }
 
   resume(): void {

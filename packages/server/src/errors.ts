@@ -23,10 +23,4 @@ export class RecognizerError extends Error {
 /** A token that opens nothing. `message` is safe to show. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
-  readonly word: 'auth_failed' | 'token_expired';
-
-  constructor(message: string, word: 'auth_failed' | 'token_expired' = 'auth_failed') {
-    super(message);
-    this.word = word;
-  }
 }

@@ -19,7 +19,7 @@ export type HubEvent =
   | { type: 'recognizer-failed'; meeting: MeetingRef; source: Source; error: unknown }
   | { type: 'error'; stage: ErrorStage; meeting?: MeetingRef; error: unknown };
 
-export type ErrorStage = 'store' | 'bus' | 'registry' | 'auth' | 'http' | 'session';
+export type ErrorStage = 'subscriber' | 'ingest' | 'store' | 'bus' | 'http';
 
 export type Observe = (event: HubEvent) => void;
 

@@ -78,11 +78,16 @@ export class Room {
     return page;
   }
 
+  /** The log is known to hold this `seq`. */
+  reach(seq: number): void {
+    this.#headSeq = Math.max(this.#headSeq, seq);
+  }
+
   /** Looks whether the bus lost the last announcement before a silence: one query for all viewers. */
   async checkHead(): Promise<void> {
     const { seq } = await this.log.head();
     if (seq <= this.#headSeq) return;
-    this.#headSeq = seq;
+    this.reach(seq);
     for (const member of this.#members) member.behind();
   }
 
@@ -107,7 +112,7 @@ export class Room {
   /** Keeps the head and the current partials. Answers false for a partial that came after its own final. */
   #remember(message: Message): boolean {
     const { seq, type, source, segmentNo } = message;
-    if (seq > this.#headSeq) this.#headSeq = seq;
+    this.reach(seq);
     if (source === undefined) return true;
     if (type === 'transcript.partial') {
       if (segmentNo <= (this.#lastFinals.get(source) ?? 0)) return false;

@@ -1,5 +1,5 @@
 /** One meeting's ordered entries: append, then announce; read. */
-import type { EphemeralEvent, LogEntry } from '@meetcast/protocol';
+import type { EphemeralEvent, LogEntry, Source } from '@meetcast/protocol';
 import type { Bus } from './bus/bus.ts';
 import type { MeetingRef } from './meeting.ts';
 import { ephemeralMessage, loggedMessage, type Message } from './message.ts';
@@ -35,6 +35,15 @@ export class TranscriptLog {
     const message = ephemeralMessage(event);
     this.#announce(message);
     return message;
+  }
+
+  /** Moves a source's coverage on, and answers with it. */
+  cover(reach: Reach): Promise<number> {
+    return this.#store.cover(this.meeting, reach);
+  }
+
+  covered(source: Source): Promise<number> {
+    return this.#store.covered(this.meeting, source);
   }
 
   head(): Promise<Head> {

@@ -1,0 +1,91 @@
+/** How much audio of each source was received, forwarded and answered on this node: what stats and coverage say. */
+import { type Source, sources } from '@meetcast/protocol';
+import { type MeetingRef, meetingKey } from './meeting.ts';
+
+/** A length that grows as a position on the meeting's clock moves on; going over the same stretch again adds nothing. */
+class Stretch {
+  #positionMs = 0;
+  #totalMs = 0;
+
+  get totalMs(): number {
+    return this.#totalMs;
+  }
+
+  get positionMs(): number {
+    return this.#positionMs;
+  }
+
+  /** Goes on from here; what lies between was not heard. */
+  from(ms: number): void {
+    this.#positionMs = Math.max(this.#positionMs, ms);
+  }
+
+  to(ms: number): void {
+    this.#totalMs += Math.max(0, ms - this.#positionMs);
+    this.#positionMs = Math.max(this.#positionMs, ms);
+  }
+}
+
+/** One source's audio, across all the sessions that sent it to this node. */
+export class AudioAccount {
+  readonly received = new Stretch();
+  readonly forwarded = new Stretch();
+  readonly covered = new Stretch();
+  #sessions = 0;
+
+  get isActive(): boolean {
+    return this.#sessions > 0;
+  }
+
+  begin(fromMs: number): void {
+    this.#sessions += 1;
+    for (const stretch of [this.received, this.forwarded, this.covered]) stretch.from(fromMs);
+  }
+
+  end(): void {
+    this.#sessions -= 1;
+  }
+}
+
+/** Meetings whose account is kept, newest first. */
+const rememberedMeetings = 1_000;
+
+export class AudioLedger {
+  readonly #meetings = new Map<string, Map<Source, AudioAccount>>();
+
+  account(meeting: MeetingRef, source: Source): AudioAccount {
+    const key = meetingKey(meeting);
+    const accounts = this.#meetings.get(key) ?? new Map<Source, AudioAccount>();
+    this.#meetings.delete(key);
+    this.#meetings.set(key, accounts);
+    this.#forgetOldest();
+    let account = accounts.get(source);
+    if (!account) {
+      account = new AudioAccount();
+      accounts.set(source, account);
+    }
+    return account;
+  }
+
+  /** The sources this node has heard of a meeting. */
+  of(meeting: MeetingRef): ReadonlyMap<Source, AudioAccount> {
+    return this.#meetings.get(meetingKey(meeting)) ?? new Map();
+  }
+
+  /** Where on its clock a meeting is: the furthest that a source which is being sent has got. 0 if none is. */
+  positionMs(meeting: MeetingRef): number {
+    const active = sources
+      .flatMap((source) => this.of(meeting).get(source) ?? [])
+      .filter(({ isActive }) => isActive);
+    return Math.max(0, ...active.map(({ received }) => received.positionMs));
+  }
+
+  #forgetOldest(): void {
+    if (this.#meetings.size <= rememberedMeetings) return;
+    for (const [key, accounts] of this.#meetings) {
+      if ([...accounts.values()].some(({ isActive }) => isActive)) continue;
+      this.#meetings.delete(key);
+      return;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/** A meeting as its host sees it: what a back end says into the log by itself. */
+import type { LoggedEvent, Source } from '@meetcast/protocol';
+import type { Registry } from './registry/registry.ts';
+import type { TranscriptLog } from './transcript-log.ts';
+
+/** A segment a host transcribed itself. Times are milliseconds on the meeting's clock. */
+export interface HostSegment {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly speaker?: string;
+  readonly confidence?: number;
+  readonly source?: Source;
+  readonly language?: string;
+  /** Names the utterance; without it the segment gets the next number. A partial's number is the later final's. */
+  readonly segmentNo?: number;
+}
+
+/** Each method resolves with the entry's `seq` once it is kept. */
+export class HostMeeting {
+  readonly #log: TranscriptLog;
+  readonly #registry: Registry;
+
+  constructor(log: TranscriptLog, registry: Registry) {
+    this.#log = log;
+    this.#registry = registry;
+  }
+
+  status(status: string, message: string, details?: Record<string, unknown>): Promise<number> {
+    return this.#append({
+      type: 'status',
+      ...this.#common(),
+      status,
+      message,
+      ...(details ? { details } : {}),
+    });
+  }
+
+  tip(tip: string, category?: string): Promise<number> {
+    return this.#append({
+      type: 'ai.tip',
+      ...this.#common(),
+      tip,
+      ...(category === undefined ? {} : { category }),
+    });
+  }
+
+  summary(summary: string, actionItems: readonly string[] = []): Promise<number> {
+    return this.#append({ type: 'summary', ...this.#common(), summary, action_items: [...actionItems] });
+  }
+
+  async final(segment: HostSegment): Promise<number> {
+    return this.#append({ type: 'transcript.final', ...(await this.#spoken(segment)) });
+  }
+
+  /** Shows words so far; resolves with the `segment_no` to give the final. */
+  async partial(segment: HostSegment): Promise<number> {
+    const spoken = await this.#spoken(segment);
+    this.#log.show({ type: 'transcript.partial', ...spoken });
+    return spoken.segment_no;
+  }
+
+  async #append(entry: Parameters<TranscriptLog['append']>[0]): Promise<LoggedEvent['seq']> {
+    const { seq } = await this.#log.append(entry);
+    return seq;
+  }
+
+  async #spoken({ segmentNo, text, startMs, endMs, speaker, confidence, source, language }: HostSegment) {
+    return {
+      ...this.#common(),
+      segment_no: segmentNo ?? (await this.#nextSegmentNo()),
+      start_ms: startMs,
+      end_ms: endMs,
+      text,
+      ...(speaker === undefined ? {} : { speaker }),
+      ...(confidence === undefined ? {} : { confidence }),
+      meta: { ...(source === undefined ? {} : { source }), ...(language === undefined ? {} : { language }) },
+    };
+  }
+
+  async #nextSegmentNo(): Promise<number> {
+    const { segmentNo } = await this.#log.head();
+    return this.#registry.nextSegmentNo(this.#log.meeting, segmentNo + 1);
+  }
+
+  #common() {
+    return { meeting_id: this.#log.meeting.id, ts: new Date().toISOString() };
+  }
+}

@@ -1,0 +1,94 @@
+/** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
+import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
+
+export type Route =
+  | { readonly name: 'subscribe'; readonly meeting: string }
+  | { readonly name: 'ingest'; readonly meeting: string }
+  | { readonly name: 'health' }
+  | { readonly name: 'health-detailed' }
+  | { readonly name: 'ping' }
+  | { readonly name: 'stats' }
+  | { readonly name: 'meeting-stats'; readonly meeting: string }
+  | { readonly name: 'transcript'; readonly meeting: string };
+
+export interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/** Splits a request target as the client wrote it. `new URL` would throw on `//` and on a broken `%`. */
+export function targetOf(raw: string | undefined): Target {
+  const text = raw ?? '/';
+  const mark = text.indexOf('?');
+  if (mark < 0) return { path: text, query: new URLSearchParams() };
+  return { path: text.slice(0, mark), query: new URLSearchParams(text.slice(mark + 1)) };
+}
+
+/** Paths with a meeting in them: what stands before and after the id. */
+const webSocketPaths = [
+  ['/ws/meetings/', '', 'subscribe'],
+  ['/ws/transcript/', '', 'subscribe'],
+  ['/ws/meeting/', '', 'subscribe'],
+  ['/ws/ingest/meetings/', '', 'ingest'],
+] as const;
+
+const restPaths = [
+  ['/ws/meetings/', '/stats', 'meeting-stats'],
+  ['/meetings/', '/transcript', 'transcript'],
+] as const;
+
+const plainPaths = {
+  '/health': 'health',
+  '/health/detailed': 'health-detailed',
+  '/ping': 'ping',
+  '/ws/stats': 'stats',
+} as const;
+
+/** The WebSocket address a path is. A meeting id that is none is left to the caller to refuse. */
+export function webSocketRoute(path: string, basePath: string): Route | undefined {
+  // The oldest clients know this address without the base path.
+  if (path.startsWith('/ws/meeting/'))
+    return { name: 'subscribe', meeting: path.slice('/ws/meeting/'.length) };
+  return within(path, basePath, (rest) => meetingRoute(rest, webSocketPaths));
+}
+
+/** The HTTP address a path is. */
+export function restRoute(path: string, basePath: string): Route | undefined {
+  return within(path, basePath, (rest) => {
+    if (Object.hasOwn(plainPaths, rest)) return { name: plainPaths[rest as keyof typeof plainPaths] };
+    return meetingRoute(rest, restPaths);
+  });
+}
+
+/** Whether a path stands under the base path, so that an unknown one is the hub's to refuse. */
+export const isOwnPath = (path: string, basePath: string): boolean =>
+  restRoute(path, basePath) !== undefined || webSocketRoute(path, basePath) !== undefined;
+
+function within(
+  path: string,
+  basePath: string,
+  match: (rest: string) => Route | undefined,
+): Route | undefined {
+  return path.startsWith(`${basePath}/`) ? match(path.slice(basePath.length)) : undefined;
+}
+
+type MeetingPaths = typeof webSocketPaths | typeof restPaths;
+
+function meetingRoute(path: string, paths: MeetingPaths): Route | undefined {
+  for (const [before, after, name] of paths) {
+    if (!path.startsWith(before) || !path.endsWith(after)) continue;
+    const meeting = path.slice(before.length, path.length - after.length);
+    if (!meeting.includes('/')) return { name, meeting };
+  }
+  return undefined;
+}
+
+export const isMeetingId = (text: string): boolean => MeetingId.safeParse(text).success;
+
+/** The source an address names: `undefined` if none, `null` if it is none of ours. */
+export function sourceIn(query: URLSearchParams): Source | undefined | null {
+  const name = query.get('source');
+  if (name === null) return undefined;
+  const source = SourceName.safeParse(name);
+  return source.success ? source.data : null;
+}

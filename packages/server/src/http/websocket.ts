@@ -1,0 +1,271 @@
+/** From an HTTP upgrade to a session: which address, who asks, may they, and is there room. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Source, subprotocol } from '@meetcast/protocol';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { Admission } from '../admission.ts';
+import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
+import { Connection } from '../connection.ts';
+import { AuthError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { MeetingRef } from '../meeting.ts';
+import type { Observe } from '../observer.ts';
+import type { SlidingWindow } from '../rate.ts';
+import type { Start } from '../subscriber-session.ts';
+import { problem } from './exchange.ts';
+import { isMeetingId, type Route, sourceIn, type Target, targetOf, webSocketRoute } from './routes.ts';
+import { offeredIn, tokenOf } from './token.ts';
+
+/** What the hub does with an accepted socket. */
+export interface Session {
+  receive(text: string): void;
+  receiveBinary(bytes: Uint8Array): void;
+  closed(): void;
+}
+
+export interface UpgradeContext {
+  readonly basePath: string;
+  readonly authenticate: Authenticator;
+  readonly isQueryTokenAllowed: boolean;
+  readonly limits: Limits;
+  readonly connects: SlidingWindow;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  readonly observe: Observe;
+  isDraining(): boolean;
+  subscribe(connection: Connection, admission: Admission, meeting: MeetingRef, start: Start): Session;
+  ingest(
+    connection: Connection,
+    admission: Admission,
+    meeting: MeetingRef,
+    source: Source | undefined,
+  ): Session;
+}
+
+/** Larger frames are refused before they are read whole; smaller ones too large by a limit are told so. */
+const payloadSlack = 4;
+
+export class Upgrades {
+  readonly #context: UpgradeContext;
+  readonly #server: WebSocketServer;
+  readonly #links = new Map<WebSocket, Link>();
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(context: UpgradeContext) {
+    this.#context = context;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: context.limits.ingestFrameBytes * payloadSlack,
+      maxFragments: 64,
+      maxBufferedChunks: 4_096,
+      handleProtocols: () => subprotocol,
+    });
+    this.#heartbeat = setInterval(() => this.#beat(), context.limits.heartbeatMs).unref();
+  }
+
+  /** Answers an upgrade of one of the hub's addresses; otherwise touches nothing and says so. */
+  handle(request: IncomingMessage, stream: Duplex, head: Buffer): boolean {
+    const target = targetOf(request.url);
+    const route = webSocketRoute(target.path, this.#context.basePath);
+    if (!route) return false;
+    // From here on the stream is ours: a peer that resets it must not end the process.
+    stream.on('error', () => stream.destroy());
+    const offered = offeredIn(request.headers['sec-websocket-protocol']);
+    const refusal = this.#refusal(route, offered);
+    if (refusal) refuse(stream, refusal);
+    else
+      this.#server.handleUpgrade(request, stream, head, (socket) =>
+        this.#accept(socket, stream, request, route, target),
+      );
+    return true;
+  }
+
+  /** Ends every link at once. */
+  terminate(): void {
+    clearInterval(this.#heartbeat);
+    for (const socket of this.#links.keys()) socket.terminate();
+  }
+
+  #refusal(route: Route, offered: readonly string[]): string | undefined {
+    if ('meeting' in route && !isMeetingId(route.meeting)) {
+      return 'a meeting id is 1–128 characters of A–Z a–z 0–9 . _ : -';
+    }
+    if (offered.length > 0 && !offered.includes(subprotocol))
+      return `offer the sub-protocol "${subprotocol}", or none`;
+    return undefined;
+  }
+
+  #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage, route: Route, target: Target): void {
+    const connection = new Connection(socket, stream, this.#context.observe);
+    const link = new Link(connection);
+    this.#links.set(socket, link);
+    socket.on('error', () => {}); // A protocol error of the peer: `ws` closes with its code, and `close` follows.
+    socket.on('message', (data, isBinary) => link.message(bytesOf(data), isBinary));
+    socket.on('pong', () => link.alive());
+    socket.on('close', () => {
+      this.#links.delete(socket);
+      link.session?.closed();
+    });
+    // Nothing is read, so nothing is kept, for somebody who is nobody yet.
+    connection.pause();
+    this.#open(connection, request, route, target)
+      .then((session) => {
+        link.session = session;
+        connection.resume();
+      })
+      .catch((error: unknown) => {
+        this.#context.observe({ type: 'error', stage: 'http', error });
+        connection.close('internal_error', 'the hub failed; connect again');
+      });
+  }
+
+  /** The session, or nothing when the connection was closed with the reason. */
+  async #open(
+    connection: Connection,
+    request: IncomingMessage,
+    route: Route,
+    target: Target,
+  ): Promise<Session | undefined> {
+    const context = this.#context;
+    if (context.isDraining())
+      return reject(connection, 'try_again_later', 'this node is going away; connect again');
+    if (!this.#isWelcome(request)) {
+      return reject(
+        connection,
+        'try_again_later',
+        'too many connections from this address; wait some seconds',
+      );
+    }
+    const grant = await this.#authenticate(connection, request, target);
+    if (!grant || !connection.isOpen || !('meeting' in route)) return undefined;
+    const needs: Permission = route.name === 'ingest' ? 'publish' : 'subscribe';
+    if (!grant.may.has(needs)) {
+      return reject(connection, 'forbidden', `the role "${grant.role}" may not ${needs} here`);
+    }
+    const meeting = { tenant: grant.tenant, id: route.meeting };
+    const admission = new Admission(
+      grant,
+      meeting,
+      needs,
+      context.authenticate,
+      context.limits.tokenWarningMs,
+    );
+    if (route.name === 'ingest') {
+      const source = sourceIn(target.query);
+      if (source === null) return reject(connection, 'bad_handshake', '"source": expected "mic" or "system"');
+      return context.ingest(connection, admission, meeting, source);
+    }
+    const start = startIn(target.query);
+    if (typeof start === 'string') return reject(connection, 'bad_message', start);
+    return context.subscribe(connection, admission, meeting, start);
+  }
+
+  #isWelcome(request: IncomingMessage): boolean {
+    const address = this.#context.clientAddress(request);
+    return isLoopback(address) || this.#context.connects.allow(`address ${address}`, Date.now());
+  }
+
+  async #authenticate(
+    connection: Connection,
+    request: IncomingMessage,
+    { query }: Target,
+  ): Promise<Grant | undefined> {
+    const { authorization, 'sec-websocket-protocol': offered } = request.headers;
+    const token = tokenOf(
+      { authorization, subprotocols: offeredIn(offered), query },
+      this.#context.isQueryTokenAllowed,
+    );
+    if (token === undefined) {
+      return reject(
+        connection,
+        'auth_failed',
+        'no token came; send it as a header, a sub-protocol or ?token=',
+      );
+    }
+    try {
+      return await this.#context.authenticate(token);
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error;
+      return reject(connection, 'auth_failed', error.message);
+    }
+  }
+
+  #beat(): void {
+    for (const [socket, link] of this.#links) {
+      if (link.isSilent()) socket.terminate();
+      else socket.ping();
+    }
+  }
+}
+
+/** A socket, its session once there is one, and whether its peer still answers. */
+class Link {
+  session: Session | undefined;
+  readonly #connection: Connection;
+  #missedBeats = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  message(bytes: Buffer, isBinary: boolean): void {
+    this.alive();
+    if (isBinary) this.session?.receiveBinary(bytes);
+    else this.session?.receive(bytes.toString());
+  }
+
+  alive(): void {
+    this.#missedBeats = 0;
+  }
+
+  /** Called once a heartbeat. A socket that the hub itself does not read cannot answer. */
+  isSilent(): boolean {
+    if (this.#connection.isPaused) this.#missedBeats = 0;
+    this.#missedBeats += 1;
+    return this.#missedBeats > 2;
+  }
+}
+
+function reject(connection: Connection, ...why: Parameters<Connection['close']>): undefined {
+  connection.close(...why);
+}
+
+/** Answers an upgrade with a refusal before it becomes a WebSocket. */
+function refuse(stream: Duplex, detail: string): void {
+  const { status, headers, body } = problem(400, 'bad_request', 'Not a valid request', detail);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const length = Buffer.byteLength(String(body));
+  stream.end(
+    [
+      `HTTP/1.1 ${status} Bad Request`,
+      ...lines,
+      `content-length: ${length}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+/** Where the query asks to begin, or a sentence that names the field that is wrong. */
+function startIn(query: URLSearchParams): Start | string {
+  const since = query.get('since');
+  const history = query.get('history') ?? 'all';
+  if (since !== null) {
+    if (!/^\d{1,15}$/.test(since)) return '"since": expected a seq: 0, 1, 2 …';
+    return { kind: 'resume', since: Number(since), epoch: query.get('epoch') ?? undefined };
+  }
+  if (history === 'all') return { kind: 'history', entries: Number.POSITIVE_INFINITY };
+  if (history === 'none') return { kind: 'history', entries: 0 };
+  if (/^\d{1,9}$/.test(history)) return { kind: 'history', entries: Number(history) };
+  return '"history": expected "all", "none" or a number of entries';
+}
+
+const isLoopback = (address: string): boolean =>
+  address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+
+function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

@@ -1,0 +1,176 @@
+/** Deepgram Live as a recognizer, through its SDK. */
+import { DeepgramClient } from '@deepgram/sdk';
+import { AsyncQueue } from '../async-queue.ts';
+import { RecognizerError } from '../errors.ts';
+import { resultOf } from './deepgram-results.ts';
+import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
+import type { RecognitionResult, Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
+
+export interface DeepgramOptions {
+  apiKey: string;
+  /** Default `nova-3`. */
+  model?: string;
+  /** Used when the sender names none, or `auto`. Default `multi`: several languages, switched between as spoken. */
+  language?: string;
+  /** Default Deepgram's own. A host that answers `/v1/listen`, with or without that path. */
+  endpoint?: string;
+  /** Results for each channel apart instead of all mixed. Default false. */
+  multichannel?: boolean;
+  /** Silence after which an utterance ends, in milliseconds. Default 300. */
+  endpointingMs?: number;
+  /** Default 10 000. */
+  connectTimeoutMs?: number;
+  /** Words to listen for. */
+  keyterms?: readonly string[];
+}
+
+/** Deepgram ends a stream after 10 s without a frame. */
+const keepAliveMs = 4_000;
+/** It also ends one that never had audio, so a pause before the first word is bridged with this much silence. */
+const bridgeMs = 100;
+
+/** The SDK's own reconnect gives up at the first failed redial and reports a false close; it stays off. */
+const withoutReconnect = { reconnect: false } as const;
+
+export function deepgram(options: DeepgramOptions): Recognizer {
+  const endpoint = options.endpoint?.replace(/\/v1\/listen\/?$/, '');
+  return {
+    async open(request, signal) {
+      signal.throwIfAborted();
+      let socket: DeepgramSocket | undefined;
+      const client = new DeepgramClient({
+        apiKey: options.apiKey,
+        ...(endpoint === undefined ? {} : { baseUrl: endpoint }),
+        ...withoutReconnect,
+        transportFactory: (url, headers) => {
+          socket = new DeepgramSocket(url, headers, options.connectTimeoutMs ?? 10_000);
+          return socket;
+        },
+      });
+      const listen = await client.listen.v1.connect(query(options, request));
+      listen.connect();
+      await undefined; // The SDK makes its transport one turn later.
+      if (!socket) throw new RecognizerError('the Deepgram SDK made no connection', { retryable: true });
+      const abort = () => socket?.terminate();
+      signal.addEventListener('abort', abort, { once: true });
+      try {
+        await socket.opened;
+      } finally {
+        signal.removeEventListener('abort', abort);
+      }
+      return new DeepgramStream(
+        listen,
+        socket,
+        request,
+        options.multichannel === true ? request.channels : 1,
+      );
+    },
+  };
+}
+
+function query(options: DeepgramOptions, request: RecognizerRequest) {
+  const asked = request.language === 'auto' ? undefined : request.language;
+  return {
+    model: options.model ?? 'nova-3',
+    language: asked ?? options.language ?? 'multi',
+    encoding: 'linear16',
+    sample_rate: request.sampleRate,
+    channels: request.channels,
+    multichannel: options.multichannel === true ? 'true' : 'false',
+    interim_results: 'true',
+    punctuate: 'true',
+    smart_format: 'true',
+    diarize: 'true',
+    endpointing: options.endpointingMs ?? 300,
+    utterance_end_ms: 1000,
+    vad_events: 'false',
+    reconnectAttempts: 0,
+    ...(options.keyterms === undefined ? {} : { keyterm: [...options.keyterms] }),
+  } as const;
+}
+
+type Listen = Awaited<ReturnType<DeepgramClient['listen']['v1']['connect']>>;
+
+/*
+ *   open ──finish──▶ finishing ──┬──▶ ended
+ *     └──────────────────────────┘
+ */
+class DeepgramStream implements RecognizerStream {
+  readonly channels: number;
+  readonly results = new AsyncQueue<RecognitionResult>();
+  readonly #listen: Listen;
+  readonly #socket: DeepgramSocket;
+  readonly #request: RecognizerRequest;
+  readonly #keepAlive: NodeJS.Timeout;
+  #state: 'open' | 'finishing' | 'ended' = 'open';
+  #wroteAt = Date.now();
+  #hasAudio = false;
+  /** Silence written before the first audio; not part of the stream's time. */
+  #bridgedMs = 0;
+
+  constructor(listen: Listen, socket: DeepgramSocket, request: RecognizerRequest, channels: number) {
+    this.#listen = listen;
+    this.#socket = socket;
+    this.#request = request;
+    this.channels = channels;
+    this.#keepAlive = setInterval(() => this.#keepOpen(), keepAliveMs / 2);
+    listen.on('message', (message) => {
+      const result = resultOf(message, this.#bridgedMs);
+      if (result) this.results.push(result);
+    });
+    listen.on('error', () => {}); // The transport's close says more.
+    socket.onClose((lost) => this.#closed(lost));
+  }
+
+  write(audio: Uint8Array): Promise<void> | undefined {
+    // An empty frame would end the stream.
+    if (this.#state !== 'open' || audio.length === 0 || !this.#socket.isOpen()) return undefined;
+    this.#hasAudio = true;
+    this.#wroteAt = Date.now();
+    this.#listen.sendMedia(audio);
+    return this.#socket.room;
+  }
+
+  flush(): void {
+    if (this.#state === 'open' && this.#socket.isOpen()) this.#listen.sendFinalize({ type: 'Finalize' });
+  }
+
+  finish(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'finishing';
+    if (this.#socket.isOpen()) this.#listen.sendCloseStream({ type: 'CloseStream' });
+  }
+
+  abort(): void {
+    this.#end({});
+    this.#socket.terminate();
+  }
+
+  #keepOpen(): void {
+    if (Date.now() - this.#wroteAt < keepAliveMs || !this.#socket.isOpen()) return;
+    if (!this.#hasAudio) return this.#bridge();
+    this.#listen.sendKeepAlive({ type: 'KeepAlive' });
+  }
+
+  #bridge(): void {
+    const samples = Math.round((this.#request.sampleRate * bridgeMs) / 1000);
+    this.#listen.sendMedia(new Uint8Array(samples * 2 * this.#request.channels));
+    this.#bridgedMs += (samples / this.#request.sampleRate) * 1000;
+    this.#wroteAt = Date.now();
+    this.#hasAudio = true;
+  }
+
+  #closed({ code, reason }: Lost): void {
+    // After CloseStream a close without a code has been seen as well.
+    if (this.#state === 'finishing' && (code === 1000 || code === 1005)) return this.#end({});
+    const message = `Deepgram closed the stream in mid-meeting with ${code}${reason ? `: ${reason}` : ''}`;
+    this.#end({ error: new RecognizerError(message, { retryable: code !== 1008, code }) });
+  }
+
+  #end(failure: { error?: unknown }): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    clearInterval(this.#keepAlive);
+    this.results.end(failure);
+  }
+}

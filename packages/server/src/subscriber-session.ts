@@ -1,0 +1,258 @@
+/** One viewer's conversation. */
+import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
+import type { Admission } from './admission.ts';
+import type { Connection } from './connection.ts';
+import type { Limits } from './limits.ts';
+import { loggedMessage, type Message } from './message.ts';
+import type { Observe } from './observer.ts';
+import { TokenBucket } from './rate.ts';
+import type { Registry, Seat } from './registry/registry.ts';
+import type { Batch, Member, Room } from './room.ts';
+import type { Rooms } from './rooms.ts';
+import type { Head } from './store/store.ts';
+import type { TranscriptLog } from './transcript-log.ts';
+
+/** Where a viewer wants to begin: after a place it knows, or with so much of the past. */
+export type Start =
+  | { readonly kind: 'resume'; readonly since: number; readonly epoch: string | undefined }
+  | { readonly kind: 'history'; readonly entries: number };
+
+export interface SubscriberContext {
+  readonly log: TranscriptLog;
+  readonly rooms: Rooms;
+  readonly registry: Registry;
+  readonly limits: Limits;
+  readonly observe: Observe;
+}
+
+/*
+ *   joining ──▶ catching-up ⇄ live
+ *      └────────────┴──────────┴──▶ closed
+ *
+ * First join, resume and gap repair are one routine: read the log after `sent` until it ends, then follow the room.
+ */
+type State =
+  | { readonly name: 'joining'; seat: Seat | undefined; room: Room | undefined }
+  | { readonly name: 'catching-up'; readonly present: Present; sent: number }
+  | { readonly name: 'live'; readonly present: Present; sent: number; readonly held: Map<Source, Message> }
+  | { readonly name: 'closed' };
+
+/** What a viewer holds while it is there. */
+interface Present {
+  readonly seat: Seat;
+  readonly room: Room;
+  readonly epoch: string;
+}
+
+export class SubscriberSession implements Member {
+  readonly #connection: Connection;
+  readonly #admission: Admission;
+  readonly #context: SubscriberContext;
+  readonly #messages: TokenBucket;
+  #state: State = { name: 'joining', seat: undefined, room: undefined };
+
+  constructor(connection: Connection, admission: Admission, context: SubscriberContext) {
+    this.#connection = connection;
+    this.#admission = admission;
+    this.#context = context;
+    const perSecond = context.limits.subscriberMessagesPerSecond;
+    this.#messages = new TokenBucket(perSecond, perSecond * 2, Date.now());
+    connection.ondrain = () => this.#sendHeld();
+  }
+
+  /** Takes a seat, joins the room, says `connected`, and catches up. */
+  async start(start: Start): Promise<void> {
+    const { log, rooms, registry, limits } = this.#context;
+    const state: State = { name: 'joining', seat: undefined, room: undefined };
+    this.#enter(state);
+    this.#admission.begin(this.#connection);
+    try {
+      const seat = await registry.seat(log.meeting, this.#connection.id, limits.subscribersPerMeeting);
+      if (seat.kind === 'full') return this.#refuse();
+      if (this.#state !== state) return await seat.release();
+      state.seat = seat;
+      const room = await rooms.join(log, this);
+      if (this.#state !== state) return rooms.leave(room, this);
+      state.room = room;
+      const head = await log.head();
+      if (this.#state !== state) return;
+      room.reach(head.seq);
+      const { sent, recovered } = beginning(start, head, limits.historyEntries);
+      this.#greet(head, recovered);
+      await this.#catchUp({ seat, room, epoch: head.epoch }, sent);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  receive(text: string): void {
+    if (this.#messages.take(Date.now()) > 0) {
+      return this.#connection.close(
+        'policy',
+        'too many messages; a viewer needs to send only pings and fresh tokens',
+      );
+    }
+    const decoded = decodeSubscriberUpstream(text);
+    if (!decoded.ok) return this.#connection.close('bad_message', decoded.problem);
+    const { message } = decoded;
+    if (message.type === 'ping') return this.#connection.send({ ...message, type: 'pong' });
+    void this.#admission.renew(message.token);
+  }
+
+  receiveBinary(): void {
+    this.#connection.close('bad_message', 'a viewer sends text only; audio goes to the ingest address');
+  }
+
+  /** The socket is gone, or ends: give everything back. */
+  closed(): void {
+    if (this.#state.name !== 'closed') this.#enter({ name: 'closed' });
+  }
+
+  deliver(batch: Batch): void {
+    const state = this.#state;
+    if (state.name !== 'live') return;
+    if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.#restart();
+    const follows = batch.firstSeq === 0 || (batch.isUnbroken && batch.firstSeq === state.sent + 1);
+    const { unsentBytes } = this.#connection;
+    if (!follows || unsentBytes > this.#context.limits.softUnsentBytes)
+      return this.#deliverOneByOne(state, batch.messages);
+    this.#connection.write(batch.frames);
+    if (batch.lastSeq > 0) state.sent = batch.lastSeq;
+  }
+
+  behind(): void {
+    const state = this.#state;
+    if (state.name === 'live' && state.sent < state.present.room.headSeq)
+      void this.#catchUp(state.present, state.sent);
+  }
+
+  #refuse(): void {
+    const { subscribersPerMeeting } = this.#context.limits;
+    const message = `this meeting already has ${subscribersPerMeeting} viewers; try again later`;
+    this.#connection.close('connection_limit', message);
+  }
+
+  #greet(head: Head, recovered: boolean | null): void {
+    this.#connection.send({
+      type: 'connected',
+      meeting_id: this.#context.log.meeting.id,
+      message: 'connected',
+      connection_id: this.#connection.id,
+      epoch: head.epoch,
+      seq: head.seq,
+      recovered,
+      heartbeat_ms: this.#context.limits.heartbeatMs,
+    });
+  }
+
+  async #catchUp(present: Present, sent: number): Promise<void> {
+    const state: State = { name: 'catching-up', present, sent };
+    this.#enter(state);
+    try {
+      for (;;) {
+        const page = await present.room.read(state.sent);
+        if (this.#state !== state) return;
+        if (page.epoch !== present.epoch) return this.#restart();
+        for (const event of page.events) {
+          this.#connection.write(loggedMessage({ epoch: page.epoch, event }).frame);
+          state.sent = event.seq;
+        }
+        // An announcement may be ahead of the log: an empty page ends the catch-up, or it would spin.
+        if (page.events.length === 0 || state.sent >= present.room.headSeq) break;
+        if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes)
+          await this.#connection.drained();
+        if (this.#state !== state) return;
+      }
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#enter({ name: 'live', present, sent: state.sent, held: new Map() });
+    for (const partial of present.room.partials) this.#connection.write(partial.frame);
+  }
+
+  #deliverOneByOne(state: State & { name: 'live' }, messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (this.#state !== state) return;
+      if (message.seq === 0) this.#sendEphemeral(state, message);
+      else if (message.seq === state.sent + 1) this.#sendLogged(state, message);
+      else if (message.seq > state.sent) void this.#catchUp(state.present, state.sent);
+    }
+  }
+
+  #sendLogged(state: State & { name: 'live' }, message: Message): void {
+    const { hardUnsentBytes } = this.#context.limits;
+    if (this.#connection.unsentBytes > hardUnsentBytes) {
+      return this.#connection.close(
+        'slow_consumer',
+        'this link is too slow for the meeting; connect again and resume',
+      );
+    }
+    if (message.source && (state.held.get(message.source)?.segmentNo ?? 0) <= message.segmentNo) {
+      state.held.delete(message.source);
+    }
+    this.#connection.write(message.frame);
+    state.sent = message.seq;
+  }
+
+  /** Only the newest partial of each source waits for a slow viewer. */
+  #sendEphemeral(state: State & { name: 'live' }, message: Message): void {
+    if (this.#connection.unsentBytes <= this.#context.limits.softUnsentBytes)
+      return this.#connection.write(message.frame);
+    if (message.source) state.held.set(message.source, message);
+  }
+
+  #sendHeld(): void {
+    if (this.#state.name !== 'live') return;
+    for (const message of this.#state.held.values()) this.#connection.write(message.frame);
+    this.#state.held.clear();
+  }
+
+  #restart(): void {
+    this.#connection.close('restart', 'the meeting has a new log; connect again');
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state.name === 'closed') return;
+    this.#context.observe({ type: 'error', stage: 'subscriber', meeting: this.#context.log.meeting, error });
+    this.#connection.close('internal_error', 'the hub could not read the meeting; connect again and resume');
+  }
+
+  #enter(next: State): void {
+    const before = this.#state;
+    this.#state = next;
+    const { log, observe } = this.#context;
+    observe({ type: 'subscriber', state: next.name, connection: this.#connection.id, meeting: log.meeting });
+    if (next.name === 'closed') this.#giveBack(before);
+  }
+
+  #giveBack(before: State): void {
+    this.#admission.end();
+    const { seat, room } =
+      before.name === 'joining' ? before : before.name === 'closed' ? nothing : before.present;
+    if (room) this.#context.rooms.leave(room, this);
+    seat?.release().catch((error: unknown) => {
+      this.#context.observe({
+        type: 'error',
+        stage: 'subscriber',
+        meeting: this.#context.log.meeting,
+        error,
+      });
+    });
+  }
+}
+
+const nothing = { seat: undefined, room: undefined };
+
+/** Where to begin, and whether that is everything that was asked for. Never a partial recovery. */
+export function beginning(
+  start: Start,
+  head: Head,
+  historyEntries: number,
+): { sent: number; recovered: boolean | null } {
+  if (start.kind === 'history') {
+    return { sent: Math.max(0, head.seq - Math.min(start.entries, historyEntries)), recovered: null };
+  }
+  const isSameLog = start.epoch === undefined || start.epoch === head.epoch;
+  if (isSameLog && start.since <= head.seq) return { sent: start.since, recovered: true };
+  return { sent: head.seq, recovered: false };
+}
