@@ -11,7 +11,7 @@ export interface BlockTones {
   symbol: number | undefined;
 }
 
-export const symbolOf = (word: number, speaker: number): number => word * speakerCount + speaker;
+const symbolOf = (word: number, speaker: number): number => word * speakerCount + speaker;
 export const wordOfSymbol = (symbol: number): number => Math.floor(symbol / speakerCount);
 export const speakerOfSymbol = (symbol: number): number => symbol % speakerCount;
 

@@ -1,5 +1,6 @@
 /** What embedding teams test with: speech that a machine can check. */
 
+export type { Fault, StreamFault } from './faults.ts';
 export type { PcmFormat } from './pcm-blocks.ts';
 export { randomWords } from './random-words.ts';
 export {

@@ -55,13 +55,13 @@ export interface Metadata {
   extra?: Record<string, string>;
 }
 
-export interface SpeechStarted {
+interface SpeechStarted {
   type: 'SpeechStarted';
   channel: [number, number];
   timestamp: number;
 }
 
-export interface UtteranceEnd {
+interface UtteranceEnd {
   type: 'UtteranceEnd';
   channel: [number, number];
   last_word_end: number;

@@ -45,6 +45,7 @@ export class ListenStream {
   readonly #pacer: Pacer;
   readonly #inbox: Frame[] = [];
   #state: State;
+  #strike: Strike | undefined;
   #lastFrameMs = performance.now();
 
   constructor(options: StreamOptions) {
@@ -52,6 +53,7 @@ export class ListenStream {
     this.#options = options;
     this.#transcriber = new Transcriber(options, new Date().toISOString());
     this.#pacer = new Pacer(pace);
+    this.#strike = options.strike;
     this.#state = { name: 'reading', idle: this.#idleTimer(options.idleTimeoutMs) };
     websocket.on('message', (payload: Buffer, isBinary: boolean) => this.#receive(payload, isBinary));
     websocket.on('close', () => {
@@ -69,14 +71,21 @@ export class ListenStream {
     this.#options.websocket.terminate();
   }
 
+  /** Takes back the strike that waits for this stream. */
+  spare(): void {
+    this.#strike = undefined;
+  }
+
   hurt(fault: StreamFault): void {
     if (this.#state.name === 'ended') return;
     const { websocket, socket } = this.#options;
     if (fault.kind === 'close') this.#close(fault.code, fault.reason);
     this.#enter({ name: 'ended' });
+    // Paused by the pace it would not see the other side end.
+    websocket.resume();
     if (fault.kind === 'rst') socket.resetAndDestroy();
     if (fault.kind === 'fin') socket.end();
-    if (fault.kind === 'silence') fallSilent(websocket, socket);
+    if (fault.kind === 'silence') fallSilent(socket);
   }
 
   #receive(payload: Buffer, isBinary: boolean): void {
@@ -126,7 +135,8 @@ export class ListenStream {
   }
 
   #hear(audio: Uint8Array): number {
-    const { record, strike, faults } = this.#options;
+    const { record, faults } = this.#options;
+    const strike = this.#strike;
     const untilStrike = strike
       ? this.#bytesOf(strike.afterAudioMs) - record.audioBytes
       : Number.POSITIVE_INFINITY;
@@ -200,8 +210,7 @@ const notUnderstood = (reason: string): ServerMessage => ({
 });
 
 /** Takes the socket away from ws: bytes are still swallowed, and nothing reacts to them any more. */
-function fallSilent(websocket: WebSocket, socket: Socket): void {
-  websocket.resume();
+function fallSilent(socket: Socket): void {
   socket.removeAllListeners('data');
   socket.on('data', () => undefined);
   socket.resume();

@@ -102,6 +102,7 @@ class Simulator implements DeepgramSimulator {
 
   async clear(): Promise<void> {
     this.#faults.clear();
+    for (const stream of this.#open) stream.spare();
     await this.#listener.listen();
   }
 

@@ -34,29 +34,30 @@ export function wordTimes(place: number, leadMs: number = toneTiming.leadMs): { 
 }
 
 /** Text or words as interleaved samples. */
-export function speak(speech: string | readonly ToneWord[], options: SpeakOptions): Int16Array {
-  const words = typeof speech === 'string' ? wordsOf(speech).map((word) => ({ word })) : speech;
+export function speak(speech: string | ReadonlyArray<string | ToneWord>, options: SpeakOptions): Int16Array {
+  const words = typeof speech === 'string' ? wordsOf(speech) : speech;
   const bytes = Buffer.concat([...speakStream(words, options)]);
   return new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
 /** The same in pieces, one word at a time: little-endian PCM for any length of speech in constant memory. */
-export function* speakStream(words: Iterable<ToneWord>, options: SpeakOptions): Generator<Buffer> {
+export function* speakStream(words: Iterable<string | ToneWord>, options: SpeakOptions): Generator<Buffer> {
   const { sampleRate, channels = 1, leadMs = toneTiming.leadMs, tailMs = toneTiming.tailMs } = options;
   const sampleAt = (ms: number) => Math.round((ms * sampleRate) / 1000);
-  let said = 0;
+  let sampled = 0;
   let atMs: number = leadMs;
   if (leadMs > 0) yield Buffer.alloc(sampleAt(leadMs) * channels * 2);
-  said += sampleAt(leadMs);
-  for (const { word, speaker = options.speaker ?? 0 } of words) {
+  sampled += sampleAt(leadMs);
+  for (const said of words) {
+    const { word, speaker = options.speaker ?? 0 } = typeof said === 'string' ? { word: said } : said;
     const nextMs = atMs + toneTiming.wordMs + toneTiming.gapMs;
-    const piece = Buffer.alloc((sampleAt(nextMs) - said) * channels * 2);
-    sayInto(piece, word, speaker, sampleAt(atMs + toneTiming.wordMs) - said, options);
+    const piece = Buffer.alloc((sampleAt(nextMs) - sampled) * channels * 2);
+    sayInto(piece, word, speaker, sampleAt(atMs + toneTiming.wordMs) - sampled, options);
     yield piece;
-    said = sampleAt(nextMs);
+    sampled = sampleAt(nextMs);
     atMs = nextMs;
   }
-  if (tailMs > 0) yield Buffer.alloc((sampleAt(atMs + tailMs) - said) * channels * 2);
+  if (tailMs > 0) yield Buffer.alloc((sampleAt(atMs + tailMs) - sampled) * channels * 2);
 }
 
 function sayInto(pcm: Buffer, word: string, speaker: number, samples: number, options: SpeakOptions): void {

@@ -34,7 +34,7 @@ function hint(unknown: string): string {
   return near.length > 0 ? `"${unknown}" (did you mean ${near.join(' or ')}?)` : `"${unknown}"`;
 }
 
-export function editDistance(from: string, to: string): number {
+function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (const [row, letter] of [...from].entries()) {
     const current = [row + 1];

@@ -41,10 +41,7 @@ test('[SIM1] the real SDK gets every word that was said, once, with its time', a
   await stream.waitForOpen();
 
   const words = randomWords(60, 7);
-  const audio = speak(
-    words.map((word) => ({ word })),
-    { sampleRate: 16_000 },
-  );
+  const audio = speak(words, { sampleRate: 16_000 });
   for (let at = 0; at < audio.length; at += 1600) stream.sendMedia(audio.subarray(at, at + 1600));
   stream.sendCloseStream({ type: 'CloseStream' });
 
