@@ -1,10 +1,17 @@
-export { subscribe } from './browser.ts';
+export { publish, subscribe } from './browser.ts';
 export type {
   CloseInfo,
   ConnectionChange,
   ConnectionStatus,
 } from './link.ts';
 export type { ConnectOptions } from './options.ts';
+export {
+  type Finalized,
+  PublishError,
+  type Publisher,
+  type PublisherEvents,
+  type PublishOptions,
+} from './publisher.ts';
 export type { Position } from './sequence.ts';
 export type { OpenSocket, SocketLike } from './socket.ts';
 export type { SubscribeOptions, Subscription, SubscriptionEvents } from './subscription.ts';

@@ -3,8 +3,15 @@ export type {
   ConnectionChange,
   ConnectionStatus,
 } from './link.ts';
-export { subscribe } from './node.ts';
+export { publish, subscribe } from './node.ts';
 export type { ConnectOptions } from './options.ts';
+export {
+  type Finalized,
+  PublishError,
+  type Publisher,
+  type PublisherEvents,
+  type PublishOptions,
+} from './publisher.ts';
 export type { Position } from './sequence.ts';
 export type { OpenSocket, SocketLike } from './socket.ts';
 export type { SubscribeOptions, Subscription, SubscriptionEvents } from './subscription.ts';

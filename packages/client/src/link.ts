@@ -57,8 +57,8 @@ type Timer = ReturnType<typeof setTimeout>;
 interface Wire {
   socket: SocketLike;
   token: string;
-  /** What the hub, or the runtime, said was wrong. */
-  told?: { code: string; message: string };
+  /** What the hub, or the runtime, said was wrong; with a word, it explains that close only. */
+  told?: { word?: string; message: string };
 }
 
 //   idle ─▶ asking (token) ─▶ opening ─▶ greeting ─ready()─▶ open
@@ -127,11 +127,11 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   }
 
   send(message: SubscriberUpstream | IngestUpstream): void {
-    this.#wire?.socket.send(encode(message));
+    this.#opened?.socket.send(encode(message));
   }
 
   sendBytes(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#wire?.socket.send(bytes);
+    this.#opened?.socket.send(bytes);
   }
 
   /** Leaves the socket at once, without its peer's consent, and comes back. */
@@ -148,6 +148,11 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
 
   get #wire(): Wire | undefined {
     return 'wire' in this.#state ? this.#state.wire : undefined;
+  }
+
+  /** A socket that connects still throws at what is sent. */
+  get #opened(): Wire | undefined {
+    return this.#state.name === 'opening' ? undefined : this.#wire;
   }
 
   async #ask(refused: string | undefined): Promise<void> {
@@ -180,17 +185,17 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     socket.binaryType = 'arraybuffer';
     const wire: Wire = { socket, token };
     listen(socket, {
-      opened: () => this.#opened(wire),
+      opened: () => this.#awaitGreeting(wire),
       text: (text) => this.#received(wire, text),
       closed: (code, reason) => this.#closed(wire, code, reason),
       failed: (message) => {
-        if (message !== '') wire.told ??= { code: 'lost', message };
+        if (message !== '') wire.told ??= { message };
       },
     });
     this.#enter({ name: 'opening', wire, deadline: this.#deadline('the hub did not answer in time') });
   }
 
-  #opened(wire: Wire): void {
+  #awaitGreeting(wire: Wire): void {
     this.#enter({ name: 'greeting', wire, deadline: this.#deadline('the hub did not greet in time') });
     this.#owner.opened();
   }
@@ -205,7 +210,9 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     const decoded = this.#owner.decode(text);
     if (!decoded.ok) return this.#owner.unknown(text);
     const { message } = decoded;
-    if (message.type === 'error') wire.told = message;
+    if (message.type === 'error') wire.told = { word: message.code, message: message.message };
+    else if (message.type === 'handshake_ack' && message.status === 'error')
+      wire.told = { message: message.message };
     else if (state.name === 'open') this.#thrive();
     if (message.type === 'pong' || message.type === 'auth_ok') return;
     if (isTokenExpiring(message)) return void this.#refresh(wire);
@@ -224,7 +231,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
 
   #closed(wire: Wire, code: number, reason: string): void {
     const { word } = closePolicy(code);
-    const told = wire.told?.code === word ? wire.told.message : '';
+    const told = wire.told?.word === undefined || wire.told.word === word ? wire.told?.message : undefined;
     this.#lose(code, told || reason || `the connection was closed (${word})`);
   }
 
@@ -242,7 +249,13 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   #wait(retry: Exclude<Retry, 'never'>, code: number, reason: string): void {
     const refused = retry === 'new-token' ? this.#wire?.token : undefined;
     const retryInMs = retryWaitMs(retry, this.#failures, this.#settings.backoff, this.#settings.random);
-    this.#enter({ name: 'waiting', timer: setTimeout(() => void this.#ask(refused), retryInMs) });
+    const state: State = {
+      name: 'waiting',
+      timer: setTimeout(() => void this.#ask(refused), retryInMs),
+    };
+    this.#enter(state);
+    // The owner may have closed the link when it heard of the loss.
+    if (this.#state !== state) return;
     this.#change({ status: 'reconnecting', attempt: this.#failures, retryInMs, code, reason });
   }
 

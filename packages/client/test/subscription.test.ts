@@ -1,5 +1,10 @@
 /** A viewer against a scripted hub: order, resume and reload. */
-import { type SubscribeOptions, type Subscription, subscribe } from '@meetcast/client';
+import {
+  type SubscribeOptions,
+  type Subscription,
+  type SubscriptionEvent,
+  subscribe,
+} from '@meetcast/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectionOf, final, heard, partial, type ScriptedHub, scriptedHub, status } from './support/hub.ts';
 
@@ -129,7 +134,7 @@ test('[SUB8] a log that was restarted is loaded anew, page by page, before what 
   };
   const { subscription, finals, seqs } = watch();
   const resets = heard((listener) => subscription.on('reset', listener));
-  const events = heard<{ seq?: number | undefined }>((listener) => subscription.on('event', listener));
+  const events = heard<SubscriptionEvent>((listener) => subscription.on('event', listener));
   const first = await hub.peer();
   first.connected();
   first.send(final(1), final(2), final(3));
@@ -140,7 +145,9 @@ test('[SUB8] a log that was restarted is loaded anew, page by page, before what 
   const second = await hub.peer();
   second.connected({ epoch: 'e2', seq: 4, recovered: false });
   second.send(final(5));
-  await expect.poll(() => events.map((event) => event.seq)).toEqual([1, 2, 4, 5, 6]);
+  await expect
+    .poll(() => events.map((event) => ('seq' in event ? event.seq : undefined)))
+    .toEqual([1, 2, 4, 5, 6]);
   expect(seqs()).toEqual([1, 2, 4, 5]);
   expect(resets).toEqual([{ epoch: 'e2', seq: 4 }]);
   expect(asked).toEqual(Array(2).fill('/api/v1/meetings/m/transcript json Bearer t1'));

@@ -68,6 +68,22 @@ export class Peer {
     });
   }
 
+  /** Answers a handshake. */
+  accept(resumeFromMs = 0, epoch = 'e1'): void {
+    this.send({
+      type: 'handshake_ack',
+      status: 'success',
+      message: 'go on',
+      session_id: 's',
+      resume_from_ms: resumeFromMs,
+      epoch,
+    });
+  }
+
+  ack(receivedMs: number, durableMs: number): void {
+    this.send({ type: 'ack', received_ms: receivedMs, durable_ms: durableMs });
+  }
+
   /** An error, then the close it announces. */
   refuse(code: number, word: string, message = `because of ${word}`): void {
     this.send({ type: 'error', code: word, message, retryable: true });
@@ -175,4 +191,23 @@ export function connectionOf<Change extends { status: ConnectionStatus }>(
       resolve(change);
     });
   });
+}
+
+/** Samples that count: the n-th frame holds n, so that a loss or repeat shows. */
+export function counting(fromFrame: number, frames: number): Uint8Array<ArrayBuffer> {
+  const samples = new Uint8Array(frames * 2);
+  const view = new DataView(samples.buffer);
+  for (let frame = 0; frame < frames; frame++) view.setUint16(frame * 2, (fromFrame + frame) & 0xffff, true);
+  return samples;
+}
+
+/** The first frame and the number of frames of counting audio; throws where it jumps. */
+export function counted(audio: Uint8Array): { from: number | undefined; frames: number } {
+  const view = new DataView(audio.buffer, audio.byteOffset, audio.byteLength);
+  const frames = audio.byteLength / 2;
+  const from = frames === 0 ? undefined : view.getUint16(0, true);
+  for (let frame = 0; frame < frames; frame++)
+    if (view.getUint16(frame * 2, true) !== (((from ?? 0) + frame) & 0xffff))
+      throw new Error(`the audio jumps at frame ${frame}`);
+  return { from, frames };
 }

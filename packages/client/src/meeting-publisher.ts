@@ -1,0 +1,238 @@
+/** One sender of one meeting's audio: it keeps what is not stored yet, and sends it again when asked. */
+import {
+  decodeIngestDownstream,
+  type Handshake,
+  type HandshakeAck,
+  type IngestDownstream,
+  type Status,
+} from '@meetcast/protocol';
+import { bytesOf } from './audio-buffer.ts';
+import { positive } from './check.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import { Emitter } from './emitter.ts';
+import { handshakeOf } from './handshake.ts';
+import { type CloseInfo, type ConnectionStatus, Link } from './link.ts';
+import { addressOf, linkSettings } from './options.ts';
+import {
+  type Finalized,
+  PublishError,
+  type Publisher,
+  type PublisherEvents,
+  type PublishOptions,
+} from './publisher.ts';
+import type { OpenSocket } from './socket.ts';
+import { Upload } from './upload.ts';
+
+/** Starts sending a meeting's audio. */
+export function openPublisher(options: PublishOptions, openSocket: OpenSocket): Publisher {
+  return new MeetingPublisher(options, openSocket);
+}
+
+//  recording ─finalize()─▶ finalizing ─status: ended─▶ stored ─the hub closes, or does not in time─▶ over
+//                                        any ── close(), or the link has failed for good ──▶ over
+type State =
+  | { name: 'recording' }
+  | { name: 'finalizing'; command: number; done: Deferred<Finalized> }
+  | { name: 'stored'; result: Finalized; done: Deferred<Finalized>; deadline: ReturnType<typeof setTimeout> }
+  | { name: 'over'; finalized: Promise<Finalized> };
+
+/** How long a hub that has said `ended` may take to close. */
+const farewellMs = 2_000;
+
+class MeetingPublisher implements Publisher {
+  readonly closed: Promise<CloseInfo>;
+  readonly sessionId: string = globalThis.crypto.randomUUID();
+  readonly #handshake: Handshake & { source: string };
+  readonly #maxBufferedMs: number;
+  readonly #link: Link<IngestDownstream>;
+  readonly #upload: Upload;
+  readonly #emitter = new Emitter<PublisherEvents>();
+  #state: State = { name: 'recording' };
+  #room: 'free' | 'full' = 'free';
+  /** Writers that wait for room. */
+  #writers: Deferred<void>[] = [];
+  #handshakes = 0;
+  #epoch: string | undefined;
+  #receivedMs = 0;
+  #durableMs = 0;
+
+  constructor(options: PublishOptions, openSocket: OpenSocket) {
+    const address = addressOf(options);
+    this.#handshake = handshakeOf(options, this.sessionId);
+    this.#maxBufferedMs = positive('maxBufferedMs', options.maxBufferedMs ?? 300_000);
+    const { promise, resolve } = deferred<CloseInfo>();
+    this.closed = promise;
+    this.#link = new Link<IngestDownstream>(linkSettings(options, openSocket), {
+      address: () => address.ingest({ source: this.#handshake.source }),
+      decode: decodeIngestDownstream,
+      opened: () => this.#introduce(),
+      received: (message) => this.#received(message),
+      unknown: () => {},
+      lost: () => this.#lost(),
+      changed: (change) => this.#emitter.emit('connection', change),
+      ended: (info) => this.#ended(info, resolve),
+    });
+    const { sample_rate: sampleRate, channels } = this.#handshake;
+    this.#upload = new Upload(
+      { sampleRate, channels },
+      {
+        unsentBytes: () => this.#link.unsentBytes,
+        sendBytes: (bytes) => this.#link.sendBytes(bytes),
+        send: (message) => this.#link.send(message),
+        moved: () => this.#moved(),
+      },
+    );
+    this.#link.start();
+  }
+
+  get connection(): ConnectionStatus {
+    return this.#link.status;
+  }
+
+  get receivedMs(): number {
+    return this.#receivedMs;
+  }
+
+  get durableMs(): number {
+    return this.#durableMs;
+  }
+
+  get bufferedMs(): number {
+    return this.#upload.keptMs;
+  }
+
+  on<Type extends keyof PublisherEvents>(
+    type: Type,
+    listener: (value: PublisherEvents[Type]) => void,
+  ): () => void {
+    return this.#emitter.on(type, listener);
+  }
+
+  write(pcm: Uint8Array | Int16Array | ArrayBuffer): Promise<void> {
+    const bytes = bytesOf(pcm);
+    const writer = deferred<void>();
+    // A microphone that does not wait must not bring its process down.
+    writer.promise.catch(() => {});
+    if (this.#state.name !== 'recording') {
+      writer.reject(new PublishError('done', 'no more audio is taken: finalize() or close() was called'));
+      return writer.promise;
+    }
+    this.#upload.append(bytes);
+    this.#writers.push(writer);
+    this.#moved();
+    return writer.promise;
+  }
+
+  flush(): void {
+    if (this.#state.name === 'recording') this.#upload.command({ type: 'flush' });
+  }
+
+  offRecord(on: boolean): void {
+    if (this.#state.name === 'recording') this.#upload.command({ type: 'off_record', on });
+  }
+
+  finalize(): Promise<Finalized> {
+    if (this.#state.name === 'over') return this.#state.finalized;
+    if (this.#state.name !== 'recording') return this.#state.done.promise;
+    const done = deferred<Finalized>();
+    this.#enter({ name: 'finalizing', command: this.#upload.command({ type: 'finalize' }), done });
+    return done.promise;
+  }
+
+  close(): void {
+    this.#link.send({ type: 'close' });
+    this.#link.close('close() was called');
+  }
+
+  #introduce(): void {
+    const resume = this.#handshakes > 0;
+    this.#handshakes += 1;
+    this.#link.send(resume ? { ...this.#handshake, resume } : this.#handshake);
+  }
+
+  #received(message: IngestDownstream): void {
+    if (message.type === 'handshake_ack') return this.#accepted(message);
+    if (message.type === 'ack') return this.#acknowledged(message.received_ms, message.durable_ms);
+    if (message.type === 'transcript.final') return this.#emitter.emit('final', message);
+    if (message.type === 'transcript.partial') return this.#emitter.emit('partial', message);
+    if (message.type === 'error') return this.#emitter.emit('error', message);
+    if (message.type !== 'status') return;
+    this.#emitter.emit('status', message);
+    this.#noticeEnd(message);
+  }
+
+  #accepted({ status, epoch, resume_from_ms: resumeFromMs = 0 }: HandshakeAck): void {
+    if (status === 'error' || this.#link.status === 'connected') return;
+    const isNewLog = epoch !== this.#epoch;
+    this.#epoch = epoch;
+    this.#receivedMs = resumeFromMs;
+    if (isNewLog) this.#durableMs = resumeFromMs;
+    this.#upload.resume(resumeFromMs, isNewLog);
+    this.#link.ready();
+    this.#moved();
+  }
+
+  #acknowledged(receivedMs: number, durableMs: number): void {
+    this.#receivedMs = receivedMs;
+    this.#durableMs = durableMs;
+    this.#upload.forget(durableMs);
+    this.#emitter.emit('ack', { receivedMs, durableMs });
+    this.#moved();
+  }
+
+  #noticeEnd(status: Status): void {
+    const state = this.#state;
+    if (state.name !== 'finalizing' || !this.#isOurEnd(status, state.command)) return;
+    const { last_seq: lastSeq, coverage } = status.details ?? {};
+    const result = { lastSeq: typeof lastSeq === 'number' ? lastSeq : (status.seq ?? 0), coverage };
+    const deadline = setTimeout(() => this.#link.close('the hub has stored everything'), farewellMs);
+    this.#enter({ name: 'stored', result, done: state.done, deadline });
+  }
+
+  /** The other source of the meeting, or an earlier session, may have ended too. */
+  #isOurEnd({ status, details, meta }: Status, finalize: number): boolean {
+    if (status !== 'ended' || !this.#upload.hasSent(finalize)) return false;
+    const source = details?.source ?? meta?.source ?? this.#handshake.source;
+    const session = details?.session_id ?? this.sessionId;
+    return source === this.#handshake.source && session === this.sessionId;
+  }
+
+  /** Lets waiting writers go when there is room; says once when there is none. */
+  #moved(): void {
+    const bufferedMs = this.#upload.keptMs;
+    const room = bufferedMs < this.#maxBufferedMs ? 'free' : 'full';
+    const isNews = room === 'full' && this.#room === 'free';
+    this.#room = room;
+    if (isNews) {
+      this.flush();
+      this.#emitter.emit('overflow', { bufferedMs, maxBufferedMs: this.#maxBufferedMs });
+    }
+    if (room === 'full' || this.#upload.isBlocked) return;
+    for (const writer of this.#writers.splice(0)) writer.resolve();
+  }
+
+  #lost(): void {
+    this.#upload.pause();
+    if (this.#state.name === 'stored') this.#link.close('the hub has stored everything');
+    this.#moved();
+  }
+
+  #ended(info: CloseInfo, resolve: (info: CloseInfo) => void): void {
+    const state = this.#state;
+    const error = new PublishError(info.word, info.reason);
+    const done = 'done' in state ? state.done : deferred<Finalized>();
+    // Whoever never finalizes has not asked, and hears of the end through `closed`.
+    done.promise.catch(() => {});
+    if (state.name === 'stored') done.resolve(state.result);
+    else done.reject(error);
+    this.#enter({ name: 'over', finalized: done.promise });
+    for (const writer of this.#writers.splice(0)) writer.reject(error);
+    this.#emitter.clear();
+    resolve(info);
+  }
+
+  #enter(next: State): void {
+    if (this.#state.name === 'stored') clearTimeout(this.#state.deadline);
+    this.#state = next;
+  }
+}
