@@ -8,7 +8,7 @@ export interface SocketLike {
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
-  send(data: string | Uint8Array<ArrayBuffer>): void;
+  send(data: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
   /** Ends the connection without a close handshake, where the runtime can (`ws` can, browsers cannot). */
   terminate?(): void;

@@ -44,7 +44,7 @@ export interface SubscriptionEvents {
   error: ErrorMessage;
 }
 
-export interface Subscription extends AsyncIterable<SubscriptionEvent, undefined> {
+export interface Subscription extends AsyncIterable<SubscriptionEvent> {
   readonly connection: ConnectionStatus;
   /** Where to resume from; not known before the hub has greeted and history has begun. */
   readonly position: Position | undefined;

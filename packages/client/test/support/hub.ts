@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ConnectionStatus } from '@meetcast/client';
+import type { ConnectionChange, ConnectionStatus } from '@meetcast/client';
 import { bearerOf } from '@meetcast/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -180,10 +180,10 @@ export function heard<Value>(on: (listener: (value: Value) => void) => unknown):
 }
 
 /** Resolves with the first connection change of this status. */
-export function connectionOf<Change extends { status: ConnectionStatus }>(
-  client: { on(type: 'connection', listener: (change: Change) => void): () => void },
+export function connectionOf(
+  client: { on(type: 'connection', listener: (change: ConnectionChange) => void): () => void },
   wanted: ConnectionStatus,
-): Promise<Change> {
+): Promise<ConnectionChange> {
   return new Promise((resolve) => {
     const stop = client.on('connection', (change) => {
       if (change.status !== wanted) return;
