@@ -81,9 +81,10 @@ export type SubscriberDownstream = z.infer<typeof SubscriberDownstream>;
 export const Handshake = z.object({
   type: z.literal('handshake'),
   source: z.optional(SourceName),
-  sample_rate: z._default(z.int().check(z.gte(8000), z.lte(192_000)), 48_000),
-  channels: z._default(z.int().check(z.gte(1), z.lte(8)), 1),
-  encoding: z._default(z.literal('linear16'), 'linear16'),
+  /** Samples a second; absent, what the hub expects (48 000). */
+  sample_rate: z.optional(z.int().check(z.gte(8000), z.lte(192_000))),
+  channels: z.optional(z.int().check(z.gte(1), z.lte(8))),
+  encoding: z.optional(z.literal('linear16')),
   language: z.optional(z.string().check(z.regex(/^[A-Za-z0-9-]{2,35}$/))),
   ai_mode: z.optional(z.enum(['standard', 'super'])),
   device_id: z.optional(z.string().check(z.maxLength(256))),

@@ -1,7 +1,7 @@
 /** One connection's right to be there: who it is, until when, and how it is renewed in band. */
 import type { AuthOk, Status } from '@meetcast/protocol';
 import type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
-import type { MeetingRef } from './meeting.ts';
+import { type MeetingRef, stamp } from './meeting.ts';
 
 /** What a session does when its right changes. */
 export interface AdmissionEvents {
@@ -87,8 +87,7 @@ export class Admission {
   #warn(): void {
     this.#events?.send({
       type: 'status',
-      meeting_id: this.#meeting.id,
-      ts: new Date().toISOString(),
+      ...stamp(this.#meeting),
       status: 'token_expiring',
       message: 'the token is about to expire; send {"type":"auth","token":"…"} with a fresh one',
       details: { expires_at: new Date(this.#grant.expiresAt).toISOString() },

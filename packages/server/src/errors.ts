@@ -1,4 +1,5 @@
 /** Failures that callers tell apart. */
+import type { CloseWord } from '@meetcast/protocol';
 
 /** A write on behalf of an ingest claim that another claim has replaced. */
 export class StaleFenceError extends Error {
@@ -23,4 +24,11 @@ export class RecognizerError extends Error {
 /** A token that opens nothing. `message` is safe to show. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
+}
+
+/** Why a session ends when its words stop, as its sender is told. */
+export function reasonOf(error: unknown): [CloseWord, string] {
+  if (error instanceof StaleFenceError) return ['superseded', 'this session goes on elsewhere'];
+  if (error instanceof RecognizerError) return ['recognizer_unavailable', error.message];
+  return ['internal_error', 'the hub failed; connect again and resume'];
 }

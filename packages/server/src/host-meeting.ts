@@ -1,5 +1,6 @@
 /** A meeting as its host sees it: what a back end says into the log by itself. */
 import type { LoggedEvent, Source } from '@meetcast/protocol';
+import { stamp } from './meeting.ts';
 import type { Registry } from './registry/registry.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
@@ -29,7 +30,7 @@ export class HostMeeting {
   status(status: string, message: string, details?: Record<string, unknown>): Promise<number> {
     return this.#append({
       type: 'status',
-      ...this.#common(),
+      ...stamp(this.#log.meeting),
       status,
       message,
       ...(details ? { details } : {}),
@@ -39,14 +40,19 @@ export class HostMeeting {
   tip(tip: string, category?: string): Promise<number> {
     return this.#append({
       type: 'ai.tip',
-      ...this.#common(),
+      ...stamp(this.#log.meeting),
       tip,
       ...(category === undefined ? {} : { category }),
     });
   }
 
   summary(summary: string, actionItems: readonly string[] = []): Promise<number> {
-    return this.#append({ type: 'summary', ...this.#common(), summary, action_items: [...actionItems] });
+    return this.#append({
+      type: 'summary',
+      ...stamp(this.#log.meeting),
+      summary,
+      action_items: [...actionItems],
+    });
   }
 
   async final(segment: HostSegment): Promise<number> {
@@ -67,7 +73,7 @@ export class HostMeeting {
 
   async #spoken({ segmentNo, text, startMs, endMs, speaker, confidence, source, language }: HostSegment) {
     return {
-      ...this.#common(),
+      ...stamp(this.#log.meeting),
       segment_no: segmentNo ?? (await this.#nextSegmentNo()),
       start_ms: startMs,
       end_ms: endMs,
@@ -81,9 +87,5 @@ export class HostMeeting {
   async #nextSegmentNo(): Promise<number> {
     const { segmentNo } = await this.#log.head();
     return this.#registry.nextSegmentNo(this.#log.meeting, segmentNo + 1);
-  }
-
-  #common() {
-    return { meeting_id: this.#log.meeting.id, ts: new Date().toISOString() };
   }
 }

@@ -19,7 +19,7 @@ import { type Limits, limitsWith } from './limits.ts';
 import type { MeetingRef } from './meeting.ts';
 import { type Observe, safely } from './observer.ts';
 import { SlidingWindow } from './rate.ts';
-import type { Recognizer } from './recognizer/recognizer.ts';
+import type { AudioFormat, Recognizer } from './recognizer/recognizer.ts';
 import { memoryRegistry } from './registry/memory.ts';
 import type { Registry } from './registry/registry.ts';
 import { Rooms } from './rooms.ts';
@@ -40,6 +40,8 @@ export interface HubOptions {
   /** Who is connected. Default: this process alone. */
   registry?: Registry;
   limits?: Partial<Limits>;
+  /** The audio of a sender whose handshake does not say. Default 48 000 Hz mono. */
+  ingestDefaults?: Partial<AudioFormat>;
   /** What the hub's paths begin with. Default `/api/v1`. */
   basePath?: string;
   /** Whether `?token=` is accepted beside headers and sub-protocols. Default true. */
@@ -89,6 +91,8 @@ function checked(options: HubOptions): HubOptions {
   }
   return options;
 }
+
+const defaultFormat: AudioFormat = { sampleRate: 48_000, channels: 1 };
 
 /** How long a closing hub waits for recognizers to say their last words. */
 const closeDeadlineMs = 30_000;
@@ -235,6 +239,7 @@ class Hub {
           ledger: this.#ledger,
           connects: this.#connects,
           limits: this.#limits,
+          defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,
         };
         const session = new IngestSession(connection, admission, context, source);

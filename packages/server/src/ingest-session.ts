@@ -8,26 +8,17 @@ import {
   type Source,
 } from '@meetcast/protocol';
 import type { Admission } from './admission.ts';
-import type { AudioAccount, AudioLedger } from './audio-ledger.ts';
 import type { Connection } from './connection.ts';
-import { RecognizerError, StaleFenceError } from './errors.ts';
-import type { Limits } from './limits.ts';
-import { meetingKey } from './meeting.ts';
+import { RecognizerError, reasonOf } from './errors.ts';
+import { claimSource, coverageOf, openRun, type Run, type RunContext, type Sender } from './ingest-run.ts';
+import { meetingKey, stamp } from './meeting.ts';
 import type { IngestStep, Observe } from './observer.ts';
-import { type SlidingWindow, TokenBucket } from './rate.ts';
-import type { AudioFormat, Recognizer, RecognizerStream } from './recognizer/recognizer.ts';
-import type { Claim, Registry } from './registry/registry.ts';
-import { isWhole, StreamClock } from './stream-clock.ts';
-import type { TranscriptLog } from './transcript-log.ts';
-import { Transcription } from './transcription.ts';
+import type { SlidingWindow } from './rate.ts';
+import type { Claim } from './registry/registry.ts';
+import { isWhole } from './stream-clock.ts';
 
-export interface IngestContext {
-  readonly log: TranscriptLog;
-  readonly registry: Registry;
-  readonly recognizer: Recognizer;
-  readonly ledger: AudioLedger;
+export interface IngestContext extends RunContext {
   readonly connects: SlidingWindow;
-  readonly limits: Limits;
   readonly observe: Observe;
 }
 
@@ -39,12 +30,12 @@ export interface IngestContext {
  */
 type State =
   | { readonly name: 'awaiting-handshake'; readonly deadline: NodeJS.Timeout | undefined }
-  | { readonly name: 'claiming'; readonly abort: AbortController; readonly early: Uint8Array[] }
+  | { readonly name: 'claiming'; readonly abort: AbortController; readonly early: Early }
   | {
       readonly name: 'opening';
       readonly claim: Claim;
       readonly abort: AbortController;
-      readonly early: Uint8Array[];
+      readonly early: Early;
     }
   | {
       readonly name: 'streaming';
@@ -57,25 +48,16 @@ type State =
   | { readonly name: 'finishing'; readonly run: Run; readonly ending: Ending; readonly watch: NodeJS.Timeout }
   | { readonly name: 'closed' };
 
-/** An accepted sender: its claim, and its audio's way into the log. */
-interface Run {
-  readonly sessionId: string;
-  readonly source: Source;
-  readonly format: AudioFormat;
-  readonly claim: Claim;
-  readonly stream: RecognizerStream;
-  readonly clock: StreamClock;
-  readonly account: AudioAccount;
-  readonly transcription: Transcription;
-  readonly frames: TokenBucket;
-}
+/** What a sender may say after its handshake, beside audio. */
+type Control = Exclude<IngestUpstream, { type: 'handshake' | 'auth' | 'ping' }>;
+
+/** What was already read when the sender was asked to wait. */
+type Early = (Uint8Array | Control)[];
 
 /** Why there is no more audio: the sender said so, is gone, or has to go elsewhere. */
 type Ending = 'finalized' | 'vanished' | 'restart';
 
 const ackEveryMs = 1_000;
-/** Between two tries to claim a source whose last holder only drains. */
-const claimRetryMs = 100;
 
 export class IngestSession {
   readonly #connection: Connection;
@@ -164,101 +146,31 @@ export class IngestSession {
     if (!this.#context.connects.allow(`${meetingKey(this.#context.log.meeting)}/${source}`, Date.now())) {
       return this.#refuse('try_again_later', 'this source connects too often; wait some seconds');
     }
-    this.#accept(handshake, source).catch((error: unknown) => this.#fail(error));
+    const sender = { sessionId: handshake.session_id ?? crypto.randomUUID(), source, handshake };
+    this.#accept(sender).catch((error: unknown) => this.#fail(error));
   }
 
-  async #accept(handshake: Handshake, source: Source): Promise<void> {
+  async #accept(sender: Sender): Promise<void> {
     // The sender may already stream; until its audio has a place to go, it waits in the network.
     this.#connection.pause();
     const abort = new AbortController();
-    const early: Uint8Array[] = [];
-    const sessionId = handshake.session_id ?? crypto.randomUUID();
-    const claim = await this.#claim({ name: 'claiming', abort, early }, source, sessionId);
-    if (!claim) return;
-    const state: State = { name: 'opening', claim, abort, early };
-    this.#enter(state);
-    this.#report('handshake_complete', source);
-    const format = { sampleRate: handshake.sample_rate, channels: handshake.channels };
-    const fromMs = await this.#place(claim, source, handshake.resume === true);
-    const { epoch } = await this.#context.log.head();
-    const { language } = handshake;
-    const request = { ...format, source, ...(language === undefined ? {} : { language }) };
-    const stream = await this.#context.recognizer.open(request, abort.signal);
-    if (this.#state !== state) return stream.abort();
-    const run = this.#run({ sessionId, source, format, claim, stream }, fromMs);
-    await this.#stream(state, run, { resume_from_ms: fromMs, epoch, isResumed: handshake.resume === true });
+    const early: Early = [];
+    const claiming: State = { name: 'claiming', abort, early };
+    this.#enter(claiming);
+    const claim = await claimSource(this.#context, sender, abort.signal);
+    if (!this.#isIn(claiming)) return void (await claim?.release());
+    if (!claim)
+      return this.#refuse('ingest_exists', `somebody else is sending "${sender.source}" of this meeting`);
+    const opening: State = { name: 'opening', claim, abort, early };
+    this.#enter(opening);
+    this.#report('handshake_complete', sender.source);
+    const show = ({ frame }: { frame: Buffer }) => this.#connection.write(frame);
+    const run = await openRun(this.#context, sender, claim, abort.signal, show);
+    if (!this.#isIn(opening)) return run.stream.abort();
+    await this.#stream(run, early);
   }
 
-  /** The claim, or nothing if somebody else has it or the sender left meanwhile. */
-  async #claim(
-    state: State & { name: 'claiming' },
-    source: Source,
-    sessionId: string,
-  ): Promise<Claim | undefined> {
-    this.#enter(state);
-    for (;;) {
-      const claim = await this.#context.registry.claim(this.#context.log.meeting, source, sessionId);
-      if (claim.kind === 'claim') {
-        if (this.#state === state) return claim;
-        await claim.release();
-        return undefined;
-      }
-      if (this.#state !== state) return undefined;
-      if (!claim.draining) {
-        this.#refuse('ingest_exists', `somebody else is sending "${source}" of this meeting`);
-        return undefined;
-      }
-      await delay(claimRetryMs, undefined, { signal: state.abort.signal });
-    }
-  }
-
-  /**
-   * Where on the meeting's clock the audio that follows begins. Moving the store's fence first means that from here on
-   * nobody else's words of this source can be added.
-   */
-  async #place(claim: Claim, source: Source, isResumed: boolean): Promise<number> {
-    const { log, ledger } = this.#context;
-    const { fence } = claim;
-    if (isResumed) return log.cover({ source, fence, coveredMs: 0 });
-    const covered = await Promise.all([log.covered('mic'), log.covered('system')]);
-    return log.cover({
-      source,
-      fence,
-      coveredMs: Math.floor(Math.max(...covered, ledger.positionMs(log.meeting))),
-    });
-  }
-
-  #run(parts: Pick<Run, 'sessionId' | 'source' | 'format' | 'claim' | 'stream'>, fromMs: number): Run {
-    const { log, registry, ledger, limits } = this.#context;
-    const { source, claim, stream, format } = parts;
-    const clock = new StreamClock(format, fromMs);
-    const account = ledger.account(log.meeting, source);
-    account.begin(fromMs);
-    const transcription = new Transcription({
-      log,
-      registry,
-      source,
-      fence: claim.fence,
-      stream,
-      clock,
-      account,
-      onMessage: ({ frame }) => this.#connection.write(frame),
-    });
-    const perSecond = limits.ingestFramesPerSecond;
-    return {
-      ...parts,
-      clock,
-      account,
-      transcription,
-      frames: new TokenBucket(perSecond, perSecond, Date.now()),
-    };
-  }
-
-  async #stream(
-    { early }: { early: readonly Uint8Array[] },
-    run: Run,
-    place: { resume_from_ms: number; epoch: string; isResumed: boolean },
-  ): Promise<void> {
+  async #stream(run: Run, early: Early): Promise<void> {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
     const state: State = {
       name: 'streaming',
@@ -268,25 +180,30 @@ export class IngestSession {
       holds: 0,
       isOffRecord: false,
     };
+    run.account.begin(run.from.ms);
     this.#enter(state);
     this.#report('pcm_streaming', run.source);
-    run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
     if (run.claim.lost.aborted) return this.#superseded(run);
-    const { isResumed, ...from } = place;
+    run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
     this.#connection.send({
       type: 'handshake_ack',
       status: 'success',
       message: 'ready for audio',
       session_id: run.sessionId,
-      ...from,
+      resume_from_ms: run.from.ms,
+      epoch: run.from.epoch,
     });
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
-    await this.#say(isResumed ? 'recovered' : 'live', isResumed ? 'audio goes on' : 'audio has begun', {
-      source: run.source,
-    });
+    const { source } = run;
+    await (run.isResumed
+      ? this.#say('recovered', 'audio goes on', { source })
+      : this.#say('live', 'audio has begun', { source }));
     if (this.#state !== state) return;
-    for (const audio of early) this.#audio(state, audio);
-    if (state.holds === 0) this.#connection.resume();
+    for (const item of early) {
+      if (item instanceof Uint8Array) this.receiveBinary(item);
+      else this.#control(item);
+    }
+    if (this.#isIn(state) && state.holds === 0) this.#connection.resume();
   }
 
   #audio(state: State & { name: 'streaming' }, audio: Uint8Array): void {
@@ -342,9 +259,10 @@ export class IngestSession {
     if (this.#state === state && state.holds === 0) this.#connection.resume();
   }
 
-  #control(message: Exclude<IngestUpstream, { type: 'handshake' | 'auth' | 'ping' }>): void {
+  #control(message: Control): void {
     const state = this.#state;
     if (message.type === 'close') return this.#connection.close('done');
+    if (state.name === 'claiming' || state.name === 'opening') state.early.push(message);
     if (state.name !== 'streaming') return;
     if (message.type === 'finalize') return this.#finish(state.run, 'finalized');
     state.run.stream.flush();
@@ -361,15 +279,11 @@ export class IngestSession {
 
   /** Runs until the last word is stored, whatever became of the socket. */
   async #transcribe(run: Run): Promise<void> {
-    try {
-      await run.transcription.run();
-    } catch (error) {
-      return this.#interrupted(run, error);
-    }
+    await run.transcription.run();
     const state = this.#state;
-    if (state.name !== 'finishing')
-      return this.#interrupted(run, new Error('the recognizer ended in mid-meeting'));
-    await this.#conclude(run, state.ending);
+    if (state.name === 'finishing') await this.#conclude(run, state.ending);
+    else if (state.name !== 'closed')
+      throw new RecognizerError('the recognizer ended in mid-meeting', { retryable: true });
   }
 
   #finish(run: Run, ending: Ending): void {
@@ -387,7 +301,11 @@ export class IngestSession {
   async #conclude(run: Run, ending: Ending): Promise<void> {
     this.#ack(run);
     const { seq } = await this.#context.log.head();
-    const details = { source: run.source, last_seq: seq, coverage: this.#coverage() };
+    const details = {
+      source: run.source,
+      last_seq: seq,
+      coverage: coverageOf(this.#context.ledger, this.#context.log),
+    };
     const remaining = await run.claim.release();
     if (ending === 'finalized') await this.#sayEnded(details, remaining);
     else if (remaining === 0) await this.#say('idle', 'nobody is sending audio', { source: run.source });
@@ -402,38 +320,9 @@ export class IngestSession {
     remaining: number,
   ): Promise<void> {
     if (remaining === 0) return this.#say('ended', 'every word is stored', details);
-    this.#connection.send({
-      type: 'status',
-      meeting_id: this.#context.log.meeting.id,
-      ts: new Date().toISOString(),
-      status: 'ended',
-      message: 'every word of this source is stored; the meeting goes on',
-      details,
-    });
-  }
-
-  #coverage() {
-    const accounts = [...this.#context.ledger.of(this.#context.log.meeting)];
-    return Object.fromEntries(
-      accounts.map(([source, { received, covered }]) => [
-        source,
-        { received_ms: Math.floor(received.totalMs), covered_ms: Math.floor(covered.totalMs) },
-      ]),
-    );
-  }
-
-  /** The words stopped before the audio did: what is not durable is still the sender's to send again. */
-  async #interrupted(run: Run, error: unknown): Promise<void> {
-    if (this.#state.name === 'closed') return;
-    const { log, observe } = this.#context;
-    observe({ type: 'recognizer-failed', meeting: log.meeting, source: run.source, error });
-    if (error instanceof StaleFenceError)
-      this.#connection.close('superseded', 'this session goes on elsewhere');
-    else if (error instanceof RecognizerError)
-      this.#connection.close('recognizer_unavailable', error.message);
-    else this.#connection.close('internal_error', 'the words could not be stored; connect again and resume');
-    this.#enter({ name: 'closed' });
-    await run.claim.release();
+    const message = 'every word of this source is stored; the meeting goes on';
+    const { meeting } = this.#context.log;
+    this.#connection.send({ type: 'status', ...stamp(meeting), status: 'ended', message, details });
   }
 
   #superseded(run: Run): void {
@@ -454,15 +343,7 @@ export class IngestSession {
   /** A status for everyone, and on this socket. */
   async #say(status: string, message: string, details: Record<string, unknown>): Promise<void> {
     const { log } = this.#context;
-    const entry = {
-      type: 'status' as const,
-      meeting_id: log.meeting.id,
-      ts: new Date().toISOString(),
-      status,
-      message,
-      details,
-    };
-    const { frame } = await log.append(entry);
+    const { frame } = await log.append({ type: 'status', ...stamp(log.meeting), status, message, details });
     this.#connection.write(frame);
   }
 
@@ -471,14 +352,20 @@ export class IngestSession {
     this.#connection.close(word, message);
   }
 
+  /** The words stopped before the audio did: what is not durable is still the sender's to send again. */
   #fail(error: unknown): void {
     const state = this.#state;
     if (state.name === 'closed') return;
     this.#observeError(error);
-    if (error instanceof RecognizerError) this.#refuse('recognizer_unavailable', error.message);
-    else this.#connection.close('internal_error', 'the hub failed; connect again and resume');
+    const isAccepted = state.name === 'streaming' || state.name === 'finishing';
+    if (isAccepted) this.#connection.close(...reasonOf(error));
+    else this.#refuse(...reasonOf(error));
     this.#enter({ name: 'closed' });
-    if (state.name === 'streaming' || state.name === 'finishing') state.run.transcription.abort();
+    if (isAccepted) state.run.transcription.abort();
+  }
+
+  #isIn(state: State): boolean {
+    return this.#state === state;
   }
 
   #observeError(error: unknown): void {

@@ -7,3 +7,6 @@ export interface MeetingRef {
 
 /** One string per meeting. Neither part can contain the slash. */
 export const meetingKey = (meeting: MeetingRef): string => `${meeting.tenant}/${meeting.id}`;
+
+/** What every event of a meeting begins with. */
+export const stamp = (meeting: MeetingRef) => ({ meeting_id: meeting.id, ts: new Date().toISOString() });

@@ -16,7 +16,6 @@ export type HubEvent =
   | { type: 'subscriber'; state: string; connection: string; meeting: MeetingRef }
   | { type: 'closed'; connection: string; word: CloseWord; message: string }
   | { type: 'final'; meeting: MeetingRef; source: Source | undefined; seq: number }
-  | { type: 'recognizer-failed'; meeting: MeetingRef; source: Source; error: unknown }
   | { type: 'error'; stage: ErrorStage; meeting?: MeetingRef; error: unknown };
 
 export type ErrorStage = 'subscriber' | 'ingest' | 'store' | 'bus' | 'http';

@@ -72,7 +72,7 @@ export class Room {
   /** Reads on from a `seq`. Viewers at the same place share one query. */
   read(after: number): Promise<LogPage> {
     const there = this.#reads.get(after);
-    if (there) return there;
+    if (there !== undefined) return there;
     const page = this.log.read(after, this.#pageEntries).finally(() => this.#reads.delete(after));
     this.#reads.set(after, page);
     return page;

@@ -1,6 +1,7 @@
 /** One source's words on their way from a recognizer stream into the log. */
 import type { LogEntry, Source, TranscriptPartial } from '@meetcast/protocol';
 import type { AudioAccount } from './audio-ledger.ts';
+import { stamp } from './meeting.ts';
 import type { Message } from './message.ts';
 import type { RecognizerStream } from './recognizer/recognizer.ts';
 import type { Registry } from './registry/registry.ts';
@@ -88,8 +89,7 @@ export class Transcription {
   async #spoken(utterance: Utterance) {
     const { log, clock, source } = this.#options;
     return {
-      meeting_id: log.meeting.id,
-      ts: new Date().toISOString(),
+      ...stamp(log.meeting),
       segment_no: await this.#segmentNo(utterance.index),
       start_ms: Math.round(clock.startAt(utterance.startMs)),
       end_ms: Math.round(clock.endAt(utterance.endMs)),

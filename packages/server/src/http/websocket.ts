@@ -211,6 +211,8 @@ class Link {
 
   message(bytes: Buffer, isBinary: boolean): void {
     this.alive();
+    // A peer may go on talking until it has read the close.
+    if (!this.#connection.isOpen) return;
     if (isBinary) this.session?.receiveBinary(bytes);
     else this.session?.receive(bytes.toString());
   }

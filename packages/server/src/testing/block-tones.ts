@@ -15,10 +15,14 @@ const symbolOf = (word: number, speaker: number): number => word * speakerCount 
 export const wordOfSymbol = (symbol: number): number => Math.floor(symbol / speakerCount);
 export const speakerOfSymbol = (symbol: number): number => symbol % speakerCount;
 
-/** White noise puts about a quarter of its power into the three loudest tones; a burst at 10 dB above noise nine tenths. */
-const leastPurity = 0.7;
+/**
+ * White noise puts about a quarter of its power into the three loudest tones, a burst 10 dB above noise nine tenths.
+ * Two bursts at once are at most six sevenths pure while their tones are balanced: both limits keep them from being
+ * taken for a third word.
+ */
+const leastPurity = 0.87;
 /** The three tones of a burst are equally loud; a lone sine or a chord of another make is not. */
-const leastBalance = 0.3;
+const leastBalance = 0.4;
 /** -70 dBFS: below this everything is silence. */
 const leastPower = 1e-7;
 

@@ -23,10 +23,8 @@ interface Sounding {
   powerAfter: number;
 }
 
-/** Blocks that may be spoilt within one burst; the gap between two words is far longer. */
+/** Blocks that may be spoilt within one burst. The gap between two words is far longer; without one, the next word takes over. */
 const dropoutBlocks = 3;
-/** Blocks after which another symbol has taken over, when no gap came between. */
-const takeoverBlocks = 3;
 
 export class BurstTracker {
   readonly #shortest: number;
@@ -83,8 +81,7 @@ export class BurstTracker {
     }
     if (at === current.last + 1) current.powerAfter = block.power;
     this.#hearRival(block, at);
-    const takenOver = this.#rival !== undefined && this.#rival.blocks >= takeoverBlocks;
-    if (!takenOver && at - current.last <= dropoutBlocks) return undefined;
+    if (at - current.last <= dropoutBlocks) return undefined;
     this.#current = this.#rival;
     this.#rival = undefined;
     return this.#judge(current);
