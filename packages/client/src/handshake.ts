@@ -3,7 +3,10 @@ import { type Handshake, type Source, sources } from '@meetcast/protocol';
 import { integer, matching, oneOf } from './check.ts';
 import type { PublishOptions } from './publisher.ts';
 
-export function handshakeOf(options: PublishOptions, sessionId: string): Handshake & { source: Source } {
+/** A publisher leaves nothing of its audio's format to a hub's defaults. */
+export type CompleteHandshake = Handshake & { source: Source; sample_rate: number; channels: number };
+
+export function handshakeOf(options: PublishOptions, sessionId: string): CompleteHandshake {
   const { language, aiMode, deviceId, title } = options;
   return {
     type: 'handshake',

@@ -1,7 +1,6 @@
 /** One sender of one meeting's audio: it keeps what is not stored yet, and sends it again when asked. */
 import {
   decodeIngestDownstream,
-  type Handshake,
   type HandshakeAck,
   type IngestDownstream,
   type Status,
@@ -10,7 +9,7 @@ import { bytesOf } from './audio-buffer.ts';
 import { positive } from './check.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
-import { handshakeOf } from './handshake.ts';
+import { type CompleteHandshake, handshakeOf } from './handshake.ts';
 import { type CloseInfo, type ConnectionStatus, Link } from './link.ts';
 import { addressOf, linkSettings } from './options.ts';
 import {
@@ -42,7 +41,7 @@ const farewellMs = 2_000;
 class MeetingPublisher implements Publisher {
   readonly closed: Promise<CloseInfo>;
   readonly sessionId: string = globalThis.crypto.randomUUID();
-  readonly #handshake: Handshake & { source: string };
+  readonly #handshake: CompleteHandshake;
   readonly #maxBufferedMs: number;
   readonly #link: Link<IngestDownstream>;
   readonly #upload: Upload;

@@ -120,6 +120,15 @@ test('[LINK6] before its token expires, a client hands over another in band, and
   expect(events).toMatchObject([{ seq: 1 }]);
 });
 
+test('[LINK6] a token function without another token has nothing to hand over', async () => {
+  watch({ token: () => 'same', heartbeatMs: 30 });
+  const peer = await hub.peer();
+  peer.connected();
+  peer.send(status('token_expiring'));
+  await peer.next('ping');
+  expect(peer.texts).toEqual([{ type: 'ping' }]);
+});
+
 test('[LINK7] a silent hub is asked, and one that answers is kept', async () => {
   const subscription = watch({ heartbeatMs: 30 });
   const peer = await hub.peer();

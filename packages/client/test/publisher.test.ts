@@ -137,6 +137,17 @@ test('[PUB5] in a new log, the first kept sample stands where the hub says', asy
   await expect.poll(() => counted(third.audio)).toEqual({ from: 6_000, frames: 2_000 });
 });
 
+test('[PUB5] a position of a new log means nothing in the old one, even where both have it', async () => {
+  const publisher = send();
+  const { peer: first } = await accepted(0, 'e1');
+  await publisher.write(counting(0, 8_000));
+  await expect.poll(() => frames(first)).toBe(8_000);
+  first.socket.terminate();
+  const { peer: second } = await accepted(500, 'e2');
+  await expect.poll(() => counted(second.audio)).toEqual({ from: 0, frames: 8_000 });
+  expect([publisher.receivedMs, publisher.durableMs]).toEqual([500, 500]);
+});
+
 test('[PUB6] finalize resolves when the hub has stored every word and closed', async () => {
   const publisher = send();
   void publisher.write(counting(0, 100));
@@ -166,6 +177,7 @@ test('[PUB7] finalize survives a drop: the rest is sent again, then finalize', a
   second.send(ended);
   second.socket.terminate();
   expect(await done).toMatchObject({ lastSeq: 9 });
+  expect(publisher.connection).toBe('closed');
   expect(hub.peers).toHaveLength(2);
 });
 
@@ -188,6 +200,19 @@ test('[PUB9] the end of the other source is not the end of this one', async () =
   const { peer } = await accepted();
   await peer.next('finalize');
   peer.send(status('ended', { seq: 4, meta: { source: 'system' }, details: { last_seq: 4 } }), ended);
+  peer.socket.close(1000);
+  expect(await done).toMatchObject({ lastSeq: 9 });
+});
+
+test('[PUB9] an end that came before this connection was told to finalize is an older one', async () => {
+  const publisher = send();
+  const done = publisher.finalize();
+  const peer = await hub.peer();
+  await peer.next('handshake');
+  peer.send(status('ended', { seq: 3, details: { last_seq: 3 } }));
+  peer.accept();
+  await peer.next('finalize');
+  peer.send(ended);
   peer.socket.close(1000);
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
