@@ -1,5 +1,4 @@
 /** One sender's conversation: audio in, acknowledgements and its own words out. */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type CloseWord,
   decodeIngestUpstream,
@@ -8,6 +7,7 @@ import {
   type Source,
 } from '@meetcast/protocol';
 import type { Admission } from './admission.ts';
+import { AudioIntake } from './audio-intake.ts';
 import type { Connection } from './connection.ts';
 import { RecognizerError, reasonOf } from './errors.ts';
 import { claimSource, coverageOf, openRun, type Run, type RunContext, type Sender } from './ingest-run.ts';
@@ -15,7 +15,6 @@ import { meetingKey, stamp } from './meeting.ts';
 import type { IngestStep, Observe } from './observer.ts';
 import type { SlidingWindow } from './rate.ts';
 import type { Claim } from './registry/registry.ts';
-import { isWhole } from './stream-clock.ts';
 
 export interface IngestContext extends RunContext {
   readonly connects: SlidingWindow;
@@ -41,9 +40,7 @@ type State =
       readonly name: 'streaming';
       readonly run: Run;
       readonly acks: NodeJS.Timeout;
-      readonly abort: AbortController;
-      holds: number;
-      isOffRecord: boolean;
+      readonly intake: AudioIntake;
     }
   | { readonly name: 'finishing'; readonly run: Run; readonly ending: Ending; readonly watch: NodeJS.Timeout }
   | { readonly name: 'closed' };
@@ -113,7 +110,8 @@ export class IngestSession {
     if (state.name === 'awaiting-handshake')
       return this.#refuse('bad_handshake', 'audio came before the handshake');
     if (state.name === 'claiming' || state.name === 'opening') state.early.push(audio);
-    if (state.name === 'streaming') this.#audio(state, audio);
+    const refusal = state.name === 'streaming' && state.intake.take(audio);
+    if (refusal) this.#connection.close(...refusal);
   }
 
   /** The node is going away: no more audio; what was heard is stored, and the sender is asked to come back. */
@@ -172,14 +170,8 @@ export class IngestSession {
 
   async #stream(run: Run, early: Early): Promise<void> {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
-    const state: State = {
-      name: 'streaming',
-      run,
-      acks,
-      abort: new AbortController(),
-      holds: 0,
-      isOffRecord: false,
-    };
+    const intake = new AudioIntake(run, this.#connection, this.#context.limits);
+    const state: State = { name: 'streaming', run, acks, intake };
     run.account.begin(run.from.ms);
     this.#enter(state);
     this.#report('pcm_streaming', run.source);
@@ -203,60 +195,7 @@ export class IngestSession {
       if (item instanceof Uint8Array) this.receiveBinary(item);
       else this.#control(item);
     }
-    if (this.#isIn(state) && state.holds === 0) this.#connection.resume();
-  }
-
-  #audio(state: State & { name: 'streaming' }, audio: Uint8Array): void {
-    const { run } = state;
-    const { ingestFrameBytes } = this.#context.limits;
-    if (audio.length > ingestFrameBytes) {
-      return this.#connection.close(
-        'too_large',
-        `a frame has ${audio.length} bytes; at most ${ingestFrameBytes} are allowed`,
-      );
-    }
-    if (!isWhole(audio.length, run.format)) {
-      return this.#connection.close(
-        'bad_message',
-        `a frame has ${audio.length} bytes, which are no whole samples`,
-      );
-    }
-    if (audio.length === 0) return;
-    const written = this.#forward(state, audio);
-    run.account.received.to(run.clock.receivedMs);
-    const waitMs = run.frames.take(Date.now());
-    if (written || waitMs > 0)
-      this.#hold(state, written, waitMs).catch((error: unknown) => this.#fail(error));
-  }
-
-  #forward(
-    { run, isOffRecord }: State & { name: 'streaming' },
-    audio: Uint8Array,
-  ): Promise<void> | undefined {
-    if (isOffRecord) {
-      run.clock.skip(audio.length);
-      return undefined;
-    }
-    run.clock.forward(audio.length);
-    run.account.forwarded.to(run.clock.receivedMs);
-    return run.stream.write(audio);
-  }
-
-  /** Too much, too fast is not dropped: the socket waits unread. */
-  async #hold(
-    state: State & { name: 'streaming' },
-    written: Promise<void> | undefined,
-    waitMs: number,
-  ): Promise<void> {
-    state.holds += 1;
-    this.#connection.pause();
-    const { signal } = state.abort;
-    await Promise.all([
-      written,
-      waitMs > 0 ? delay(waitMs, undefined, { signal }).catch(() => {}) : undefined,
-    ]);
-    state.holds -= 1;
-    if (this.#state === state && state.holds === 0) this.#connection.resume();
+    intake.read();
   }
 
   #control(message: Control): void {
@@ -266,13 +205,11 @@ export class IngestSession {
     if (state.name !== 'streaming') return;
     if (message.type === 'finalize') return this.#finish(state.run, 'finalized');
     state.run.stream.flush();
-    if (message.type === 'off_record') this.#offRecord(state, message.on);
+    if (message.type === 'off_record' && state.intake.offRecord(message.on))
+      this.#sayOffRecord(state.run, message.on);
   }
 
-  #offRecord(state: State & { name: 'streaming' }, on: boolean): void {
-    if (state.isOffRecord === on) return;
-    state.isOffRecord = on;
-    const { source } = state.run;
+  #sayOffRecord({ source }: Run, on: boolean): void {
     const [status, message] = on ? ['off_record', 'off the record'] : ['on_record', 'on the record again'];
     this.#say(status, message, { source }).catch((error: unknown) => this.#fail(error));
   }
@@ -378,7 +315,7 @@ export class IngestSession {
     if (before.name === 'awaiting-handshake') clearTimeout(before.deadline);
     if (before.name === 'streaming') {
       clearInterval(before.acks);
-      before.abort.abort();
+      before.intake.end();
     }
     if (before.name === 'finishing') clearInterval(before.watch);
     if (next.name === 'closed') this.#giveBack(before);

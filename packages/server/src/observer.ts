@@ -4,7 +4,6 @@ import type { MeetingRef } from './meeting.ts';
 
 /** The steps of an ingest, as they appear in logs. */
 export type IngestStep =
-  | 'connecting'
   | 'connected'
   | 'handshake_complete'
   | 'pcm_streaming'

@@ -25,6 +25,10 @@ const longestShare = 2;
 const onsetBlocks = 2;
 const highestConfidence = 0.9995;
 
+/**
+ * Follows one voice at a time. Two at once on one channel give no word, as a rule; where their words share a tone and
+ * that tone happens to cancel itself out, what remains is a third word, and nothing can tell. Two voices want two channels.
+ */
 export class ToneDecoder {
   readonly #blocks: PcmBlocks;
   readonly #analyse: (block: Float64Array) => BlockTones;

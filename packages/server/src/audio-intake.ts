@@ -1,0 +1,75 @@
+/** Audio from a sender's socket to its recognizer, at the pace both allow. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CloseWord } from '@meetcast/protocol';
+import type { Connection } from './connection.ts';
+import type { Run } from './ingest-run.ts';
+import type { Limits } from './limits.ts';
+import { isWhole } from './stream-clock.ts';
+
+export class AudioIntake {
+  readonly #run: Run;
+  readonly #connection: Connection;
+  readonly #limits: Limits;
+  readonly #ended = new AbortController();
+  #holds = 0;
+  #isOffRecord = false;
+
+  constructor(run: Run, connection: Connection, limits: Limits) {
+    this.#run = run;
+    this.#connection = connection;
+    this.#limits = limits;
+  }
+
+  /** Whether audio is neither forwarded nor kept. Answers whether this changed it. */
+  offRecord(on: boolean): boolean {
+    const isChange = this.#isOffRecord !== on;
+    this.#isOffRecord = on;
+    return isChange;
+  }
+
+  /** Takes a frame, or says why the sender has to go. */
+  take(audio: Uint8Array): [CloseWord, string] | undefined {
+    const { length } = audio;
+    const { ingestFrameBytes } = this.#limits;
+    if (length > ingestFrameBytes)
+      return ['too_large', `a frame has ${length} bytes; at most ${ingestFrameBytes} are allowed`];
+    if (!isWhole(length, this.#run.format))
+      return ['bad_message', `a frame has ${length} bytes, which are no whole samples`];
+    if (length === 0) return undefined;
+    const written = this.#forward(audio);
+    this.#run.account.received.to(this.#run.clock.receivedMs);
+    const waitMs = this.#run.frames.take(Date.now());
+    if (written !== undefined || waitMs > 0) void this.#hold(written, waitMs);
+    return undefined;
+  }
+
+  /** Reads on, unless too much came too fast. */
+  read(): void {
+    if (this.#holds === 0) this.#connection.resume();
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  #forward(audio: Uint8Array): Promise<void> | undefined {
+    const { clock, account, stream } = this.#run;
+    if (this.#isOffRecord) {
+      clock.skip(audio.length);
+      return undefined;
+    }
+    clock.forward(audio.length);
+    account.forwarded.to(clock.receivedMs);
+    return stream.write(audio);
+  }
+
+  /** Too much, too fast is not dropped: the socket waits unread. */
+  async #hold(written: Promise<void> | undefined, waitMs: number): Promise<void> {
+    this.#holds += 1;
+    this.#connection.pause();
+    const { signal } = this.#ended;
+    await Promise.all([written, waitMs > 0 && delay(waitMs, undefined, { signal }).catch(() => {})]);
+    this.#holds -= 1;
+    this.read();
+  }
+}
