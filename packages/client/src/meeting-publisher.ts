@@ -50,7 +50,6 @@ class MeetingPublisher implements Publisher {
   #room: 'free' | 'full' = 'free';
   /** Writers that wait for room. */
   #writers: Deferred<void>[] = [];
-  #handshakes = 0;
   #epoch: string | undefined;
   #receivedMs = 0;
   #durableMs = 0;
@@ -144,9 +143,8 @@ class MeetingPublisher implements Publisher {
   }
 
   #introduce(): void {
-    const resume = this.#handshakes > 0;
-    this.#handshakes += 1;
-    this.#link.send(resume ? { ...this.#handshake, resume } : this.#handshake);
+    // Until a hub has given its audio a place on the meeting's clock, there is nothing to resume.
+    this.#link.send(this.#upload.isPlaced ? { ...this.#handshake, resume: true } : this.#handshake);
   }
 
   #received(message: IngestDownstream): void {

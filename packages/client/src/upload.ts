@@ -55,6 +55,11 @@ export class Upload {
     return this.#audio.keptMs;
   }
 
+  /** Whether its audio has a place on the meeting's clock. */
+  get isPlaced(): boolean {
+    return this.#anchor !== undefined;
+  }
+
   get isBlocked(): boolean {
     return this.#state.name === 'blocked';
   }
@@ -78,7 +83,7 @@ export class Upload {
 
   /** Sends everything from a position on the meeting's clock on. `isNewLog`: earlier positions mean nothing any more. */
   resume(resumeFromMs: number, isNewLog: boolean): void {
-    const wasSending = this.#anchor !== undefined;
+    const wasSending = this.isPlaced;
     const known = isNewLog ? undefined : this.#anchor;
     const { anchor, from } = resumption(known, this.#audio, this.#format.sampleRate, resumeFromMs);
     this.#anchor = anchor;

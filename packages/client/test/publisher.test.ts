@@ -185,8 +185,11 @@ test('[PUB8] finalize without a connection waits for one', async () => {
   const publisher = send();
   await publisher.write(counting(0, 800));
   const done = publisher.finalize();
-  (await hub.peer()).socket.terminate();
-  const { peer } = await accepted();
+  const refused = await hub.peer();
+  await refused.next('handshake');
+  refused.refuse(1013, 'try_again_later');
+  const { peer, handshake } = await accepted();
+  expect(handshake).not.toHaveProperty('resume');
   await peer.next('finalize');
   expect(counted(peer.audio)).toEqual({ from: 0, frames: 800 });
   peer.send(ended);
