@@ -26,9 +26,23 @@ export class AuthError extends Error {
   override readonly name = 'AuthError';
 }
 
+interface Named {
+  StaleFenceError: StaleFenceError;
+  RecognizerError: RecognizerError;
+  AuthError: AuthError;
+}
+
+/**
+ * Tells failures apart by name rather than by class: two copies of this package may meet in one process, one loaded as
+ * a module and one as CommonJS.
+ */
+export function isNamed<N extends keyof Named>(name: N, error: unknown): error is Named[N] {
+  return error instanceof Error && error.name === name;
+}
+
 /** Why a session ends when its words stop, as its sender is told. */
 export function reasonOf(error: unknown): [CloseWord, string] {
-  if (error instanceof StaleFenceError) return ['superseded', 'this session goes on elsewhere'];
-  if (error instanceof RecognizerError) return ['recognizer_unavailable', error.message];
+  if (isNamed('StaleFenceError', error)) return ['superseded', 'this session goes on elsewhere'];
+  if (isNamed('RecognizerError', error)) return ['recognizer_unavailable', error.message];
   return ['internal_error', 'the hub failed; connect again and resume'];
 }

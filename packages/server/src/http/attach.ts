@@ -19,34 +19,59 @@ export function attach(server: Server, hub: Attachable): () => void {
   const emit = server.emit;
 
   function emitOthers(this: Server, name: string, ...args: unknown[]): boolean {
-    return (isAttached && isOurs(server, hub, name, args)) || Reflect.apply(emit, this, [name, ...args]);
+    if (isAttached && isOurs(hub, name, args)) return true;
+    if (Reflect.apply(emit, this, [name, ...args])) return true;
+    return isAttached && name === 'request' && answerNotFound(...(args as [IncomingMessage, ServerResponse]));
   }
 
-  // Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does.
-  const endUnanswered = (_request: IncomingMessage, stream: Duplex) => {
-    if (server.listenerCount('upgrade') === 1)
-      stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
-  };
-  server.on('upgrade', endUnanswered);
   server.emit = emitOthers;
+  const standDown = standIn(server);
   return () => {
     isAttached = false;
-    server.off('upgrade', endUnanswered);
+    standDown();
     if (server.emit === emitOthers) server.emit = emit;
   };
 }
 
 /** Answers an event that is the hub's, and says whether it was. */
-function isOurs(server: Server, hub: Attachable, name: string, args: unknown[]): boolean {
+function isOurs(hub: Attachable, name: string, args: unknown[]): boolean {
   if (name === 'upgrade') return hub.handleUpgrade(...(args as [IncomingMessage, Duplex, Buffer]));
   if (name !== 'request') return false;
   const [request, response] = args as [IncomingMessage, ServerResponse];
-  if (hub.ownsRequest(request)) {
-    void hub.handleRequest(request, response);
-    return true;
-  }
-  if (server.listenerCount('request') > 0) return false;
+  if (!hub.ownsRequest(request)) return false;
+  void hub.handleRequest(request, response);
+  return true;
+}
+
+/** For a request that nobody listens to. */
+function answerNotFound(request: IncomingMessage, response: ServerResponse): true {
   const answer = problem(404, 'not_found', 'Not found', 'there is nothing at this address');
   void toNode(answer, request, response);
   return true;
+}
+
+/**
+ * Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does. So this
+ * listens, and ends them, while nobody else does, and only then: other libraries, too, end what they do not know only
+ * when they are alone, and would wait for us as we for them.
+ */
+function standIn(server: Server): () => void {
+  const endUnanswered = (_request: IncomingMessage, stream: Duplex) => {
+    stream.on('error', () => stream.destroy());
+    stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  };
+  const stepBack = (name: string | symbol, listener: unknown) => {
+    if (name === 'upgrade' && listener !== endUnanswered) server.off('upgrade', endUnanswered);
+  };
+  const stepIn = (name: string | symbol = 'upgrade') => {
+    if (name === 'upgrade' && server.listenerCount('upgrade') === 0) server.on('upgrade', endUnanswered);
+  };
+  stepIn();
+  server.on('newListener', stepBack);
+  server.on('removeListener', stepIn);
+  return () => {
+    server.off('newListener', stepBack);
+    server.off('removeListener', stepIn);
+    server.off('upgrade', endUnanswered);
+  };
 }

@@ -9,7 +9,7 @@ import {
 } from '@meetcast/protocol';
 import type { AudioLedger } from '../audio-ledger.ts';
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
-import { AuthError } from '../errors.ts';
+import { isNamed } from '../errors.ts';
 import type { MeetingRef } from '../meeting.ts';
 import type { Observe } from '../observer.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -103,7 +103,7 @@ async function grantFor(
   try {
     return await context.authenticate(token);
   } catch (error) {
-    if (error instanceof AuthError) return unauthorized(error.message);
+    if (isNamed('AuthError', error)) return unauthorized(error.message);
     throw error;
   }
 }

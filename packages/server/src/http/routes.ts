@@ -60,7 +60,7 @@ export function restRoute(path: string, basePath: string): Route | undefined {
   });
 }
 
-/** Whether a path stands under the base path, so that an unknown one is the hub's to refuse. */
+/** Whether a path is one of the hub's addresses. */
 export const isOwnPath = (path: string, basePath: string): boolean =>
   restRoute(path, basePath) !== undefined || webSocketRoute(path, basePath) !== undefined;
 

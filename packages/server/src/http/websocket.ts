@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { Admission } from '../admission.ts';
 import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
 import { Connection } from '../connection.ts';
-import { AuthError } from '../errors.ts';
+import { isNamed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { MeetingRef } from '../meeting.ts';
 import type { Observe } from '../observer.ts';
@@ -186,7 +186,7 @@ export class Upgrades {
     try {
       return await this.#context.authenticate(token);
     } catch (error) {
-      if (!(error instanceof AuthError)) throw error;
+      if (!isNamed('AuthError', error)) throw error;
       return reject(connection, 'auth_failed', error.message);
     }
   }
