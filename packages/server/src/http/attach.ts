@@ -50,6 +50,9 @@ function answerNotFound(request: IncomingMessage, response: ServerResponse): tru
   return true;
 }
 
+/** Known to every copy of this file that is loaded, so that the stand-ins of two hubs know each other. */
+const isStandIn = Symbol.for('meetcast.standIn');
+
 /**
  * Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does. So this
  * listens, and ends them, while nobody else does, and only then: other libraries, too, end what they do not know only
@@ -60,18 +63,25 @@ function standIn(server: Server): () => void {
     stream.on('error', () => stream.destroy());
     stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   };
-  const stepBack = (name: string | symbol, listener: unknown) => {
-    if (name === 'upgrade' && listener !== endUnanswered) server.off('upgrade', endUnanswered);
+  endUnanswered[isStandIn] = true;
+  const isForeign = (name: string | symbol, listener: object) =>
+    name === 'upgrade' && !(isStandIn in listener && listener[isStandIn]);
+  const stepIn = () => {
+    if (server.listenerCount('upgrade') === 0) server.on('upgrade', endUnanswered);
   };
-  const stepIn = (name: string | symbol = 'upgrade') => {
-    if (name === 'upgrade' && server.listenerCount('upgrade') === 0) server.on('upgrade', endUnanswered);
+  const arrived = (name: string | symbol, listener: object) => {
+    if (isForeign(name, listener)) server.off('upgrade', endUnanswered);
   };
+  const left = (name: string | symbol, listener: object) => {
+    if (isForeign(name, listener)) stepIn();
+  };
+  server.on('newListener', arrived);
+  server.on('removeListener', left);
   stepIn();
-  server.on('newListener', stepBack);
-  server.on('removeListener', stepIn);
   return () => {
-    server.off('newListener', stepBack);
-    server.off('removeListener', stepIn);
+    server.off('newListener', arrived);
+    server.off('removeListener', left);
+    endUnanswered[isStandIn] = false; // Its going is news to another hub's stand-in.
     server.off('upgrade', endUnanswered);
   };
 }
