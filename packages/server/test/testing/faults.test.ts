@@ -156,7 +156,7 @@ test('[FLT10] away: open streams are reset and nobody listens, until cleared', a
 });
 
 test('[FLT11] away for a while: the simulator comes back by itself, on the same port', async () => {
-  const url = await start({ kind: 'away', forMs: 80 });
+  const url = await start({ kind: 'away', forMs: 400 });
   await expect(open(url)).rejects.toThrow('ECONNREFUSED');
   const back = async () => (await open(url)).websocket.terminate();
   await expect.poll(back, { timeout: 5000 }).toBeUndefined();

@@ -114,7 +114,7 @@ test('[SIM58] without audio or text the stream is closed with 1011 NET-0001', as
 });
 
 test('[SIM59] KeepAlive as text holds a stream open that has sent audio', async () => {
-  const idleTimeoutMs = 150;
+  const idleTimeoutMs = 400;
   const client = await open(await start({ idleTimeoutMs }));
   const openedMs = performance.now();
   client.websocket.send(silence(0.1, sampleRate));
@@ -201,10 +201,10 @@ test('[SIM66] audio is taken at the pace set, by waiting: nothing is dropped, no
 });
 
 test('[SIM67] too much audio piles up at the client, not in the simulator', async () => {
-  const client = await open(await start({ pace: 1 }));
+  const client = await open(await start({ pace: 2 }));
   const second = bytesOf(silence(1, sampleRate));
   for (let sent = 0; sent < 1000; sent++) client.websocket.send(second);
-  await expect.poll(() => simulator.streams[0]?.audioSeconds).toBeGreaterThan(0.2);
+  await expect.poll(() => simulator.streams[0]?.audioSeconds).toBeGreaterThan(1);
   expect(client.websocket.bufferedAmount).toBeGreaterThan(10_000_000);
   expect(simulator.streams[0]?.audioSeconds).toBeLessThan(5);
   client.websocket.terminate();

@@ -10,6 +10,8 @@ import {
   wordsOf,
   wordTimes,
 } from '../../src/testing/index.ts';
+import { mulberry32 } from '../../src/testing/random-words.ts';
+import { burstTonesHz } from '../../src/testing/tones.ts';
 import { burstRms, bytesOf, hear, joined, noise, saidBy, silence, sine, withNoise } from './audio.ts';
 
 const rates = [8000, 16_000, 24_000, 44_100, 48_000];
@@ -97,9 +99,28 @@ test('[TONE10] audio lost between two words that now touch gives none but those 
   const speech = (word: string) => speak(word, { sampleRate, leadMs: 0, tailMs: 0 });
   for (let keptMs = 10; keptMs <= 200; keptMs += 10) {
     const kept = speech('customer').subarray(0, (keptMs * sampleRate) / 1000);
-    const heard = hear(joined(kept, speech('invoice')), { sampleRate }).map(({ word }) => word);
-    if (keptMs >= 120) expect(heard).toEqual(['customer', 'invoice']);
-    else expect(['invoice', 'customer invoice']).toContain(heard.join(' '));
+    const heard = hear(joined(kept, speech('invoice')), { sampleRate });
+    const words = heard.map(({ word }) => word);
+    if (keptMs >= 120) expect(words).toEqual(['customer', 'invoice']);
+    else expect(['invoice', 'customer invoice']).toContain(words.join(' '));
+    for (const { end } of heard.slice(0, -1)) expect(end).toBeLessThanOrEqual(heard.at(-1)?.start ?? 0);
+  }
+});
+
+const tonesOf = (word: string) => burstTonesHz(vocabulary.indexOf(word), 0).slice(0, 2);
+
+test('[TONE20] two words at once that share no tone are never taken for a third word', () => {
+  const sampleRate = 16_000;
+  const random = mulberry32(4);
+  const [ones, others] = [randomWords(1500, 1), randomWords(1500, 2)];
+  for (const [place, one] of ones.entries()) {
+    const other = others[place] ?? '';
+    if (tonesOf(one).some((tone) => tonesOf(other).includes(tone))) continue;
+    const shift = Math.floor(random() * 0.2 * sampleRate);
+    const first = joined(speak([one], { sampleRate }), silence(0.2, sampleRate));
+    const second = joined(silence(shift / sampleRate, sampleRate), speak([other], { sampleRate }));
+    const mixed = first.map((sample, at) => sample + (second[at] ?? 0));
+    for (const { word } of hear(mixed, { sampleRate })) expect([one, other]).toContain(word);
   }
 });
 
@@ -123,6 +144,20 @@ test('[TONE12] the decoder knows that a word is being said and since when', () =
   expect(rest).toHaveLength(1);
   expect(decoder.speakingSince).toBeUndefined();
   expect(decoder.settledSeconds).toBeGreaterThan(wordTimes(0).end);
+});
+
+test('[TONE21] no word begins before the time the decoder calls settled', () => {
+  const sampleRate = 16_000;
+  for (let lead = 1600; lead < 1760; lead += 8) {
+    const bytes = bytesOf(
+      joined(silence(lead / sampleRate, sampleRate), speak('plan', { sampleRate, leadMs: 0 })),
+    );
+    const decoder = new ToneDecoder({ sampleRate });
+    for (let at = 0, words = 0; words === 0; at += 64) {
+      words = decoder.write(bytes.subarray(at, at + 64)).length;
+      if (words === 0) expect(decoder.settledSeconds).toBeLessThan(lead / sampleRate + 0.003);
+    }
+  }
 });
 
 test('[TONE13] the other channels are not heard when one is chosen', () => {

@@ -257,12 +257,17 @@ test('[SIM29] Finalize makes everything heard final, marked from_finalize, and t
 
 test('[SIM30] Finalize in the middle of a word leaves that word whole for the next final', () => {
   const bytes = bytesOf(said('we ship'));
-  for (let cutMs = 100; cutMs < 700; cutMs += 10) {
+  for (let cutMs = 100; cutMs < 700; cutMs += 3) {
     const stream = transcriber('endpointing=300');
     const cut = (cutMs * sampleRate * 2) / 1000;
     const heard = [...stream.hear(bytes.subarray(0, cut)), ...stream.finalize()];
     heard.push(...stream.hear(bytes.subarray(cut)), ...stream.finish());
-    expect(wordsIn(finalsIn(heard)).map(({ word }) => word)).toEqual(['we', 'ship']);
+    const words = wordsIn(finalsIn(heard));
+    expect(words.map(({ word }) => word)).toEqual(['we', 'ship']);
+    for (const [place, { start, end }] of words.entries()) {
+      expect(Math.abs(start - wordTimes(place).start)).toBeLessThan(0.003);
+      expect(Math.abs(end - wordTimes(place).end)).toBeLessThan(0.003);
+    }
   }
 });
 
