@@ -1,5 +1,5 @@
-/** Where logs live: the contract of every store. */
-import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
+/** Where logs live, and where transcripts are listed, searched and forgotten: the contract of every store. */
+import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
 import type { MeetingRef } from '../meeting.ts';
 
 /** A place in a meeting's log. Another epoch is another log. */
@@ -33,6 +33,40 @@ export interface Reach {
   readonly coveredMs: number;
 }
 
+/** A meeting in a list. Instants are RFC 3339. */
+export interface MeetingInfo extends Position {
+  readonly id: string;
+  readonly title: string | undefined;
+  readonly startedAt: string;
+  /** When its last `ended` was logged; undefined while it goes on. */
+  readonly endedAt: string | undefined;
+  readonly languages: readonly string[];
+  readonly sources: readonly Source[];
+}
+
+/** A page of a list: what it begins after, as an earlier page's `next` said it, and how much it holds. */
+export interface PageRequest {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; undefined on the last page. */
+  readonly next: string | undefined;
+}
+
+/** A final that has every term of a query. */
+export interface SearchHit {
+  readonly meeting: string;
+  readonly final: TranscriptFinal;
+}
+
+/** What is taken back: one segment, or everything said in a stretch of the meeting's clock. */
+export type Retraction =
+  | { readonly segmentNo: number }
+  | { readonly startMs: number; readonly endMs: number; readonly source?: Source };
+
 /**
  * Keeps each meeting's ordered log. The log is the truth: what is in it was said, once, in that order.
  *
@@ -42,6 +76,11 @@ export interface Reach {
  * - `read` gives the entries after a seq, in order, at most `limit`; an empty page is the end.
  * - `head` of a meeting nobody wrote to is seq 0 of the epoch its first entry will have.
  * - `cover` moves a source's fence and coverage up, never down, and answers with the coverage.
+ * - `transcript` is `read` of the finals that stand: without those that another final `revises`, or that were retracted.
+ * - `meetings` are a tenant's with at least one entry, newest first. `search` finds standing finals that have every
+ *   term (see search-terms.ts), newest meeting first, in one meeting or in all of a tenant's.
+ * - `retract` appends the retraction and leaves, where text was, entries of the same `seq` without any: after it the
+ *   text is in no row. `forget` removes a meeting whole; its next entry is seq 1 of another epoch.
  * - `ping` rejects while the store cannot be written.
  */
 export interface Store {
@@ -50,6 +89,12 @@ export interface Store {
   head(meeting: MeetingRef): Promise<Head>;
   cover(meeting: MeetingRef, reach: Reach): Promise<number>;
   covered(meeting: MeetingRef, source: Source): Promise<number>;
+  transcript(meeting: MeetingRef, after: number, limit: number): Promise<readonly TranscriptFinal[]>;
+  meeting(meeting: MeetingRef): Promise<MeetingInfo | undefined>;
+  meetings(tenant: string, page: PageRequest): Promise<Page<MeetingInfo>>;
+  search(where: { tenant: string; id?: string }, terms: readonly string[], page: PageRequest): Promise<Page<SearchHit>>;
+  retract(meeting: MeetingRef, what: Retraction, ts: string): Promise<Logged>;
+  forget(meeting: MeetingRef): Promise<boolean>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

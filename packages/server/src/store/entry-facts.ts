@@ -1,0 +1,43 @@
+/** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
+import type { LogEntry, Retract, Source, TranscriptFinal } from '@meetcast/protocol';
+
+export interface EntryFacts {
+  readonly title: string | undefined;
+  readonly language: string | undefined;
+  readonly source: Source | undefined;
+  /** `null`: the meeting goes on again. */
+  readonly endedAt: string | null | undefined;
+  readonly segmentNo: number | undefined;
+  readonly revises: number | undefined;
+}
+
+export function factsOf(entry: LogEntry): EntryFacts {
+  const isFinal = entry.type === 'transcript.final';
+  return {
+    title: entry.type === 'status' && typeof entry.details?.title === 'string' ? entry.details.title : undefined,
+    language: isFinal ? entry.meta?.language : undefined,
+    source: isFinal ? entry.meta?.source : undefined,
+    endedAt: endedBy(entry),
+    segmentNo: isFinal ? entry.segment_no : undefined,
+    revises: isFinal ? entry.revises : undefined,
+  };
+}
+
+function endedBy(entry: LogEntry): string | null | undefined {
+  if (entry.type !== 'status') return undefined;
+  if (entry.status === 'ended') return entry.ts;
+  return entry.status === 'live' || entry.status === 'recovered' ? null : undefined;
+}
+
+/** What stands where a retracted final stood: its place in the order, and nothing of what was said. */
+export const tombstoneOf = ({ seq, meeting_id, ts, segment_no }: TranscriptFinal): Retract => ({
+  type: 'retract',
+  seq,
+  meeting_id,
+  ts,
+  segment_no,
+});
+
+/** A list with one more item, or the same list if it is there already. */
+export const including = <T>(items: readonly T[], item: T | undefined): readonly T[] =>
+  item === undefined || items.includes(item) ? items : [...items, item];

@@ -1,0 +1,68 @@
+/** Finals that have every term of a query, by intersecting a plain term table. */
+import { eventIn, type Sql, type SqlValue } from './sql.ts';
+import type { Page, PageRequest, SearchHit } from './store.ts';
+
+/** A page begins after this place; meetings go down, entries go up. */
+interface Place {
+  readonly meeting: number;
+  readonly seq: number;
+}
+
+const first: Place = { meeting: Number.MAX_SAFE_INTEGER, seq: 0 };
+
+export async function searchIn(
+  sql: Sql,
+  where: { tenant: string; id?: string },
+  terms: readonly string[],
+  { after, limit }: PageRequest,
+): Promise<Page<SearchHit>> {
+  const [rarest, ...others] = await byRarity(sql, where.tenant, terms);
+  if (rarest === undefined) return { items: [], next: undefined };
+  const place = after === undefined ? first : placeIn(after);
+  const values: SqlValue[] = [where.tenant, rarest, place.meeting, place.seq, limit + 1, where.id ?? ''];
+  const alsoHas = others.map((term, index) => {
+    values.push(term);
+    return `AND EXISTS (SELECT 1 FROM meetcast_terms o${index} WHERE o${index}.tenant = t.tenant
+      AND o${index}.term = $${values.length} AND o${index}.meeting = t.meeting AND o${index}.seq = t.seq)`;
+  });
+  const inOne = where.id === undefined ? `AND $6 = ''` : `AND t.meeting = (SELECT meeting FROM meetcast_meetings WHERE tenant = $1 AND id = $6)`;
+  const rows = await sql.all(
+    `SELECT t.meeting, t.seq, m.id, e.event FROM meetcast_terms t
+     JOIN meetcast_meetings m ON m.meeting = t.meeting
+     JOIN meetcast_entries e ON e.meeting = t.meeting AND e.seq = t.seq
+     WHERE t.tenant = $1 AND t.term = $2 AND t.meeting <= $3 AND (t.meeting < $3 OR t.seq > $4) ${inOne} ${alsoHas.join(' ')}
+     ORDER BY t.meeting DESC, t.seq LIMIT $5`,
+    ...values,
+  );
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const items = page.flatMap((row) => {
+    const final = eventIn(row);
+    return final.type === 'transcript.final' ? [{ meeting: String(row.id), final }] : [];
+  });
+  return { items, next: rows.length > limit && last ? `${last.meeting}.${last.seq}` : undefined };
+}
+
+/** How often a term is looked at before it counts as common. */
+const commonFrom = 1_000;
+
+/** The rarest term first: its rows are walked, the others are only looked up. */
+async function byRarity(sql: Sql, tenant: string, terms: readonly string[]): Promise<string[]> {
+  if (terms.length < 2) return [...terms];
+  const counted: { term: string; count: number }[] = [];
+  for (const term of terms) {
+    const [row] = await sql.all(
+      `SELECT COUNT(*) AS count FROM (SELECT 1 FROM meetcast_terms WHERE tenant = $1 AND term = $2 LIMIT ${commonFrom}) found`,
+      tenant,
+      term,
+    );
+    counted.push({ term, count: Number(row?.count) });
+  }
+  return counted.sort((a, b) => a.count - b.count).map(({ term }) => term);
+}
+
+/** A cursor was checked where it came in: two whole numbers. */
+function placeIn(cursor: string): Place {
+  const [meeting, seq] = cursor.split('.');
+  return { meeting: Number(meeting), seq: Number(seq) };
+}
