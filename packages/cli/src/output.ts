@@ -1,7 +1,8 @@
 /** What a command prints: results on stdout, words for people on stderr, JSON lines instead of results on request. */
 import picocolors from 'picocolors';
+import { LiveBlock } from './live-block.ts';
 
-type Paint = ReturnType<typeof picocolors.createColors>;
+export type Paint = ReturnType<typeof picocolors.createColors>;
 
 /** One line of `--json`. */
 interface JsonEvent {
@@ -17,16 +18,21 @@ export interface Output {
   readonly notePaint: Paint;
   /** Whether lines on stderr may be rewritten in place. */
   readonly isLive: boolean;
+  /** Characters of a line on stderr. */
+  readonly columns: number;
   /** A result: the event as a line of JSON, or else the text. Both go to stdout; no text, nothing. */
   emit(event: JsonEvent, text?: string): void;
   /** Words for people, on stderr. */
   say(text: string): void;
+  /** Lines that stay below everything else and replace those before; nothing unless `isLive`. None removes them. */
+  live(lines: readonly string[]): void;
 }
 
 /** A stream that may be a terminal. */
 interface Sink {
   write(text: string): unknown;
   isTTY?: boolean;
+  columns?: number;
 }
 
 export interface OutputOptions {
@@ -36,18 +42,28 @@ export interface OutputOptions {
   env: Readonly<Record<string, string | undefined>>;
 }
 
+const defaultColumns = 80;
+
 export function createOutput({ json, stdout, stderr, env }: OutputOptions): Output {
+  const isLive = stderr.isTTY === true && env.TERM !== 'dumb';
+  const block = new LiveBlock(stderr);
   return {
     json,
     paint: picocolors.createColors(mayColour(stdout, env)),
     notePaint: picocolors.createColors(mayColour(stderr, env)),
-    isLive: stderr.isTTY === true && env.TERM !== 'dumb',
+    isLive,
+    get columns() {
+      return stderr.columns ?? defaultColumns;
+    },
     emit(event, text) {
-      if (json) stdout.write(`${JSON.stringify(event)}\n`);
-      else if (text !== undefined) stdout.write(`${text}\n`);
+      if (json) block.above(() => stdout.write(`${JSON.stringify(event)}\n`));
+      else if (text !== undefined) block.above(() => stdout.write(`${text}\n`));
     },
     say(text) {
-      stderr.write(`${text}\n`);
+      block.above(() => stderr.write(`${text}\n`));
+    },
+    live(lines) {
+      if (isLive) block.show(lines);
     },
   };
 }

@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerKeys } from './commands/keys.ts';
+import { registerSendPcm } from './commands/send-pcm.ts';
+import { registerServe } from './commands/serve.ts';
+import { registerSimulator } from './commands/simulator.ts';
 import { registerToken } from './commands/token.ts';
 import { registerWav } from './commands/wav.ts';
 import type { Context } from './context.ts';
@@ -9,9 +12,12 @@ import { addExamples } from './help.ts';
 
 /** In the order `--help` lists them. */
 const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
+  registerServe,
+  registerSimulator,
   registerKeys,
   registerToken,
   registerWav,
+  registerSendPcm,
 ];
 
 /** Throws a CommanderError instead of ending the process. */

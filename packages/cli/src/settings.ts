@@ -12,15 +12,19 @@ export interface Setting<T> {
 export const settings = {
   REDIS_URL: {
     parse: address('redis', 'rediss'),
-    about: 'Redis, for a hub on several nodes',
+    about: 'Redis, for a hub on several nodes; not used yet',
     isSecret: true,
   },
   DATABASE_URL: {
     parse: address('postgres', 'postgresql'),
-    about: 'PostgreSQL; without it transcripts are kept in SQLite under --data',
+    about: 'PostgreSQL for transcripts; not used yet, they are kept in memory',
     isSecret: true,
   },
-  SECRET_KEY: { parse: text, about: 'shared secret that signs tokens (HS256)', isSecret: true },
+  SECRET_KEY: {
+    parse: text,
+    about: 'shared secret that signs tokens (HS256), 32 bytes or more',
+    isSecret: true,
+  },
   JWT_PUBLIC_KEY_PATH: {
     parse: text,
     about: 'PEM file of the public key that checks tokens (RS256, ES256, EdDSA)',
@@ -42,6 +46,7 @@ export const settings = {
   MAX_INGEST_MSG_BYTES: { parse: wholeNumber(2), about: 'largest audio frame' },
   INGEST_SAMPLE_RATE: { parse: wholeNumber(8000, 192_000), about: 'for senders that name none' },
   INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'for senders that name none' },
+  MEETCAST_URL: { parse: address('http', 'https', 'ws', 'wss'), about: 'the hub commands talk to' },
   MEETCAST_TOKEN: { parse: text, about: 'the token commands send', isSecret: true },
 } as const satisfies Record<string, Setting<unknown>>;
 

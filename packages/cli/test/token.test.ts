@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Claims } from '@meetcast/protocol';
 import { decodeJwt, jwtVerify } from 'jose';
 import { expect, test } from 'vitest';
-import { resolveToken } from '../src/dev-token.ts';
+import { currentToken, tokenSource } from '../src/dev-token.ts';
 import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
 
 const secret = 'a-secret-of-more-than-thirty-two-characters';
@@ -100,8 +100,10 @@ test.each(wrong)('[TOK6] a token that cannot be made is a usage error: %s', asyn
 test('[TOK7] commands send the token they are given, or mint one; flags beat variables', async () => {
   const cwd = await temporaryDirectory();
   const env = { MEETCAST_TOKEN: 'from-env', SECRET_KEY: secret };
-  const resolve = (flags: { token?: string; secret?: string }, processEnv: Record<string, string>) =>
-    resolveToken(flags, { cwd, processEnv });
+  const resolve = async (
+    flags: { token?: string; secret?: string },
+    processEnv: Record<string, string>,
+  ): Promise<string> => currentToken(await tokenSource(flags, { cwd, processEnv }));
   expect(await resolve({ token: 'given', secret }, env)).toBe('given');
   expect(await resolve({}, env)).toBe('from-env');
   const dev = { user_id: 'dev', tenant_id: 'dev', email: 'dev@localhost', role: 'admin' };

@@ -169,6 +169,20 @@ test('[SUB9] a reload that fails is tried again with the next connection', async
   await expect.poll(seqs).toEqual([1]);
 });
 
+test('[SUB9] a reload ends at the head, whatever kind of entry stands there', async () => {
+  hub.http = (_request, response) =>
+    void response.end(
+      JSON.stringify({ meeting_id: 'm', epoch: 'e2', seq: 3, segments: [final(1)], next: null }),
+    );
+  const { subscription, seqs } = watch({ since: 9, epoch: 'e1' });
+  const peer = await hub.peer();
+  peer.connected({ epoch: 'e2', seq: 3, recovered: false });
+  await expect.poll(() => subscription.position).toEqual({ epoch: 'e2', seq: 3 });
+  peer.send(final(4));
+  await expect.poll(seqs).toEqual([1, 4]);
+  expect(hub.peers).toHaveLength(1);
+});
+
 test('[SUB10] a loop yields every event and ends at close', async () => {
   const { subscription } = watch();
   const loop = (async () => {

@@ -84,3 +84,16 @@ test('[UP4] whoever was off the record stays off it when old audio is sent again
   upload.resume(150, false);
   expect(sent[0]).toEqual(offRecord(true));
 });
+
+test('[UP5] a command is sent when it is out on this connection, not before', () => {
+  upload.append(counting(0, 800));
+  unsentBytes = 256 * 1024;
+  upload.resume(0, true);
+  const finalize = upload.command({ type: 'finalize' });
+  expect(upload.hasSent(finalize)).toBe(false);
+  unsentBytes = 0;
+  vi.advanceTimersByTime(20);
+  expect(upload.hasSent(finalize)).toBe(true);
+  upload.pause();
+  expect(upload.hasSent(finalize)).toBe(false);
+});

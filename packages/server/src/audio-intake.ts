@@ -1,5 +1,4 @@
 /** Audio from a sender's socket to its recognizer, at the pace both allow. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CloseWord } from '@meetcast/protocol';
 import type { Connection } from './connection.ts';
 import type { Run } from './ingest-run.ts';
@@ -10,8 +9,10 @@ export class AudioIntake {
   readonly #run: Run;
   readonly #connection: Connection;
   readonly #limits: Limits;
-  readonly #ended = new AbortController();
+  /** What the socket waits unread for. */
   #holds = 0;
+  /** Runs while frames came faster than they may. */
+  #debt: NodeJS.Timeout | undefined;
   #isOffRecord = false;
 
   constructor(run: Run, connection: Connection, limits: Limits) {
@@ -39,7 +40,8 @@ export class AudioIntake {
     const written = this.#forward(audio);
     this.#run.account.received.to(this.#run.clock.receivedMs);
     const waitMs = this.#run.frames.take(Date.now());
-    if (written !== undefined || waitMs > 0) void this.#hold(written, waitMs);
+    if (written) this.#hold(written);
+    if (waitMs > 0) this.#holdFor(waitMs);
     return undefined;
   }
 
@@ -49,7 +51,7 @@ export class AudioIntake {
   }
 
   end(): void {
-    this.#ended.abort();
+    if (this.#debt) this.#paid();
   }
 
   #forward(audio: Uint8Array): Promise<void> | undefined {
@@ -63,12 +65,31 @@ export class AudioIntake {
     return stream.write(audio);
   }
 
-  /** Too much, too fast is not dropped: the socket waits unread. */
-  async #hold(written: Promise<void> | undefined, waitMs: number): Promise<void> {
+  /** Too much is not dropped: the socket waits unread. */
+  #hold(written: Promise<void>): void {
+    this.#pause();
+    void written.then(() => this.#release());
+  }
+
+  /** Nor is what came too fast. Frames that were read together owe together: the newest wait covers them all. */
+  #holdFor(waitMs: number): void {
+    if (!this.#debt) this.#pause();
+    clearTimeout(this.#debt);
+    this.#debt = setTimeout(() => this.#paid(), waitMs);
+  }
+
+  #paid(): void {
+    clearTimeout(this.#debt);
+    this.#debt = undefined;
+    this.#release();
+  }
+
+  #pause(): void {
     this.#holds += 1;
     this.#connection.pause();
-    const { signal } = this.#ended;
-    await Promise.all([written, waitMs > 0 && delay(waitMs, undefined, { signal }).catch(() => {})]);
+  }
+
+  #release(): void {
     this.#holds -= 1;
     this.read();
   }

@@ -1,5 +1,5 @@
 /** How much audio of each source was received, forwarded and answered on this node: what stats and coverage say. */
-import { type Source, sources } from '@meetcast/protocol';
+import type { Source } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from './meeting.ts';
 
 /** A length that grows as a position on the meeting's clock moves on; going over the same stretch again adds nothing. */
@@ -72,12 +72,9 @@ export class AudioLedger {
     return this.#meetings.get(meetingKey(meeting)) ?? new Map();
   }
 
-  /** Where on its clock a meeting is: the furthest that a source which is being sent has got. 0 if none is. */
+  /** Where on its clock a meeting is: the furthest that any of its sources has got on this node. 0 if none was heard. */
   positionMs(meeting: MeetingRef): number {
-    const active = sources
-      .flatMap((source) => this.of(meeting).get(source) ?? [])
-      .filter(({ isActive }) => isActive);
-    return Math.max(0, ...active.map(({ received }) => received.positionMs));
+    return Math.max(0, ...[...this.of(meeting).values()].map(({ received }) => received.positionMs));
   }
 
   #forgetOldest(): void {

@@ -232,6 +232,7 @@ export class IngestSession {
     this.#enter({ name: 'finishing', run, ending, watch });
     this.#report('draining', run.source);
     if (ending === 'vanished') run.claim.drain().catch((error: unknown) => this.#observeError(error));
+    if (ending !== 'finalized') run.transcription.cutOff();
     run.stream.finish();
   }
 

@@ -1,6 +1,7 @@
 /** One source's words on their way from a recognizer stream into the log. */
 import type { LogEntry, Source, TranscriptPartial } from '@meetcast/protocol';
 import type { AudioAccount } from './audio-ledger.ts';
+import { wholeWordsOf } from './cut-off.ts';
 import { stamp } from './meeting.ts';
 import type { Message } from './message.ts';
 import type { RecognizerStream } from './recognizer/recognizer.ts';
@@ -29,6 +30,7 @@ export class Transcription {
   #durableMs: number;
   #heardAt = Date.now();
   #isAborted = false;
+  #isCutOff = false;
 
   constructor(options: TranscriptionOptions) {
     this.#options = options;
@@ -55,15 +57,21 @@ export class Transcription {
     try {
       for await (const result of stream.results) {
         this.#heardAt = Date.now();
-        for (const utterance of this.#segmenter.accept(result)) await this.#say(utterance);
+        const certain = this.#isCutOff ? wholeWordsOf(result, clock.forwardedMs) : result;
+        for (const utterance of this.#segmenter.accept(certain)) await this.#say(utterance);
         await this.#cover(clock.endAt(this.#segmenter.settledMs));
       }
       if (this.#isAborted) throw new Error('the transcription was given up');
       for (const utterance of this.#segmenter.end()) await this.#say(utterance);
-      await this.#cover(clock.receivedMs);
+      if (!this.#isCutOff) await this.#cover(clock.receivedMs);
     } finally {
       stream.abort();
     }
+  }
+
+  /** The audio broke off, perhaps within a word; what comes after the last whole one is still the sender's. */
+  cutOff(): void {
+    this.#isCutOff = true;
   }
 
   /** Gives up: `run` rejects. */

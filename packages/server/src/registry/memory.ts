@@ -35,6 +35,8 @@ export function memoryRegistry(): Registry {
   }
 
   function tidy(meeting: MeetingRef, present: Present): void {
+    // Whoever gives back late must not take down what newcomers opened since.
+    if (meetings.get(meetingKey(meeting)) !== present) return;
     if (present.claims.size === 0 && present.seats.size === 0) meetings.delete(meetingKey(meeting));
   }
 
@@ -48,9 +50,8 @@ export function memoryRegistry(): Registry {
       },
       async release() {
         if (present.claims.get(source) === holder) present.claims.delete(source);
-        const remaining = present.claims.size;
         tidy(meeting, present);
-        return remaining;
+        return meetings.get(meetingKey(meeting))?.claims.size ?? 0;
       },
     };
   }

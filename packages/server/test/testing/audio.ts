@@ -6,8 +6,15 @@ import { mulberry32 } from '../../src/testing/random-words.ts';
 export const bytesOf = (samples: Int16Array): Uint8Array =>
   new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
 
-export const joined = (...parts: Int16Array[]): Int16Array =>
-  Int16Array.from(parts.flatMap((part) => [...part]));
+export function joined(...parts: Int16Array[]): Int16Array {
+  const whole = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
 
 export const silence = (seconds: number, sampleRate: number): Int16Array =>
   new Int16Array(Math.round(seconds * sampleRate));

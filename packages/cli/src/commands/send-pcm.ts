@@ -1,0 +1,204 @@
+/** `meetcast send-pcm`: a WAV file into a meeting, as a microphone would send it. */
+import { type Finalized, type Publisher, publish } from '@meetcast/client';
+import { type Source, sources } from '@meetcast/protocol';
+import { type Command, Option } from 'commander';
+import { backoff, connected, connectionNote } from '../connected.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../exit.ts';
+import { asUsage, linkFailure } from '../failure.ts';
+import { addExamples } from '../help.ts';
+import { addHubOptions, type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
+import type { Output } from '../output.ts';
+import { paced, realPace } from '../pacing.ts';
+import { type Progress, type ProgressDisplay, progressDisplay } from '../send-progress.ts';
+import { count, seconds } from '../show.ts';
+import { onStopSignal } from '../signals.ts';
+import {
+  bytesPerSecond,
+  chunkBytesFor,
+  largestChunkBytes,
+  maxBufferedMs,
+  type Speech,
+  speechOfFile,
+  testSpeech,
+} from '../speech.ts';
+import { duration, number, wholeNumber } from '../values.ts';
+import { wordsIn } from '../words.ts';
+
+interface SendFlags extends HubFlags {
+  meeting: string;
+  wav?: string;
+  createTestWav: boolean;
+  testDuration?: number;
+  source: Source;
+  chunkSize?: number;
+  speed: number;
+  language?: string;
+  title?: string;
+}
+
+export function registerSendPcm(program: Command, context: Context): void {
+  const command = program
+    .command('send-pcm')
+    .description('Send a WAV file into a meeting, as a microphone would.')
+    .requiredOption('--meeting <id>', 'which meeting')
+    .addOption(new Option('--wav <file>', 'what to send; - is stdin').conflicts('createTestWav'))
+    .option('--create-test-wav', 'send words of the tone language that the simulator hears', false)
+    .addOption(
+      new Option('--test-duration <duration>', 'length of the test (default: 10s)').argParser(duration),
+    )
+    .addOption(new Option('--source <name>', 'as which source').choices(sources).default('mic' as const));
+  addHubOptions(command)
+    .addOption(
+      new Option(
+        '--chunk-size <bytes>',
+        'audio written at a time (default: 4096, or more where the speed needs it)',
+      ).argParser(wholeNumber(2, largestChunkBytes)),
+    )
+    .addOption(
+      new Option('--speed <n>', '1 is real time, 0 as fast as the hub reads').argParser(number(0)).default(1),
+    )
+    .option('--language <tag>', 'language spoken, such as en, tr or auto')
+    .option('--title <text>', 'title of the meeting')
+    .action((flags: SendFlags) => sendPcm(flags, context));
+  addExamples(command, [
+    ['a file, in real time', 'meetcast send-pcm --meeting standup --wav standup.wav'],
+    ['no file at hand', 'meetcast send-pcm --meeting try --create-test-wav --test-duration 30s'],
+    [
+      'the other side of the call, as fast as the hub reads',
+      'meetcast send-pcm --meeting standup --wav remote.wav --source system --speed 0',
+    ],
+    ['a live microphone', 'ffmpeg -f pulse -i default -f wav - | meetcast send-pcm --meeting live --wav -'],
+  ]);
+  command.addHelpText(
+    'after',
+    '\nWith --json: connected, progress (about one a second), final, ended {last_seq, coverage}, done.\n',
+  );
+}
+
+async function sendPcm(flags: SendFlags, context: Context): Promise<void> {
+  const { output } = context;
+  const hub = await resolveHub(flags, context);
+  const speech = await speechOf(flags, output);
+  try {
+    const publisher = asUsage(() => publish({ ...options(flags, hub), ...link(speech) }));
+    await connected(publisher, hub, output);
+    await send(publisher, speech, flags, output);
+  } finally {
+    speech.close();
+  }
+}
+
+async function speechOf(flags: SendFlags, { emit, say }: Output): Promise<Speech> {
+  const { wav, createTestWav, testDuration = 10 } = flags;
+  if (flags.testDuration !== undefined && !createTestWav)
+    throw new CliError('usage', '--test-duration is of use only with --create-test-wav.');
+  if (wav !== undefined) return speechOfFile(wav, say);
+  if (!createTestWav)
+    throw new CliError('usage', 'nothing to send.', 'Pass --wav FILE or --create-test-wav.');
+  const speech = await testSpeech(testDuration);
+  const text = (speech.words ?? []).join(' ');
+  emit({ event: 'test-wav', text, duration_seconds: testDuration });
+  say(`says: ${text}`);
+  return speech;
+}
+
+const options = ({ meeting, source, language, title }: SendFlags, { url, token }: Hub) => ({
+  url,
+  token,
+  meeting,
+  source,
+  backoff,
+  ...(language === undefined ? {} : { language }),
+  ...(title === undefined ? {} : { title }),
+});
+
+const link = (speech: Speech) => ({
+  sampleRate: speech.sampleRate,
+  channels: speech.channels,
+  maxBufferedMs: maxBufferedMs(speech),
+});
+
+async function send(publisher: Publisher, speech: Speech, flags: SendFlags, output: Output): Promise<void> {
+  const { meeting, source } = flags;
+  output.emit({ event: 'connected', meeting, source, session_id: publisher.sessionId });
+  const display = progressDisplay(output, speech.durationMs);
+  const progress = track(publisher, display, output);
+  const stop = new AbortController();
+  const ignoreSignals = onStopSignal(() => {
+    display.note('finishing: what was sent is being stored. Once more stops at once.');
+    stop.abort();
+  });
+  try {
+    await writeAll(publisher, speech, flags, stop.signal, (sentMs) => {
+      progress.sentMs = sentMs;
+      display.moved(progress);
+    });
+    const finalized = await publisher.finalize();
+    display.acknowledged(progress);
+    display.stop();
+    report(finalized, progress, flags, output);
+  } catch (error) {
+    display.stop();
+    // Whatever failed, it failed because the hub ended the link; how it did says most.
+    if (error instanceof Error && error.name === 'PublishError') throw linkFailure(await publisher.closed);
+    publisher.close();
+    throw error;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+/** Keeps count of what the hub says about the audio. */
+function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output): Progress {
+  const startMs = publisher.receivedMs;
+  const progress: Progress = { sentMs: 0, receivedMs: 0, storedMs: 0, words: 0 };
+  publisher.on('ack', ({ receivedMs, durableMs }) => {
+    progress.receivedMs = Math.max(0, receivedMs - startMs);
+    progress.storedMs = Math.max(0, durableMs - startMs);
+    display.acknowledged(progress);
+  });
+  publisher.on('final', (final) => {
+    progress.words += wordsIn(final.text).length;
+    emit({ ...final, event: 'final' });
+  });
+  publisher.on('connection', (change) => {
+    if (change.status !== 'closed') emit({ event: 'connection', ...change });
+    const note = connectionNote(change);
+    if (note) display.note(note);
+  });
+  publisher.on('error', ({ code, message }) => display.note(`the hub says: ${message} (${code})`));
+  return progress;
+}
+
+async function writeAll(
+  publisher: Publisher,
+  speech: Speech,
+  { chunkSize, speed }: SendFlags,
+  stop: AbortSignal,
+  sent: (ms: number) => void,
+): Promise<void> {
+  const perSecond = bytesPerSecond(speech);
+  const frames = speech.frames(chunkSize ?? chunkBytesFor(speech, speed));
+  const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
+  let bytes = 0;
+  for await (const piece of paced(frames, realPace(perSecond, speed, stop))) {
+    if (stop.aborted) return;
+    await Promise.race([publisher.write(piece), stopped]);
+    bytes += piece.length;
+    sent((bytes * 1000) / perSecond);
+  }
+}
+
+function report(
+  { lastSeq, coverage }: Finalized,
+  { sentMs, storedMs, words }: Progress,
+  { meeting, source }: SendFlags,
+  { emit, say }: Output,
+): void {
+  emit({ event: 'ended', last_seq: lastSeq, coverage });
+  emit({ event: 'done', meeting, source, sent_ms: Math.round(sentMs), durable_ms: storedMs, words });
+  say(
+    `done: ${seconds(sentMs)} of audio as ${source} of ${meeting}, ${count(words, 'word')}, all stored up to entry ${lastSeq}`,
+  );
+}

@@ -1,0 +1,89 @@
+/** `meetcast simulator`: the Deepgram simulator alone, for any hub's DEEPGRAM_ENDPOINT. */
+import type { DeepgramSimulator, DeepgramSimulatorOptions } from '@meetcast/server/testing';
+import { type Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { addExamples } from '../help.ts';
+import { cannotListen } from '../listening.ts';
+import { count } from '../show.ts';
+import { stopSignal } from '../signals.ts';
+import { addFaultOptions, type FaultFlags, faultsOf } from '../simulator-faults.ts';
+import { duration, number, port } from '../values.ts';
+
+interface SimulatorFlags extends FaultFlags {
+  port: number;
+  key?: string[];
+  pace: number;
+  idleTimeout: number;
+}
+
+const defaultPort = 8090;
+const host = '127.0.0.1';
+
+export function registerSimulator(program: Command, context: Context): void {
+  const command = program
+    .command('simulator')
+    .description(
+      'Run the Deepgram simulator: it speaks Deepgram’s live protocol and hears the words of `meetcast wav`.',
+    )
+    .addOption(
+      new Option('--port <n>', `where to listen on ${host}; 0 is any free port`)
+        .argParser(port)
+        .default(defaultPort),
+    )
+    .option('--key <text...>', 'accept only these API keys (default: any)')
+    .addOption(
+      new Option('--pace <n>', 'times real time that audio is taken at most; 0 is as fast as it comes')
+        .argParser(number(0))
+        .default(1.25),
+    )
+    .addOption(
+      new Option('--idle-timeout <duration>', 'close streams that are silent so long')
+        .argParser(duration)
+        .default(10, '10s'),
+    );
+  addFaultOptions(command);
+  command.action((flags: SimulatorFlags) => simulator(flags, context));
+  const endpoint = `DEEPGRAM_ENDPOINT=ws://${host}:${defaultPort}/v1/listen`;
+  addExamples(command, [
+    ['a simulator, and a hub that listens through it', `meetcast simulator &\n  ${endpoint} meetcast serve`],
+    [
+      'the first two streams break after five seconds of audio',
+      'meetcast simulator --fault fin --fault-after-ms 5000 --fault-count 2',
+    ],
+    ['Deepgram is busy, twice', 'meetcast simulator --refuse 429 --refuse-count 2'],
+    ['for a script: the first line says where', 'meetcast simulator --port 0 --json'],
+  ]);
+}
+
+async function simulator(flags: SimulatorFlags, { output }: Context): Promise<void> {
+  const faults = faultsOf(flags);
+  const { startDeepgramSimulator } = await import('@meetcast/server/testing');
+  const options: DeepgramSimulatorOptions = {
+    port: flags.port,
+    pace: flags.pace,
+    idleTimeoutMs: flags.idleTimeout * 1000,
+    faults,
+    ...(flags.key === undefined ? {} : { keys: flags.key }),
+  };
+  const stopped = stopSignal();
+  const running = await startDeepgramSimulator(options).catch((error: unknown) => {
+    throw cannotListen(error, host, flags.port);
+  });
+  const endpoint = `${running.url}/v1/listen`;
+  output.emit({ event: 'listening', url: `http://${host}:${running.port}`, endpoint }, endpoint);
+  output.say(`For a hub: DEEPGRAM_ENDPOINT=${endpoint}`);
+  for (const fault of faults) output.say(`fault: ${JSON.stringify(fault)}`);
+  await stopped;
+  const seen = summaryOf(running);
+  await running.close();
+  output.emit({ event: 'stopped', ...seen });
+  output.say(
+    `heard ${seen.audio_seconds.toFixed(1)} s on ${count(seen.streams, 'stream')}; refused ${seen.refused}`,
+  );
+}
+
+const summaryOf = ({ streams, refused }: DeepgramSimulator) => ({
+  streams: streams.length,
+  audio_seconds: streams.reduce((sum, { audioSeconds }) => sum + audioSeconds, 0),
+  refused: refused.length,
+});

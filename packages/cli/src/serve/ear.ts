@@ -1,0 +1,67 @@
+/** What turns a served hub's audio into words: Deepgram, something that speaks its protocol, or the simulator. */
+import type { Recognizer } from '@meetcast/server';
+import { deepgram } from '@meetcast/server/deepgram';
+import { CliError } from '../exit.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** Decided by the settings alone. */
+export type EarPlan =
+  | { name: 'deepgram'; apiKey: string; endpoint: string | undefined }
+  /** An endpoint on this machine asks for no key worth keeping. */
+  | { name: 'keyless'; endpoint: string }
+  | { name: 'simulator' };
+
+export interface Ear {
+  recognizer: Recognizer;
+  /** What people should know about it. */
+  note: string;
+  close(): Promise<void>;
+}
+
+const placeholderKey = 'simulator';
+
+export function earPlan(settings: ServeSettings): EarPlan {
+  const { DEEPGRAM_API_KEY: apiKey, DEEPGRAM_ENDPOINT: endpoint } = settings;
+  if (apiKey !== undefined) return { name: 'deepgram', apiKey, endpoint };
+  if (endpoint === undefined) return { name: 'simulator' };
+  if (isLoopback(endpoint)) return { name: 'keyless', endpoint };
+  throw new CliError(
+    'usage',
+    `DEEPGRAM_ENDPOINT is another machine (${new URL(endpoint).host}) and DEEPGRAM_API_KEY is not set.`,
+    'Set DEEPGRAM_API_KEY; only an endpoint on this machine goes without.',
+  );
+}
+
+export function isLoopback(address: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+}
+
+export async function openEar(plan: EarPlan, settings: ServeSettings): Promise<Ear> {
+  const { DEEPGRAM_MODEL: model, DEEPGRAM_LANGUAGE: language } = settings;
+  const asked = {
+    ...(model === undefined ? {} : { model }),
+    ...(language === undefined ? {} : { language }),
+  };
+  if (plan.name === 'simulator') return besideTheHub(asked);
+  const { endpoint } = plan;
+  const apiKey = plan.name === 'deepgram' ? plan.apiKey : placeholderKey;
+  return {
+    recognizer: deepgram({ ...asked, apiKey, ...(endpoint === undefined ? {} : { endpoint }) }),
+    note:
+      plan.name === 'deepgram'
+        ? `words come from ${endpoint === undefined ? 'Deepgram' : new URL(endpoint).host}`
+        : `no DEEPGRAM_API_KEY: ${plan.endpoint} is on this machine and gets the key "${placeholderKey}"`,
+    close: async () => {},
+  };
+}
+
+async function besideTheHub(asked: { model?: string; language?: string }): Promise<Ear> {
+  const { startDeepgramSimulator } = await import('@meetcast/server/testing');
+  const simulator = await startDeepgramSimulator({ pace: 0 });
+  return {
+    recognizer: deepgram({ ...asked, apiKey: placeholderKey, endpoint: simulator.url }),
+    note: 'no DEEPGRAM_API_KEY: words come from the built-in simulator, which understands only `meetcast wav` audio',
+    close: () => simulator.close(),
+  };
+}

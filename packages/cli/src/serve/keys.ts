@@ -1,0 +1,87 @@
+/** What the tokens of a served hub are checked with. */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Authenticator, jwtAuthenticator } from '@meetcast/server';
+import { CliError, messageOf, systemCode } from '../exit.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** `made`: nobody else knows the secret, so people need a token from here. `keptAt`: it outlives this run. */
+export type TokenKey =
+  | { name: 'public-key'; path: string; pem: string }
+  | { name: 'secret'; secret: string }
+  | { name: 'made'; secret: string; keptAt: string | undefined };
+
+/** RFC 7518: a key for HS256 has at least as many bits as its hash. */
+const leastSecretBytes = 32;
+
+export async function tokenKey(settings: ServeSettings, data: string | undefined): Promise<TokenKey> {
+  const { SECRET_KEY: secret, JWT_PUBLIC_KEY_PATH: path } = settings;
+  if (secret !== undefined && path !== undefined)
+    throw new CliError(
+      'usage',
+      'SECRET_KEY and JWT_PUBLIC_KEY_PATH are both set: a hub checks tokens with one of them.',
+      'Unset one.',
+    );
+  if (path !== undefined) return { name: 'public-key', path, pem: await readPem(path) };
+  if (secret !== undefined) return { name: 'secret', secret };
+  if (data === undefined) return { name: 'made', secret: newSecret(), keptAt: undefined };
+  const keptAt = join(data, 'secret.key');
+  return { name: 'made', secret: await keptSecret(data, keptAt), keptAt };
+}
+
+/** Why the key is weaker than it should be. */
+export function weakness(key: TokenKey): string | undefined {
+  const bytes = key.name === 'public-key' ? Number.POSITIVE_INFINITY : Buffer.byteLength(key.secret);
+  if (bytes >= leastSecretBytes) return undefined;
+  return `SECRET_KEY has ${bytes} bytes; below ${leastSecretBytes} it can be guessed from a token.`;
+}
+
+export function authenticatorOf(key: TokenKey, settings: ServeSettings): Authenticator {
+  const { JWT_AUDIENCE: audience, JWT_ISSUER: issuer } = settings;
+  const expected = {
+    ...(audience === undefined ? {} : { audience }),
+    ...(issuer === undefined ? {} : { issuer }),
+  };
+  if (key.name !== 'public-key') return jwtAuthenticator({ ...expected, secret: key.secret });
+  try {
+    return jwtAuthenticator({ ...expected, publicKey: key.pem });
+  } catch (error) {
+    throw unusable(key.path, messageOf(error));
+  }
+}
+
+async function readPem(path: string): Promise<string> {
+  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw unusable(path, messageOf(error));
+  });
+  if (pem.includes('PRIVATE KEY')) throw unusable(path, 'it is a private key, which no hub needs');
+  return pem;
+}
+
+const unusable = (path: string, why: string): CliError =>
+  new CliError(
+    'usage',
+    `JWT_PUBLIC_KEY_PATH: cannot check tokens with ${path}: ${why}.`,
+    '`meetcast keys --out DIR` makes a pair; its public.pem goes here.',
+  );
+
+const newSecret = (): string => randomBytes(leastSecretBytes).toString('base64url');
+
+/** The secret of an earlier run, or a new one for this and later runs. */
+async function keptSecret(directory: string, path: string): Promise<string> {
+  try {
+    const kept = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      return '';
+    });
+    if (kept.trim() !== '') return kept.trim();
+    const secret = newSecret();
+    await mkdir(directory, { recursive: true });
+    await writeFile(path, `${secret}\n`, { mode: 0o600 });
+    await chmod(path, 0o600);
+    return secret;
+  } catch (error) {
+    throw new CliError('failed', `cannot keep a secret in ${path}: ${messageOf(error)}`);
+  }
+}
