@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@meetcast\/server\/deepgram$/, replacement: src('server/src/recognizer/deepgram.ts') },
+      { find: /^@meetcast\/server\/(sqlite|postgres)$/, replacement: src('server/src/store/$1.ts') },
       { find: /^@meetcast\/server\/testing$/, replacement: src('server/src/testing/index.ts') },
       { find: /^@meetcast\/(protocol|server|client)$/, replacement: src('$1/src/index.ts') },
     ],
@@ -16,7 +17,9 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'integration', include: ['tests/integration/**/*.itest.ts'], testTimeout: 30_000 },
+        test: { name: 'integration', include: ['tests/integration/**/*.itest.ts'],
+          globalSetup: ['tests/support/services.ts'],
+          testTimeout: 30_000 },
       },
     ],
   },

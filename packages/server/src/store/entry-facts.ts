@@ -14,7 +14,8 @@ export interface EntryFacts {
 export function factsOf(entry: LogEntry): EntryFacts {
   const isFinal = entry.type === 'transcript.final';
   return {
-    title: entry.type === 'status' && typeof entry.details?.title === 'string' ? entry.details.title : undefined,
+    title:
+      entry.type === 'status' && typeof entry.details?.title === 'string' ? entry.details.title : undefined,
     language: isFinal ? entry.meta?.language : undefined,
     source: isFinal ? entry.meta?.source : undefined,
     endedAt: endedBy(entry),

@@ -59,7 +59,11 @@ function pairsIn(text: string, { start, end }: { start: number; end: number }): 
   return characters.map(({ segment, index }, at) => {
     const next = characters[at + 1];
     const terms = [fold(segment), ...(next ? [fold(segment) + fold(next.segment)] : [])];
-    return { start: start + index, end: start + index + segment.length, terms: terms.filter((term) => term !== '') };
+    return {
+      start: start + index,
+      end: start + index + segment.length,
+      terms: terms.filter((term) => term !== ''),
+    };
   });
 }
 

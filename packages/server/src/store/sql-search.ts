@@ -25,7 +25,10 @@ export async function searchIn(
     return `AND EXISTS (SELECT 1 FROM meetcast_terms o${index} WHERE o${index}.tenant = t.tenant
       AND o${index}.term = $${values.length} AND o${index}.meeting = t.meeting AND o${index}.seq = t.seq)`;
   });
-  const inOne = where.id === undefined ? `AND $6 = ''` : `AND t.meeting = (SELECT meeting FROM meetcast_meetings WHERE tenant = $1 AND id = $6)`;
+  const inOne =
+    where.id === undefined
+      ? `AND $6 = ''`
+      : `AND t.meeting = (SELECT meeting FROM meetcast_meetings WHERE tenant = $1 AND id = $6)`;
   const rows = await sql.all(
     `SELECT t.meeting, t.seq, m.id, e.event FROM meetcast_terms t
      JOIN meetcast_meetings m ON m.meeting = t.meeting

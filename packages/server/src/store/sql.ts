@@ -69,7 +69,9 @@ class SqlStore implements Store {
   }
 
   cover(meeting: MeetingRef, reach: Reach): Promise<number> {
-    return this.#writes.add(meeting, async (sql) => cover(sql, (await openMeeting(sql, meeting)).meeting, reach));
+    return this.#writes.add(meeting, async (sql) =>
+      cover(sql, (await openMeeting(sql, meeting)).meeting, reach),
+    );
   }
 
   retract(meeting: MeetingRef, what: Retraction, ts: string): Promise<Logged> {
@@ -99,7 +101,8 @@ class SqlStore implements Store {
       meeting.tenant,
       meeting.id,
     );
-    if (row) return { epoch: String(row.epoch), seq: Number(row.last_seq), segmentNo: Number(row.last_segment) };
+    if (row)
+      return { epoch: String(row.epoch), seq: Number(row.last_seq), segmentNo: Number(row.last_segment) };
     await this.#ready;
     return { epoch: await nextEpoch(this.#engine), seq: 0, segmentNo: 0 };
   }
@@ -129,7 +132,11 @@ class SqlStore implements Store {
   }
 
   async meeting({ tenant, id }: MeetingRef): Promise<MeetingInfo | undefined> {
-    const [row] = await this.#all(`SELECT * FROM meetcast_meetings WHERE tenant = $1 AND id = $2 AND last_seq > 0`, tenant, id);
+    const [row] = await this.#all(
+      `SELECT * FROM meetcast_meetings WHERE tenant = $1 AND id = $2 AND last_seq > 0`,
+      tenant,
+      id,
+    );
     return row && infoIn(row);
   }
 
@@ -191,7 +198,9 @@ async function openMeeting(sql: Sql, { tenant, id }: MeetingRef): Promise<Meetin
     RETURNING meeting, epoch, last_seq`;
   let [row] = await sql.all(lock, tenant, id);
   if (!row) {
-    const [number] = await sql.all(`UPDATE meetcast_store SET value = value + 1 WHERE name = 'meeting' RETURNING value`);
+    const [number] = await sql.all(
+      `UPDATE meetcast_store SET value = value + 1 WHERE name = 'meeting' RETURNING value`,
+    );
     await sql.all(
       `INSERT INTO meetcast_meetings (meeting, tenant, id, epoch, last_seq, last_segment, languages, sources)
        VALUES ($1, $2, $3, $4, 0, 0, '[]', '[]') ON CONFLICT (tenant, id) DO NOTHING`,
@@ -275,7 +284,12 @@ async function nextSeq(sql: Sql, meeting: number, entry: LogEntry): Promise<numb
   const languages = JSON.stringify(including(JSON.parse(String(row?.languages)), facts.language));
   const sources = JSON.stringify(including(JSON.parse(String(row?.sources)), facts.source));
   if (languages !== row?.languages || sources !== row?.sources) {
-    await sql.all('UPDATE meetcast_meetings SET languages = $2, sources = $3 WHERE meeting = $1', meeting, languages, sources);
+    await sql.all(
+      'UPDATE meetcast_meetings SET languages = $2, sources = $3 WHERE meeting = $1',
+      meeting,
+      languages,
+      sources,
+    );
   }
   if (facts.endedAt !== undefined) {
     await sql.all('UPDATE meetcast_meetings SET ended_at = $2 WHERE meeting = $1', meeting, facts.endedAt);
@@ -341,7 +355,11 @@ async function retract(sql: Sql, ref: MeetingRef, what: Retraction, ts: string):
 }
 
 async function forget(sql: Sql, { tenant, id }: MeetingRef): Promise<boolean> {
-  const [row] = await sql.all('DELETE FROM meetcast_meetings WHERE tenant = $1 AND id = $2 RETURNING meeting', tenant, id);
+  const [row] = await sql.all(
+    'DELETE FROM meetcast_meetings WHERE tenant = $1 AND id = $2 RETURNING meeting',
+    tenant,
+    id,
+  );
   if (!row) return false;
   for (const table of ['meetcast_entries', 'meetcast_coverage', 'meetcast_terms']) {
     await sql.all(`DELETE FROM ${table} WHERE meeting = $1`, Number(row.meeting));

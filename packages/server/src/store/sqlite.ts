@@ -68,9 +68,11 @@ function open(path: string): Database.Database {
   return database;
 }
 
+/** SQLite numbers `$1 …` by where they first stand in the text, so they are bound by name. */
 function run(database: Database.Database, text: string, values: SqlValue[]): Row[] {
   const statement = database.prepare(text);
-  if (statement.reader) return statement.all(values) as Row[];
-  statement.run(values);
+  const named = Object.fromEntries(values.map((value, index) => [index + 1, value]));
+  if (statement.reader) return statement.all(named) as Row[];
+  statement.run(named);
   return [];
 }

@@ -92,7 +92,11 @@ export interface Store {
   transcript(meeting: MeetingRef, after: number, limit: number): Promise<readonly TranscriptFinal[]>;
   meeting(meeting: MeetingRef): Promise<MeetingInfo | undefined>;
   meetings(tenant: string, page: PageRequest): Promise<Page<MeetingInfo>>;
-  search(where: { tenant: string; id?: string }, terms: readonly string[], page: PageRequest): Promise<Page<SearchHit>>;
+  search(
+    where: { tenant: string; id?: string },
+    terms: readonly string[],
+    page: PageRequest,
+  ): Promise<Page<SearchHit>>;
   retract(meeting: MeetingRef, what: Retraction, ts: string): Promise<Logged>;
   forget(meeting: MeetingRef): Promise<boolean>;
   ping(): Promise<void>;
