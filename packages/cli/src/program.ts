@@ -5,7 +5,9 @@ import { registerKeys } from './commands/keys.ts';
 import { registerSendPcm } from './commands/send-pcm.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSimulator } from './commands/simulator.ts';
+import { registerSubscribe } from './commands/subscribe.ts';
 import { registerToken } from './commands/token.ts';
+import { registerTranscript } from './commands/transcript.ts';
 import { registerWav } from './commands/wav.ts';
 import type { Context } from './context.ts';
 import { addExamples } from './help.ts';
@@ -18,6 +20,8 @@ const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
   registerToken,
   registerWav,
   registerSendPcm,
+  registerSubscribe,
+  registerTranscript,
 ];
 
 /** Throws a CommanderError instead of ending the process. */

@@ -37,6 +37,9 @@ interface SendFlags extends HubFlags {
   title?: string;
 }
 
+/** Words of a test that people are shown; `--json` has all. */
+const shownWords = 40;
+
 export function registerSendPcm(program: Command, context: Context): void {
   const command = program
     .command('send-pcm')
@@ -97,9 +100,10 @@ async function speechOf(flags: SendFlags, { emit, say }: Output): Promise<Speech
   if (!createTestWav)
     throw new CliError('usage', 'nothing to send.', 'Pass --wav FILE or --create-test-wav.');
   const speech = await testSpeech(testDuration);
-  const text = (speech.words ?? []).join(' ');
-  emit({ event: 'test-wav', text, duration_seconds: testDuration });
-  say(`says: ${text}`);
+  const words = speech.words ?? [];
+  emit({ event: 'test-wav', text: words.join(' '), duration_seconds: testDuration });
+  const rest = words.length > shownWords ? ` … (${words.length} words)` : '';
+  say(`says: ${words.slice(0, shownWords).join(' ')}${rest}`);
   return speech;
 }
 
@@ -160,7 +164,7 @@ function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output)
   });
   publisher.on('final', (final) => {
     progress.words += wordsIn(final.text).length;
-    emit({ ...final, event: 'final' });
+    emit({ event: 'final', ...final });
   });
   publisher.on('connection', (change) => {
     if (change.status !== 'closed') emit({ event: 'connection', ...change });

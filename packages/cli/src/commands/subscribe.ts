@@ -1,0 +1,170 @@
+/** `meetcast subscribe`: a meeting's words as they are said. */
+import {
+  type SubscribeOptions,
+  type Subscription,
+  type SubscriptionEvent,
+  subscribe,
+} from '@meetcast/client';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { backoff, connected, connectionNote } from '../connected.ts';
+import type { Context } from '../context.ts';
+import { partialLine, textOf } from '../event-text.ts';
+import { CliError } from '../exit.ts';
+import { asUsage, linkFailure } from '../failure.ts';
+import { addExamples } from '../help.ts';
+import { addHubOptions, type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
+import type { Output } from '../output.ts';
+import { onStopSignal } from '../signals.ts';
+import { duration, type Parse, wholeNumber } from '../values.ts';
+
+interface SubscribeFlags extends HubFlags {
+  meeting: string;
+  since?: number;
+  epoch?: string;
+  history?: 'all' | 'none' | number;
+  until?: 'ended';
+  timeout?: number;
+}
+
+const history: Parse<'all' | 'none' | number> = (text) => {
+  if (text === 'all' || text === 'none') return text;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected all, none or a number of entries.');
+};
+
+export function registerSubscribe(program: Command, context: Context): void {
+  const command = program
+    .command('subscribe')
+    .description('Watch a meeting: words so far rewrite their line, final ones stay.')
+    .requiredOption('--meeting <id>', 'which meeting')
+    .addOption(new Option('--since <seq>', 'resume after this entry of the log').argParser(wholeNumber(0)))
+    .option('--epoch <text>', 'the log that --since is of')
+    .addOption(
+      new Option('--history <n>', 'of the past: all, none, or so many entries (default: all)').argParser(
+        history,
+      ),
+    )
+    .addOption(new Option('--until <what>', 'stop when the meeting has ended').choices(['ended']))
+    .addOption(
+      new Option('--timeout <duration>', 'give up after so long, with exit code 5').argParser(duration),
+    );
+  addHubOptions(command).action((flags: SubscribeFlags) => watch(flags, context));
+  addExamples(command, [
+    ['live, until Ctrl-C', 'meetcast subscribe --meeting standup'],
+    [
+      'in a script: the words alone, and an exit code',
+      'meetcast subscribe --meeting standup --until ended --timeout 1h > words.txt',
+    ],
+    ['from where another run stopped', 'meetcast subscribe --meeting standup --since 41 --epoch 3f2c…'],
+    [
+      'finals as JSON',
+      `meetcast subscribe --meeting standup --json | jq -r 'select(.event=="transcript.final").text'`,
+    ],
+  ]);
+  command.addHelpText(
+    'after',
+    `
+With --json each line is what the hub sent, with its type as "event" too: transcript.partial, transcript.final,
+status, ai.tip, summary, gap, retract; and connection, reset, hub-error about the link itself.
+`,
+  );
+}
+
+async function watch(flags: SubscribeFlags, context: Context): Promise<void> {
+  const { output } = context;
+  const hub = await resolveHub(flags, context);
+  const subscription = asUsage(() => subscribe(options(flags, hub)));
+  const end = endOf(subscription, flags);
+  show(subscription, output);
+  try {
+    await connected(subscription, hub, output);
+    await end.reached;
+  } finally {
+    end.stopWaiting();
+    output.live([]);
+    subscription.close();
+  }
+}
+
+const options = (
+  { meeting, since, epoch, history: past }: SubscribeFlags,
+  { url, token }: Hub,
+): SubscribeOptions => ({
+  url,
+  token,
+  meeting,
+  backoff,
+  ...(since === undefined ? {} : { since }),
+  ...(epoch === undefined ? {} : { epoch }),
+  ...(past === undefined ? {} : { history: past }),
+});
+
+interface End {
+  /** Resolves when there is no more to wait for, rejects with a CliError when it was in vain. */
+  reached: Promise<void>;
+  stopWaiting(): void;
+}
+
+function endOf(subscription: Subscription, { until, timeout }: SubscribeFlags): End {
+  let timer: NodeJS.Timeout | undefined;
+  let ignoreSignals = () => {};
+  const reached = new Promise<void>((resolve, reject) => {
+    ignoreSignals = onStopSignal(() => resolve());
+    if (until === 'ended')
+      subscription.on('status', ({ status, seq }) => {
+        if (status === 'ended' && seq !== undefined) resolve();
+      });
+    if (timeout !== undefined)
+      timer = setTimeout(
+        () => reject(new CliError('timedOut', `--timeout ${timeout} s is over.`)),
+        timeout * 1000,
+      );
+    void subscription.closed.then((info) => reject(linkFailure(info)));
+  });
+  // The link may end while it is first waited for; whoever waits for that says so.
+  reached.catch(() => {});
+  return {
+    reached,
+    stopWaiting: () => {
+      clearTimeout(timer);
+      ignoreSignals();
+    },
+  };
+}
+
+function show(subscription: Subscription, output: Output): void {
+  subscription.on('event', (event) => {
+    if (output.json) return output.emit({ event: event.type, ...event });
+    print(event, output);
+    showPartials(subscription, output);
+  });
+  subscription.on('reset', (position) => {
+    output.emit({ event: 'reset', ...position });
+    output.say('the log was restarted: everything follows anew');
+  });
+  subscription.on('error', ({ code, message, retryable }) => {
+    output.emit({ event: 'hub-error', code, message, retryable });
+    output.say(`the hub says: ${message} (${code})`);
+  });
+  let wasConnected = false;
+  subscription.on('connection', (change) => {
+    if (change.status !== 'closed') output.emit({ event: 'connection', ...change });
+    const note = wasConnected ? connectionNote(change) : undefined;
+    if (note) output.say(output.notePaint.yellow(note));
+    wasConnected ||= change.status === 'connected';
+  });
+}
+
+function print(event: SubscriptionEvent, { emit, say, notePaint }: Output): void {
+  const shown = textOf(event);
+  if (shown?.kind === 'words') emit({ event: event.type }, shown.text);
+  if (shown?.kind === 'note') say(notePaint.dim(shown.text));
+}
+
+function showPartials({ transcript }: Subscription, { live, columns, notePaint }: Output): void {
+  live(
+    transcript.partials
+      .filter(({ text }) => text !== '')
+      .map((partial) => notePaint.dim(partialLine(partial, columns))),
+  );
+}
