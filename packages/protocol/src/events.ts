@@ -122,7 +122,7 @@ export type AudioLevel = z.infer<typeof AudioLevel>;
 export type LoggedEvent = TranscriptFinal | (Status & { seq: number }) | AiTip | Summary | Gap | Retract;
 
 /** What goes by and is not kept. */
-export type EphemeralEvent = TranscriptPartial | AudioLevel;
+export type EphemeralEvent = TranscriptPartial | AudioLevel | Omit<Status, 'seq'>;
 
 /** An entry on its way to the log: everything but the `seq` that the log gives it. */
 export type LogEntry = WithoutSeq<LoggedEvent>;

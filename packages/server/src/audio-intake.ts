@@ -41,6 +41,8 @@ export class AudioIntake {
     this.#run.account.received.to(this.#run.clock.receivedMs);
     const waitMs = this.#run.frames.take(Date.now());
     if (written) this.#hold(written);
+    const stored = this.#run.transcription.room;
+    if (stored !== undefined) this.#hold(stored);
     if (waitMs > 0) this.#holdFor(waitMs);
     return undefined;
   }

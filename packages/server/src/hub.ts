@@ -18,6 +18,7 @@ import { IngestSession } from './ingest-session.ts';
 import { type Limits, limitsWith } from './limits.ts';
 import type { MeetingRef } from './meeting.ts';
 import { type Observe, safely } from './observer.ts';
+import { Outbox } from './outbox.ts';
 import { SlidingWindow } from './rate.ts';
 import type { AudioFormat, Recognizer } from './recognizer/recognizer.ts';
 import { memoryRegistry } from './registry/memory.ts';
@@ -92,6 +93,11 @@ function checked(options: HubOptions): HubOptions {
   return options;
 }
 
+const storeMessages = {
+  degraded: 'words are heard but cannot be stored now; they follow when the store is back',
+  recovered: 'the store is back; every word is stored',
+};
+
 const defaultFormat: AudioFormat = { sampleRate: 48_000, channels: 1 };
 
 /** How long a closing hub waits for recognizers to say their last words. */
@@ -106,6 +112,7 @@ class Hub {
   readonly #bus: Bus;
   readonly #registry: Registry;
   readonly #rooms: Rooms;
+  readonly #outbox: Outbox;
   readonly #ledger = new AudioLedger();
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
@@ -123,6 +130,12 @@ class Hub {
     this.#bus = options.bus ?? memoryBus();
     this.#registry = options.registry ?? memoryRegistry();
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
+    this.#outbox = new Outbox({
+      maxBytes: this.#limits.outboxBytes,
+      slowMs: this.#limits.slowWriteMs,
+      onChange: (meeting, state) => this.#log(meeting).showStatus(state, storeMessages[state]),
+      onFailure: (meeting, error) => this.#observe({ type: 'error', stage: 'store', meeting, error }),
+    });
     this.#connects = new SlidingWindow(this.#limits.connectsPerWindow, this.#limits.connectWindowMs);
     this.#upgrades = this.#makeUpgrades();
   }
@@ -183,6 +196,7 @@ class Hub {
     await within(1_000, Promise.all([...this.#subscribers].map((connection) => connection.closed)));
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
+    this.#outbox.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
     if (!this.#options.bus) await this.#bus.close();
@@ -191,7 +205,12 @@ class Hub {
   }
 
   #log(meeting: MeetingRef): TranscriptLog {
-    return new TranscriptLog(meeting, this.#store, this.#bus, this.#observe);
+    return new TranscriptLog(meeting, {
+      store: this.#store,
+      outbox: this.#outbox,
+      bus: this.#bus,
+      observe: this.#observe,
+    });
   }
 
   #answer(request: Parameters<typeof answer>[0]) {

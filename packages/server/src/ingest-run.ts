@@ -76,7 +76,7 @@ export async function openRun(
   };
   const isResumed = handshake.resume === true;
   const fromMs = await place(context, claim, source, isResumed);
-  const { epoch } = await log.head();
+  const { epoch, segmentNo } = await log.head();
   const { language } = handshake;
   const stream = await recognizer.open(
     { ...format, source, ...(language === undefined ? {} : { language }) },
@@ -93,6 +93,7 @@ export async function openRun(
     stream,
     clock,
     account,
+    lastSegmentNo: segmentNo,
     onMessage,
   });
   const perSecond = limits.ingestFramesPerSecond;
@@ -111,9 +112,9 @@ async function place(
   source: Source,
   isResumed: boolean,
 ): Promise<number> {
-  if (isResumed) return log.cover({ source, fence, coveredMs: 0 });
+  if (isResumed) return log.takeOver({ source, fence, coveredMs: 0 });
   const covered = await Promise.all([log.covered('mic'), log.covered('system')]);
-  return log.cover({
+  return log.takeOver({
     source,
     fence,
     coveredMs: Math.floor(Math.max(...covered, ledger.positionMs(log.meeting))),

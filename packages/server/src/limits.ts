@@ -21,6 +21,10 @@ export interface Limits {
   ingestFramesPerSecond: number;
   /** Time without any result after which a drain is given up. Checked by IngestSession. */
   drainSilenceMs: number;
+  /** Bytes of entries that wait for a store that is away; past it ingests are not read. Checked by Outbox. */
+  outboxBytes: number;
+  /** Time after which a write that is still on its way makes its meeting degraded. Checked by Outbox. */
+  slowWriteMs: number;
   /** Connections in `connectWindowMs` for one (meeting, source) or one address. Checked at the upgrade. */
   connectsPerWindow: number;
   connectWindowMs: number;
@@ -43,6 +47,8 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   ingestFrameBytes: 32_768,
   ingestFramesPerSecond: 50,
   drainSilenceMs: 30_000,
+  outboxBytes: 16 * 1024 * 1024,
+  slowWriteMs: 1_000,
   connectsPerWindow: 5,
   connectWindowMs: 10_000,
   heartbeatMs: 25_000,

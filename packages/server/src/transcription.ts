@@ -19,6 +19,8 @@ export interface TranscriptionOptions {
   readonly stream: RecognizerStream;
   readonly clock: StreamClock;
   readonly account: AudioAccount;
+  /** The highest `segment_no` in the log when this began. */
+  readonly lastSegmentNo: number;
   /** Every partial and final, after it was announced. */
   readonly onMessage: (message: Message) => void;
 }
@@ -27,7 +29,13 @@ export class Transcription {
   readonly #options: TranscriptionOptions;
   readonly #segmenter: Segmenter;
   readonly #segmentNos = new Map<number, number>();
+  #lastSegmentNo: number;
+  /** How far writes are on their way. */
+  #coveredMs: number;
   #durableMs: number;
+  /** The last write; they succeed in order. */
+  #written: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | undefined;
   #heardAt = Date.now();
   #isAborted = false;
   #isCutOff = false;
@@ -35,12 +43,19 @@ export class Transcription {
   constructor(options: TranscriptionOptions) {
     this.#options = options;
     this.#segmenter = new Segmenter(options.stream.channels);
+    this.#lastSegmentNo = options.lastSegmentNo;
+    this.#coveredMs = options.clock.receivedMs;
     this.#durableMs = options.clock.receivedMs;
   }
 
   /** Up to here on the meeting's clock every word is stored. */
   get durableMs(): number {
     return this.#durableMs;
+  }
+
+  /** A promise to wait for when too many words wait for the store. */
+  get room(): Promise<void> | undefined {
+    return this.#options.log.room;
   }
 
   /** When the recognizer last said something: milliseconds since 1970. */
@@ -53,17 +68,20 @@ export class Transcription {
    * stopped, a StaleFenceError, or the store's failure; the words after `durableMs` are then still the sender's.
    */
   async run(): Promise<void> {
-    const { stream, clock } = this.#options;
+    const { stream, clock, log } = this.#options;
     try {
       for await (const result of stream.results) {
         this.#heardAt = Date.now();
         const certain = this.#isCutOff ? wholeWordsOf(result, clock.forwardedMs) : result;
         for (const utterance of this.#segmenter.accept(certain)) await this.#say(utterance);
-        await this.#cover(clock.endAt(this.#segmenter.settledMs));
+        this.#cover(clock.endAt(this.#segmenter.settledMs));
+        await log.room;
       }
-      if (this.#isAborted) throw new Error('the transcription was given up');
+      if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was given up');
       for (const utterance of this.#segmenter.end()) await this.#say(utterance);
-      if (!this.#isCutOff) await this.#cover(clock.receivedMs);
+      if (!this.#isCutOff) this.#cover(clock.receivedMs);
+      await this.#written;
+      if (this.#failure) throw this.#failure.error;
     } finally {
       stream.abort();
     }
@@ -81,17 +99,31 @@ export class Transcription {
   }
 
   async #say(utterance: Utterance): Promise<void> {
-    const { log, onMessage } = this.#options;
     const spoken = await this.#spoken(utterance);
-    if (!utterance.isFinal) {
-      const partial: TranscriptPartial = { type: 'transcript.partial', ...spoken };
-      return onMessage(log.show(partial));
-    }
+    if (!utterance.isFinal) return this.#show(spoken);
     this.#segmentNos.delete(utterance.index);
-    const entry: LogEntry = { type: 'transcript.final', ...spoken };
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
-    onMessage(await log.append(entry, this.#reach(coveredMs)));
-    this.#durable(coveredMs);
+    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
+    const { log, onMessage } = this.#options;
+    const entry: LogEntry = { type: 'transcript.final', ...spoken };
+    // While the store is away the words still show; the numbered final follows.
+    const written = log.append(entry, this.#reach(coveredMs), () => this.#show(spoken));
+    this.#await(written.then(onMessage), coveredMs);
+  }
+
+  #show(spoken: Omit<TranscriptPartial, 'type'>): void {
+    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...spoken }));
+  }
+
+  /** Notes a write that is on its way; the first one that is refused ends the transcription. */
+  #await(write: Promise<unknown>, coveredMs: number): void {
+    this.#written = write.then(
+      () => this.#durable(coveredMs),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.abort();
+      },
+    );
   }
 
   async #spoken(utterance: Utterance) {
@@ -112,18 +144,18 @@ export class Transcription {
     const there = this.#segmentNos.get(index);
     if (there !== undefined) return there;
     const { log, registry } = this.#options;
-    const { segmentNo } = await log.head();
-    const next = await registry.nextSegmentNo(log.meeting, segmentNo + 1);
+    const next = await registry.nextSegmentNo(log.meeting, this.#lastSegmentNo + 1);
+    this.#lastSegmentNo = next;
     this.#segmentNos.set(index, next);
     return next;
   }
 
   /** Keeps that there was nothing to store up to here, so that the sender may forget its silence too. */
-  async #cover(ms: number): Promise<void> {
+  #cover(ms: number): void {
     const coveredMs = Math.floor(ms);
-    if (coveredMs <= this.#durableMs) return;
-    await this.#options.log.cover(this.#reach(coveredMs));
-    this.#durable(coveredMs);
+    if (coveredMs <= this.#coveredMs) return;
+    this.#coveredMs = coveredMs;
+    this.#await(this.#options.log.cover(this.#reach(coveredMs)), coveredMs);
   }
 
   #reach(coveredMs: number) {

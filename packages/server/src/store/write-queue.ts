@@ -55,7 +55,7 @@ export class WriteQueue {
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
