@@ -1,6 +1,7 @@
 /** The command line of `meetcast`: its commands and what they have in common. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerDemo } from './commands/demo.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerSendPcm } from './commands/send-pcm.ts';
 import { registerServe } from './commands/serve.ts';
@@ -14,6 +15,7 @@ import { addExamples } from './help.ts';
 
 /** In the order `--help` lists them. */
 const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
+  registerDemo,
   registerServe,
   registerSimulator,
   registerKeys,

@@ -12,8 +12,8 @@ export function clock(ms: number): string {
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-export const count = (number: number, thing: string): string =>
-  `${number} ${thing}${number === 1 ? '' : 's'}`;
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number} ${number === 1 ? one : many}`;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what a hub sends must not steer the terminal.
 const controls = /[\u0000-\u001f\u007f-\u009f]+/g;

@@ -60,12 +60,13 @@ export async function testSpeech(durationSeconds: number): Promise<Speech> {
     ...testFormat,
     durationMs,
     words,
-    frames: (chunkBytes) => chunks(speakStream(words, options), chunkBytes),
+    frames: (chunkBytes) => chunked(speakStream(words, options), chunkBytes),
     close: () => {},
   };
 }
 
-async function* chunks(pieces: Iterable<Buffer>, chunkBytes: number): AsyncGenerator<Buffer> {
+/** Pieces of one length; the last may be shorter. */
+export async function* chunked(pieces: Iterable<Buffer>, chunkBytes: number): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for (const piece of pieces) {
     rest = Buffer.concat([rest, piece]);

@@ -40,7 +40,7 @@ export class AudioIntake {
     const written = this.#forward(audio);
     this.#run.account.received.to(this.#run.clock.receivedMs);
     const waitMs = this.#run.frames.take(Date.now());
-    if (written) this.#hold(written);
+    if (written !== undefined) this.#hold(written);
     const stored = this.#run.transcription.room;
     if (stored !== undefined) this.#hold(stored);
     if (waitMs > 0) this.#holdFor(waitMs);

@@ -1,0 +1,58 @@
+/** Everything a meeting needs, in this process: simulator, hub, and a way in. */
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
+import { deepgram } from '@meetcast/server/deepgram';
+import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { mintToken } from '../dev-token.ts';
+import { type Hub, httpAddress } from '../hub-options.ts';
+import { listenOn } from '../listening.ts';
+import { stretchWire, type Wire } from './wire.ts';
+
+export interface Stage {
+  readonly hub: Hub;
+  /** The hub by a road that can be cut. */
+  readonly remoteUrl: string;
+  readonly wire: Wire;
+  readonly simulatorUrl: string;
+  close(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+/** Twice what the demo's senders need in real time. */
+const framesPerSecond = 50;
+
+export async function openStage(speed: number): Promise<Stage> {
+  const simulator = await startDeepgramSimulator({ pace: 0 });
+  const secret = randomBytes(32).toString('base64url');
+  const hub = createTranscriptHub({
+    auth: jwtAuthenticator({ secret }),
+    recognizer: deepgram({ apiKey: 'demo', endpoint: simulator.url }),
+    // Everybody in the demo calls from the same address, and in the same second.
+    limits: {
+      connectsPerWindow: 1_000,
+      ingestFramesPerSecond: Math.ceil(framesPerSecond * Math.max(1, speed)),
+    },
+  });
+  const server = createServer();
+  hub.attach(server);
+  const port = await listenOn(server, host, 0);
+  const wire = await stretchWire(port);
+  return {
+    hub: {
+      url: httpAddress(host, port),
+      token: await mintToken(secret, {}, 3600),
+      connectTimeoutMs: 10_000,
+    },
+    remoteUrl: httpAddress(host, wire.port),
+    wire,
+    simulatorUrl: simulator.url,
+    close: async () => {
+      await hub.close();
+      wire.close();
+      server.close();
+      server.closeAllConnections();
+      await simulator.close();
+    },
+  };
+}
