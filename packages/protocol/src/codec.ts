@@ -10,6 +10,7 @@ import {
   type SubscriberUpstream,
   SubscriberUpstream as SubscriberUpstreamSchema,
 } from './messages.ts';
+import { type PostedEvent, PostedEvent as PostedEventSchema } from './rest.ts';
 
 /** A message, or a sentence that names the field that is wrong. `type` is what the frame said it was, if it did. */
 export type Decoded<T> = { ok: true; message: T } | { ok: false; problem: string; type?: string };
@@ -92,6 +93,10 @@ export const decodeSubscriberDownstream: (text: string) => Decoded<SubscriberDow
   decoder(SubscriberDownstreamSchema);
 export const decodeIngestUpstream: (text: string) => Decoded<IngestUpstream> = decoder(
   IngestUpstreamSchema,
+  withoutNulls,
+);
+export const decodePostedEvent: (text: string) => Decoded<PostedEvent> = decoder(
+  PostedEventSchema,
   withoutNulls,
 );
 export const decodeIngestDownstream: (text: string) => Decoded<IngestDownstream> =

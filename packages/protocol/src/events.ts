@@ -118,8 +118,19 @@ export const AudioLevel = z.object({
 });
 export type AudioLevel = z.infer<typeof AudioLevel>;
 
+/** A status that is kept: it has a place in the log. */
+const LoggedStatus = z.extend(Status, { seq: Seq });
+
 /** What a hub numbers and keeps, in one order for all kinds. */
-export type LoggedEvent = TranscriptFinal | (Status & { seq: number }) | AiTip | Summary | Gap | Retract;
+export const LoggedEvent = z.discriminatedUnion('type', [
+  TranscriptFinal,
+  LoggedStatus,
+  AiTip,
+  Summary,
+  Gap,
+  Retract,
+]);
+export type LoggedEvent = z.infer<typeof LoggedEvent>;
 
 /** What goes by and is not kept. */
 export type EphemeralEvent = TranscriptPartial | AudioLevel | Omit<Status, 'seq'>;

@@ -1,7 +1,7 @@
 /** What the HTTP addresses answer with. */
 import * as z from 'zod/mini';
-import { Count, Seq, TranscriptFinal } from './events.ts';
-import { Source } from './identity.ts';
+import { Count, Instant, LoggedEvent, Ms, Seq, TranscriptFinal } from './events.ts';
+import { Source, SourceName } from './identity.ts';
 
 const Part = z.enum(['ok', 'down', 'off']);
 
@@ -47,6 +47,94 @@ export const TranscriptPage = z.object({
   next: z.nullable(Seq),
 });
 export type TranscriptPage = z.infer<typeof TranscriptPage>;
+
+/** A meeting in a list. `ended_at` is `null` while it goes on. */
+export const MeetingSummary = z.object({
+  meeting_id: z.string(),
+  epoch: z.string(),
+  seq: Count,
+  title: z.nullable(z.string()),
+  started_at: Instant,
+  ended_at: z.nullable(Instant),
+  languages: z.array(z.string()),
+  sources: z.array(Source),
+});
+export type MeetingSummary = z.infer<typeof MeetingSummary>;
+
+/** A tenant's meetings, newest first; `next` is the `after` of the following page, or `null` at the end. */
+export const MeetingList = z.object({ meetings: z.array(MeetingSummary), next: z.nullable(z.string()) });
+export type MeetingList = z.infer<typeof MeetingList>;
+
+/** A final with every word that was looked for. `highlights` are UTF-16 offsets of those words in `excerpt`. */
+export const SearchHit = z.object({
+  meeting_id: z.string(),
+  segment: TranscriptFinal,
+  excerpt: z.string(),
+  highlights: z.array(z.tuple([Count, Count])),
+});
+
+/** What was found, newest meeting first; `next` as in a list. */
+export const SearchPage = z.object({
+  query: z.string(),
+  hits: z.array(SearchHit),
+  next: z.nullable(z.string()),
+});
+export type SearchPage = z.infer<typeof SearchPage>;
+
+/** The answer to a long poll: log entries after `since`, none if none came in time. `recovered` as on the socket. */
+export const EventPage = z.object({
+  meeting_id: z.string(),
+  epoch: z.string(),
+  seq: Count,
+  recovered: z.nullable(z.boolean()),
+  events: z.array(LoggedEvent),
+});
+export type EventPage = z.infer<typeof EventPage>;
+
+const postedSegment = {
+  text: z.string().check(z.maxLength(20_000)),
+  start_ms: Ms,
+  end_ms: Ms,
+  segment_no: z.optional(Seq),
+  speaker: z.optional(z.string().check(z.maxLength(256))),
+  confidence: z.optional(z.number()),
+  source: z.optional(SourceName),
+  language: z.optional(z.string().check(z.maxLength(35))),
+};
+
+/** An event that a back end puts into a meeting. A partial is shown and not kept. */
+export const PostedEvent = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('status'),
+    status: z.string().check(z.minLength(1), z.maxLength(64)),
+    message: z._default(z.string(), ''),
+    details: z.optional(z.record(z.string(), z.unknown())),
+  }),
+  z.object({ type: z.literal('ai.tip'), tip: z.string(), category: z.optional(z.string()) }),
+  z.object({
+    type: z.literal('summary'),
+    summary: z.string(),
+    action_items: z._default(z.array(z.string()), []),
+  }),
+  z.object({ type: z.literal('transcript.partial'), ...postedSegment }),
+  z.object({ type: z.literal('transcript.final'), ...postedSegment }),
+  z.object({
+    type: z.literal('retract'),
+    segment_no: z.optional(Seq),
+    start_ms: z.optional(Ms),
+    end_ms: z.optional(Ms),
+    source: z.optional(SourceName),
+  }),
+]);
+export type PostedEvent = z.infer<typeof PostedEvent>;
+
+/** The answer to a posted event: its place in the log, or a partial's segment. */
+export const PostedAnswer = z.object({
+  meeting_id: z.string(),
+  seq: z.optional(Seq),
+  segment_no: z.optional(Seq),
+});
+export type PostedAnswer = z.infer<typeof PostedAnswer>;
 
 /** An error answer: RFC 9457, with the same `code` words as the sockets use where they share one. */
 export const Problem = z.object({

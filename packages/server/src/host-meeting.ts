@@ -2,6 +2,7 @@
 import type { LoggedEvent, Source } from '@meetcast/protocol';
 import { stamp } from './meeting.ts';
 import type { Registry } from './registry/registry.ts';
+import type { Retraction } from './store/store.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 /** A segment a host transcribed itself. Times are milliseconds on the meeting's clock. */
@@ -64,6 +65,12 @@ export class HostMeeting {
     const spoken = await this.#spoken(segment);
     this.#log.show({ type: 'transcript.partial', ...spoken });
     return spoken.segment_no;
+  }
+
+  /** Takes text back: it is gone from the log, its rows, search and exports. */
+  async retract(what: Retraction): Promise<number> {
+    const { seq } = await this.#log.retract(what);
+    return seq;
   }
 
   async #append(entry: Parameters<TranscriptLog['append']>[0]): Promise<LoggedEvent['seq']> {

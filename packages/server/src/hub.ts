@@ -10,7 +10,8 @@ import { memoryBus } from './bus/memory.ts';
 import type { Connection } from './connection.ts';
 import { HostMeeting } from './host-meeting.ts';
 import { attach } from './http/attach.ts';
-import { fromNode, fromWeb, toNode, toWeb } from './http/node.ts';
+import type { HubRequest } from './http/exchange.ts';
+import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
 import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
@@ -142,7 +143,7 @@ class Hub {
 
   attach(server: Server): () => void {
     const undo = attach(server, {
-      ownsRequest: (request) => isOwnPath(targetOf(fromNode(request).target).path, this.#basePath),
+      ownsRequest: (request) => isOwnPath(targetOf(targetText(request)).path, this.#basePath),
       handleRequest: (request, response) => this.handleRequest(request, response),
       handleUpgrade: (request, stream, head) => this.handleUpgrade(request, stream, head),
     });
@@ -155,7 +156,7 @@ class Hub {
   }
 
   async handleRequest(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const answered = await this.#answer(fromNode(request));
+    const answered = await this.#answer(fromNode(request, response));
     if (!answered) return false;
     try {
       await toNode(answered, request, response);
@@ -213,17 +214,25 @@ class Hub {
     });
   }
 
-  #answer(request: Parameters<typeof answer>[0]) {
-    return answer(request, {
-      basePath: this.#basePath,
-      version: packageJson.version,
-      authenticate: this.#options.auth,
-      isQueryTokenAllowed: this.#options.queryToken !== false,
-      store: this.#store,
-      registry: this.#registry,
-      ledger: this.#ledger,
-      observe: this.#observe,
-    });
+  #answer(request: HubRequest) {
+    return answer(
+      request,
+      {
+        basePath: this.#basePath,
+        authenticate: this.#options.auth,
+        isQueryTokenAllowed: this.#options.queryToken !== false,
+      },
+      {
+        version: packageJson.version,
+        store: this.#store,
+        registry: this.#registry,
+        rooms: this.#rooms,
+        ledger: this.#ledger,
+        limits: this.#limits,
+        observe: this.#observe,
+        log: (meeting) => this.#log(meeting),
+      },
+    );
   }
 
   #makeUpgrades(): Upgrades {

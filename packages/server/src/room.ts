@@ -22,6 +22,8 @@ export interface Member {
   deliver(batch: Batch): void;
   /** The log reaches further than anything the bus said. */
   behind(): void;
+  /** The log is another one. */
+  restart(): void;
 }
 
 export class Room {
@@ -83,9 +85,16 @@ export class Room {
     this.#headSeq = Math.max(this.#headSeq, seq);
   }
 
+  /** The meeting was forgotten: everybody begins anew. */
+  restart(): void {
+    for (const member of this.#members) member.restart();
+  }
+
   /** Looks whether the bus lost the last announcement before a silence: one query for all viewers. */
   async checkHead(): Promise<void> {
+    const before = this.#headSeq;
     const { seq } = await this.log.head();
+    if (seq < before) return this.restart();
     if (seq <= this.#headSeq) return;
     this.reach(seq);
     for (const member of this.#members) member.behind();

@@ -41,6 +41,14 @@ export class Rooms {
     room.close().catch((error: unknown) => this.#report(room.log.meeting, error));
   }
 
+  /** The meeting was forgotten: whoever is there begins anew. Other nodes find out by their next look at the head. */
+  restart(meeting: MeetingRef): void {
+    const room = this.#rooms.get(meetingKey(meeting));
+    if (!room) return;
+    this.#forget(room);
+    room.restart();
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#headCheck);
     const rooms = [...this.#rooms.values()];

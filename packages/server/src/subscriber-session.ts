@@ -9,13 +9,9 @@ import { TokenBucket } from './rate.ts';
 import type { Registry, Seat } from './registry/registry.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
+import { beginning, type Start } from './start.ts';
 import type { Head } from './store/store.ts';
 import type { TranscriptLog } from './transcript-log.ts';
-
-/** Where a viewer wants to begin: after a place it knows, or with so much of the past. */
-export type Start =
-  | { readonly kind: 'resume'; readonly since: number; readonly epoch: string | undefined }
-  | { readonly kind: 'history'; readonly entries: number };
 
 export interface SubscriberContext {
   readonly log: TranscriptLog;
@@ -111,7 +107,7 @@ export class SubscriberSession implements Member {
   deliver(batch: Batch): void {
     const state = this.#state;
     if (state.name !== 'live') return;
-    if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.#restart();
+    if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.restart();
     const follows = batch.firstSeq === 0 || (batch.isUnbroken && batch.firstSeq === state.sent + 1);
     const { unsentBytes } = this.#connection;
     if (!follows || unsentBytes > this.#context.limits.softUnsentBytes)
@@ -152,7 +148,7 @@ export class SubscriberSession implements Member {
       for (;;) {
         const page = await present.room.read(state.sent);
         if (this.#state !== state) return;
-        if (page.epoch !== present.epoch) return this.#restart();
+        if (page.epoch !== present.epoch) return this.restart();
         for (const event of page.events) {
           this.#connection.write(loggedMessage({ epoch: page.epoch, event }).frame);
           state.sent = event.seq;
@@ -207,7 +203,8 @@ export class SubscriberSession implements Member {
     this.#state.held.clear();
   }
 
-  #restart(): void {
+  /** The meeting was forgotten: there is another log, or none. */
+  restart(): void {
     this.#connection.close('restart', 'the meeting has a new log; connect again');
   }
 
@@ -242,17 +239,3 @@ export class SubscriberSession implements Member {
 }
 
 const nothing = { seat: undefined, room: undefined };
-
-/** Where to begin, and whether that is everything that was asked for. Never a partial recovery. */
-export function beginning(
-  start: Start,
-  head: Head,
-  historyEntries: number,
-): { sent: number; recovered: boolean | null } {
-  if (start.kind === 'history') {
-    return { sent: Math.max(0, head.seq - Math.min(start.entries, historyEntries)), recovered: null };
-  }
-  const isSameLog = start.epoch === undefined || start.epoch === head.epoch;
-  if (isSameLog && start.since <= head.seq) return { sent: start.since, recovered: true };
-  return { sent: head.seq, recovered: false };
-}

@@ -5,7 +5,7 @@ import { type MeetingRef, stamp } from './meeting.ts';
 import { ephemeralMessage, loggedMessage, type Message } from './message.ts';
 import type { Observe } from './observer.ts';
 import type { Outbox } from './outbox.ts';
-import type { Head, LogPage, Reach, Store } from './store/store.ts';
+import type { Head, LogPage, Reach, Retraction, Store } from './store/store.ts';
 
 export interface LogContext {
   readonly store: Store;
@@ -42,6 +42,15 @@ export class TranscriptLog {
     if (logged.event.type === 'transcript.final') {
       this.#observe({ type: 'final', meeting: this.meeting, source: message.source, seq: message.seq });
     }
+    return message;
+  }
+
+  /** Takes text back, then says so. */
+  async retract(what: Retraction): Promise<Message> {
+    const { ts } = stamp(this.meeting);
+    const write = () => this.#store.retract(this.meeting, what, ts);
+    const message = loggedMessage(await this.#outbox.write(this.meeting, 0, write));
+    this.#announce(message);
     return message;
   }
 

@@ -5,6 +5,15 @@ export interface HubRequest {
   /** The request target as the client wrote it: path and query. */
   readonly target: string;
   header(name: string): string | undefined;
+  /** The body as text; rejects when it has more bytes than that. */
+  text(maxBytes: number): Promise<string>;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** A request body with more bytes than its address takes. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge';
 }
 
 export interface HubResponse {

@@ -2,21 +2,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { HubRequest, HubResponse } from './exchange.ts';
+import { BodyTooLarge, type HubRequest, type HubResponse } from './exchange.ts';
 
-export function fromNode(request: IncomingMessage): HubRequest {
+export function fromNode(request: IncomingMessage, response: ServerResponse): HubRequest {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
   return {
     method: request.method ?? 'GET',
-    // Frameworks that mount a handler under a path rewrite `url` and keep what the client wrote here.
-    target:
-      ('originalUrl' in request && typeof request.originalUrl === 'string'
-        ? request.originalUrl
-        : request.url) ?? '/',
+    target: targetText(request),
     header(name) {
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
+    text: (maxBytes) => textOf(request, maxBytes),
+    signal: gone.signal,
   };
+}
+
+/** What the client wrote. Frameworks that mount a handler under a path rewrite `url` and keep it in `originalUrl`. */
+export function targetText(request: IncomingMessage): string {
+  const original = 'originalUrl' in request ? request.originalUrl : undefined;
+  return (typeof original === 'string' ? original : request.url) ?? '/';
+}
+
+type Body = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** A body's text, read no further than it may go. */
+async function textOf(body: Body, maxBytes: number): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new BodyTooLarge(`at most ${maxBytes} bytes are taken here`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 export async function toNode(
@@ -36,6 +56,8 @@ export function fromWeb(request: Request): HubRequest {
     method: request.method,
     target: request.url.replace(origin, '') || '/',
     header: (name) => request.headers.get(name) ?? undefined,
+    text: (maxBytes) => textOf((request.body as AsyncIterable<Uint8Array> | null) ?? [], maxBytes),
+    signal: request.signal,
   };
 }
 

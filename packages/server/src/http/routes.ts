@@ -1,15 +1,16 @@
 /** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
 
-export type Route =
-  | { readonly name: 'subscribe'; readonly meeting: string }
-  | { readonly name: 'ingest'; readonly meeting: string }
-  | { readonly name: 'health' }
-  | { readonly name: 'health-detailed' }
-  | { readonly name: 'ping' }
-  | { readonly name: 'stats' }
-  | { readonly name: 'meeting-stats'; readonly meeting: string }
-  | { readonly name: 'transcript'; readonly meeting: string };
+export type Route = WebSocketRoute | RestRoute;
+
+export interface WebSocketRoute {
+  readonly name: 'subscribe' | 'ingest';
+  readonly meeting: string;
+}
+
+export type RestRoute =
+  | { readonly name: PlainName; readonly meeting?: never }
+  | { readonly name: MeetingName; readonly meeting: string };
 
 export interface Target {
   readonly path: string;
@@ -35,6 +36,9 @@ const webSocketPaths = [
 const restPaths = [
   ['/ws/meetings/', '/stats', 'meeting-stats'],
   ['/meetings/', '/transcript', 'transcript'],
+  ['/meetings/', '/search', 'meeting-search'],
+  ['/meetings/', '/events', 'events'],
+  ['/meetings/', '', 'meeting'],
 ] as const;
 
 const plainPaths = {
@@ -42,10 +46,15 @@ const plainPaths = {
   '/health/detailed': 'health-detailed',
   '/ping': 'ping',
   '/ws/stats': 'stats',
+  '/meetings': 'meetings',
+  '/search': 'search',
 } as const;
 
+export type PlainName = (typeof plainPaths)[keyof typeof plainPaths];
+export type MeetingName = (typeof restPaths)[number][2];
+
 /** The WebSocket address a path is. A meeting id that is none is left to the caller to refuse. */
-export function webSocketRoute(path: string, basePath: string): Route | undefined {
+export function webSocketRoute(path: string, basePath: string): WebSocketRoute | undefined {
   // The oldest clients know this address without the base path.
   if (path.startsWith('/ws/meeting/'))
     return { name: 'subscribe', meeting: path.slice('/ws/meeting/'.length) };
@@ -53,7 +62,7 @@ export function webSocketRoute(path: string, basePath: string): Route | undefine
 }
 
 /** The HTTP address a path is. */
-export function restRoute(path: string, basePath: string): Route | undefined {
+export function restRoute(path: string, basePath: string): RestRoute | undefined {
   return within(path, basePath, (rest) => {
     if (Object.hasOwn(plainPaths, rest)) return { name: plainPaths[rest as keyof typeof plainPaths] };
     return meetingRoute(rest, restPaths);
@@ -64,17 +73,14 @@ export function restRoute(path: string, basePath: string): Route | undefined {
 export const isOwnPath = (path: string, basePath: string): boolean =>
   restRoute(path, basePath) !== undefined || webSocketRoute(path, basePath) !== undefined;
 
-function within(
-  path: string,
-  basePath: string,
-  match: (rest: string) => Route | undefined,
-): Route | undefined {
+function within<T>(path: string, basePath: string, match: (rest: string) => T | undefined): T | undefined {
   return path.startsWith(`${basePath}/`) ? match(path.slice(basePath.length)) : undefined;
 }
 
-type MeetingPaths = typeof webSocketPaths | typeof restPaths;
-
-function meetingRoute(path: string, paths: MeetingPaths): Route | undefined {
+function meetingRoute<Name extends string>(
+  path: string,
+  paths: readonly (readonly [string, string, Name])[],
+) {
   for (const [before, after, name] of paths) {
     if (!path.startsWith(before) || !path.endsWith(after)) continue;
     const meeting = path.slice(before.length, path.length - after.length);

@@ -11,9 +11,16 @@ import type { Limits } from '../limits.ts';
 import type { MeetingRef } from '../meeting.ts';
 import type { Observe } from '../observer.ts';
 import type { SlidingWindow } from '../rate.ts';
-import type { Start } from '../subscriber-session.ts';
+import type { Start } from '../start.ts';
 import { problem } from './exchange.ts';
-import { isMeetingId, type Route, sourceIn, type Target, targetOf, webSocketRoute } from './routes.ts';
+import {
+  isMeetingId,
+  sourceIn,
+  type Target,
+  targetOf,
+  type WebSocketRoute,
+  webSocketRoute,
+} from './routes.ts';
 import { offeredIn, tokenOf } from './token.ts';
 
 /** What the hub does with an accepted socket. */
@@ -87,8 +94,8 @@ export class Upgrades {
     for (const socket of this.#links.keys()) socket.terminate();
   }
 
-  #refusal(route: Route, offered: readonly string[]): string | undefined {
-    if ('meeting' in route && !isMeetingId(route.meeting)) {
+  #refusal(route: WebSocketRoute, offered: readonly string[]): string | undefined {
+    if (!isMeetingId(route.meeting)) {
       return 'a meeting id is 1–128 characters of A–Z a–z 0–9 . _ : -';
     }
     if (offered.length > 0 && !offered.includes(subprotocol))
@@ -96,7 +103,13 @@ export class Upgrades {
     return undefined;
   }
 
-  #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage, route: Route, target: Target): void {
+  #accept(
+    socket: WebSocket,
+    stream: Duplex,
+    request: IncomingMessage,
+    route: WebSocketRoute,
+    target: Target,
+  ): void {
     const connection = new Connection(socket, stream, this.#context.observe);
     const link = new Link(connection);
     this.#links.set(socket, link);
@@ -124,7 +137,7 @@ export class Upgrades {
   async #open(
     connection: Connection,
     request: IncomingMessage,
-    route: Route,
+    route: WebSocketRoute,
     target: Target,
   ): Promise<Session | undefined> {
     const context = this.#context;
@@ -138,7 +151,7 @@ export class Upgrades {
       );
     }
     const grant = await this.#authenticate(connection, request, target);
-    if (!grant || !connection.isOpen || !('meeting' in route)) return undefined;
+    if (!grant || !connection.isOpen) return undefined;
     const needs: Permission = route.name === 'ingest' ? 'publish' : 'subscribe';
     if (!grant.may.has(needs)) {
       return reject(connection, 'forbidden', `the role "${grant.role}" may not ${needs} here`);

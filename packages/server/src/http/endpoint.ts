@@ -1,0 +1,77 @@
+/** What an endpoint is given and gives, and how it refuses. */
+
+import type { AudioLedger } from '../audio-ledger.ts';
+import type { Grant, Permission } from '../auth/authenticator.ts';
+import type { Limits } from '../limits.ts';
+import type { MeetingRef } from '../meeting.ts';
+import type { Observe } from '../observer.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Rooms } from '../rooms.ts';
+import type { PageRequest, Store } from '../store/store.ts';
+import type { TranscriptLog } from '../transcript-log.ts';
+import { type HubRequest, type HubResponse, problem } from './exchange.ts';
+
+export interface RestContext {
+  readonly version: string;
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly rooms: Rooms;
+  readonly ledger: AudioLedger;
+  readonly limits: Limits;
+  readonly observe: Observe;
+  log(meeting: MeetingRef): TranscriptLog;
+}
+
+/** A request to an address that anyone may ask. */
+export interface OpenCall {
+  readonly request: HubRequest;
+  readonly query: URLSearchParams;
+  readonly context: RestContext;
+}
+
+/** A request of somebody known. */
+export interface Call extends OpenCall {
+  readonly grant: Grant;
+}
+
+/** A request about one meeting of the asker's tenant. */
+export interface MeetingCall extends Call {
+  readonly meeting: MeetingRef;
+}
+
+export type Endpoint =
+  | { readonly for: 'anyone'; answer(call: OpenCall): Promise<HubResponse> }
+  | { readonly for: Permission; readonly about: 'tenant'; answer(call: Call): Promise<HubResponse> }
+  | { readonly for: Permission; readonly about: 'meeting'; answer(call: MeetingCall): Promise<HubResponse> };
+
+export const invalid = (field: string, detail: string): HubResponse =>
+  problem(400, 'bad_request', 'Not a valid request', `"${field}": ${detail}`);
+
+export const notFound = (detail: string): HubResponse => problem(404, 'not_found', 'Not found', detail);
+
+/** A whole number in a query, or a sentence about what was expected. */
+export function numberIn(
+  query: URLSearchParams,
+  name: string,
+  absent: number,
+  least: number,
+  most: number,
+): number | string {
+  const text = query.get(name);
+  if (text === null) return absent;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= least && value <= most ? value : `expected a whole number from ${least} to ${most}`;
+}
+
+const defaultPage = 50;
+const largestPage = 1_000;
+
+/** `after` and `limit` of a list, or the refusal. `cursor` is the shape of what an earlier page gave as `next`. */
+export function pageIn(query: URLSearchParams, cursor: RegExp): PageRequest | HubResponse {
+  const after = query.get('after') ?? undefined;
+  if (after !== undefined && !cursor.test(after))
+    return invalid('after', 'expected what an earlier page gave as "next"');
+  const limit = numberIn(query, 'limit', defaultPage, 1, largestPage);
+  if (typeof limit === 'string') return invalid('limit', limit);
+  return { after, limit };
+}

@@ -1,0 +1,50 @@
+/** Whether the hub and what it stands on are well. */
+import type { Health, HealthDetailed } from '@meetcast/protocol';
+import type { OpenCall, RestContext } from './endpoint.ts';
+import { type HubResponse, json } from './exchange.ts';
+
+export async function health({ context }: OpenCall): Promise<HubResponse> {
+  const { storage, redis } = await partsOf(context);
+  const body: Health = { redis: redis.status, storage: storage.status, version: context.version };
+  return json(body, storage.status === 'down' ? 503 : 200);
+}
+
+export async function healthDetailed({ context }: OpenCall): Promise<HubResponse> {
+  const parts = await partsOf(context);
+  const isDown = Object.values(parts).some(({ status }) => status === 'down');
+  const body: HealthDetailed = {
+    status: isDown ? 'down' : 'ok',
+    version: context.version,
+    uptime_seconds: Math.round(process.uptime()),
+    parts,
+  };
+  return json(body, isDown ? 503 : 200);
+}
+
+interface Part {
+  readonly status: 'ok' | 'down' | 'off';
+  readonly latency_ms?: number;
+}
+
+/** How long a part may take to answer before it counts as down. */
+const patienceMs = 2_000;
+
+async function partsOf({ store }: RestContext): Promise<{ storage: Part; redis: Part }> {
+  const from = performance.now();
+  const status = await answers(store.ping());
+  return { storage: { status, latency_ms: performance.now() - from }, redis: { status: 'off' } };
+}
+
+async function answers(ping: Promise<void>): Promise<'ok' | 'down'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'down'>((resolve) => {
+    timer = setTimeout(() => resolve('down'), patienceMs);
+  });
+  const answer = ping.then(
+    () => 'ok' as const,
+    () => 'down' as const,
+  );
+  const status = await Promise.race([answer, late]);
+  clearTimeout(timer);
+  return status;
+}
