@@ -11,6 +11,7 @@ import ts from 'typescript';
  * - `<!-- run: prints TEXT -->`: it is stopped once it has printed the text.
  * - `<!-- run: serves -->`: it listens on port 8080, and ends on SIGTERM if it says how.
  * - `<!-- run: tests -->`: it is a vitest file.
+ * - `<!-- run: session -->`: its lines are run one after another, beside a hub that one of them starts.
  */
 export interface Snippet {
   /** From the root of the repository. */
@@ -23,7 +24,7 @@ export interface Snippet {
   readonly run: Run | undefined;
 }
 
-export type Run = { kind: 'ends' | 'serves' | 'tests' } | { kind: 'prints'; text: string };
+export type Run = { kind: 'ends' | 'serves' | 'tests' | 'session' } | { kind: 'prints'; text: string };
 
 /** A table below `<!-- lists: NAME -->`: its rows, each a list of cells without markup. */
 export interface Table {
@@ -66,7 +67,13 @@ export function readPage(file: string, markdown: string): Page {
       const end = lines.findIndex((other, index) => index > at && other.trim() === ticks);
       if (end < 0) throw new Error(`${file}:${line}: the code block has no end`);
       const code = lines.slice(at + 1, end).map((other) => other.slice(indent.length));
-      snippets.push({ file, line, language, code: code.join('\n'), ...saidAbove(comments, `${file}:${line}`) });
+      snippets.push({
+        file,
+        line,
+        language,
+        code: code.join('\n'),
+        ...saidAbove(comments, `${file}:${line}`),
+      });
       at = end;
     } else if (text.startsWith('|')) {
       const end = lines.findIndex((other, index) => index > at && !other.startsWith('|'));
@@ -87,12 +94,15 @@ export function readPage(file: string, markdown: string): Page {
 
 function saidAbove(comments: readonly string[], place: string): Pick<Snippet, 'setup' | 'run'> {
   const runs = argumentOf(comments, 'run');
-  return { setup: argumentOf(comments, 'with') ?? '', run: runs === undefined ? undefined : runOf(runs, place) };
+  return {
+    setup: argumentOf(comments, 'with') ?? '',
+    run: runs === undefined ? undefined : runOf(runs, place),
+  };
 }
 
 function runOf(words: string, place: string): Run {
   if (words === '') return { kind: 'ends' };
-  if (words === 'serves' || words === 'tests') return { kind: words };
+  if (words === 'serves' || words === 'tests' || words === 'session') return { kind: words };
   const text = /^prints (.+)$/.exec(words)?.[1];
   if (text === undefined) throw new Error(`${place}: "run: ${words}" means nothing`);
   return { kind: 'prints', text };
@@ -196,7 +206,8 @@ export class Typecheck {
     const checker = this.#program.getTypeChecker();
     const declaration = this.#declaration(name);
     const type = checker.getTypeAtLocation(declaration);
-    if (property === undefined && !textsOf(type)) return checker.getPropertiesOfType(type).map((one) => one.name);
+    if (property === undefined && !textsOf(type))
+      return checker.getPropertiesOfType(type).map((one) => one.name);
     const symbol = property === undefined ? undefined : type.getProperty(property);
     const texts = textsOf(symbol ? checker.getTypeOfSymbol(symbol) : type);
     if (!texts) throw new Error(`${path} is no union of texts`);
@@ -214,7 +225,11 @@ export class Typecheck {
     throw new Error(`no type of the workspace is called ${name}`);
   }
 
-  #sentence({ file, line, setup }: Snippet, source: ts.SourceFile, { start, messageText }: ts.Diagnostic): string {
+  #sentence(
+    { file, line, setup }: Snippet,
+    source: ts.SourceFile,
+    { start, messageText }: ts.Diagnostic,
+  ): string {
     const at = source.getLineAndCharacterOfPosition(start ?? 0).line - setup.split('\n').length;
     // An error of the hidden part is told at the fence.
     return `${file}:${Math.max(line, line + 1 + at)}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
