@@ -18,6 +18,7 @@ import {
   mintToken,
   type Stage,
   type StageOptions,
+  secret,
   startHub,
   unhurried,
 } from '../support/start-hub.ts';
@@ -221,7 +222,7 @@ describe('[AUTH6] who is nobody', () => {
     ['one with alg none', () => `${part({ alg: 'none' })}.${part({ user_id: 'u' })}.`],
   ];
   const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url');
-  const sign = (claims: Record<string, string>, key = 'a secret of the integration tests, long enough') =>
+  const sign = (claims: Record<string, string>, key = secret) =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuedAt()
@@ -586,7 +587,7 @@ describe('sockets that vanish, in every state', () => {
 
   test.each(ways)('(%s) before and while its token is looked at', async (how) => {
     const gate = new Gate();
-    const verify = jwtAuthenticator({ secret: 'a secret of the integration tests, long enough' });
+    const verify = jwtAuthenticator({ secret });
     const auth = async (token: string) => {
       const grant = await verify(token);
       if (grant.userId === 'gated') await gate.pass();

@@ -20,7 +20,7 @@ import { SignJWT } from 'jose';
 import { onTestFinished } from 'vitest';
 import { type Peer, Speaker, Viewer } from './peer.ts';
 
-const secret = 'a secret of the integration tests, long enough';
+export const secret = 'a secret of the integration tests, long enough';
 
 /** Limits that never slow a test down; a test about limits gives its own. */
 export const unhurried: Partial<Limits> = { ingestFramesPerSecond: 1_000_000, connectsPerWindow: 10_000 };
