@@ -73,13 +73,12 @@ export class Running {
 
   constructor(place: Place, command: string, args: readonly string[]) {
     // A group of its own, so that a shell ends with all it has started.
-    const options = {
+    const child = spawn(command, args, {
       cwd: place.directory,
       env: place.env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-    } as const;
-    const child = spawn(command, args, options);
+    });
     this.#child = child;
     child.stdout.on('data', (data: Buffer) => {
       this.stdout += data;

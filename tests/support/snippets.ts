@@ -24,7 +24,7 @@ export interface Snippet {
   readonly run: Run | undefined;
 }
 
-export type Run = { kind: 'ends' | 'serves' | 'tests' | 'session' } | { kind: 'prints'; text: string };
+type Run = { kind: 'ends' | 'serves' | 'tests' | 'session' } | { kind: 'prints'; text: string };
 
 /** A table below `<!-- lists: NAME -->`: its rows, each a list of cells without markup. */
 export interface Table {
