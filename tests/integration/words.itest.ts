@@ -1,7 +1,9 @@
+import { publish } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
-import { memoryStore } from '@meetcast/server';
+import { jwtAuthenticator, memoryStore } from '@meetcast/server';
 import { interleave, speak, toneTiming } from '@meetcast/server/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { Gate } from '../support/adapters.ts';
 import { faultProxy } from '../support/fault-proxy.ts';
 import type { Speaker } from '../support/peer.ts';
 import {
@@ -12,7 +14,7 @@ import {
   speech,
   wordsIn,
 } from '../support/speech.ts';
-import { type Stage, startHub } from '../support/start-hub.ts';
+import { mintToken, type Stage, secret, startHub } from '../support/start-hub.ts';
 
 const done = { code: 1000, reason: 'done' };
 
@@ -227,6 +229,41 @@ describe('[LOG1] two sources and their viewers', () => {
     const finals = await expectWords(stage, { mic: first.words, system: second.words });
     expectTimes(finals, 'mic', first);
     expectTimes(finals, 'system', second, fromMs);
+  });
+});
+
+describe('[ING11] publish() from the client package', () => {
+  test('a source that joins late starts where the meeting is, even when its first link broke before it was accepted', async () => {
+    const gate = new Gate();
+    const verify = jwtAuthenticator({ secret });
+    const auth = async (token: string) => {
+      const grant = await verify(token);
+      if (grant.userId === 'late') await gate.pass();
+      return grant;
+    };
+    const stage = await startHub({ auth });
+    const mic = await stage.speaker();
+    const first = speech(10, 25);
+    await mic.say(first.pcm);
+    await heard(stage, first.pcm.length);
+
+    const proxy = await faultProxy({ port: stage.port });
+    const url = `http://127.0.0.1:${proxy.port}`;
+    const token = await mintToken({ user: 'late' });
+    const backoff = { minMs: 5, maxMs: 10 };
+    const publisher = publish({ url, meeting: 'm', token, source: 'system', sampleRate: 16_000, backoff });
+    await vi.waitFor(() => expect(gate.arrived).toBe(1), { interval: 5 });
+    const lost = new Promise((resolve) => publisher.on('connection', resolve));
+    proxy.reset();
+    expect(await lost).toMatchObject({ status: 'reconnecting' });
+    gate.open();
+    const second = speech(6, 26);
+    await publisher.write(new Uint8Array(second.pcm));
+    await publisher.finalize();
+    expect(await mic.finalize()).toEqual(done);
+    await proxy.close();
+    const finals = await expectWords(stage, { mic: first.words, system: second.words });
+    expectTimes(finals, 'system', second, first.ms);
   });
 });
 

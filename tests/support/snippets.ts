@@ -11,6 +11,7 @@ import ts from 'typescript';
  * - `<!-- run: prints TEXT -->`: it is stopped once it has printed the text.
  * - `<!-- run: serves -->`: it listens on port 8080, and ends on SIGTERM if it says how.
  * - `<!-- run: tests -->`: it is a vitest file.
+ * - `<!-- run: session -->`: its lines are run one after another, beside a hub that one of them starts.
  */
 export interface Snippet {
   /** From the root of the repository. */
@@ -23,7 +24,7 @@ export interface Snippet {
   readonly run: Run | undefined;
 }
 
-export type Run = { kind: 'ends' | 'serves' | 'tests' } | { kind: 'prints'; text: string };
+type Run = { kind: 'ends' | 'serves' | 'tests' | 'session' } | { kind: 'prints'; text: string };
 
 /** A table below `<!-- lists: NAME -->`: its rows, each a list of cells without markup. */
 export interface Table {
@@ -101,7 +102,7 @@ function saidAbove(comments: readonly string[], place: string): Pick<Snippet, 's
 
 function runOf(words: string, place: string): Run {
   if (words === '') return { kind: 'ends' };
-  if (words === 'serves' || words === 'tests') return { kind: words };
+  if (words === 'serves' || words === 'tests' || words === 'session') return { kind: words };
   const text = /^prints (.+)$/.exec(words)?.[1];
   if (text === undefined) throw new Error(`${place}: "run: ${words}" means nothing`);
   return { kind: 'prints', text };

@@ -20,12 +20,12 @@ import { SignJWT } from 'jose';
 import { onTestFinished } from 'vitest';
 import { type Peer, Speaker, Viewer } from './peer.ts';
 
-const secret = 'a secret of the integration tests, long enough';
+export const secret = 'a secret of the integration tests, long enough';
 
 /** Limits that never slow a test down; a test about limits gives its own. */
 export const unhurried: Partial<Limits> = { ingestFramesPerSecond: 1_000_000, connectsPerWindow: 10_000 };
 
-export interface StageOptions extends Partial<Omit<HubOptions, 'auth' | 'limits'>> {
+export interface StageOptions extends Partial<Omit<HubOptions, 'limits'>> {
   limits?: Partial<Limits>;
   /** Default: as fast as audio comes. */
   simulator?: DeepgramSimulatorOptions;

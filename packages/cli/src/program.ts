@@ -6,6 +6,7 @@ import { registerKeys } from './commands/keys.ts';
 import { registerSendPcm } from './commands/send-pcm.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSimulator } from './commands/simulator.ts';
+import { registerSmoke } from './commands/smoke.ts';
 import { registerSubscribe } from './commands/subscribe.ts';
 import { registerToken } from './commands/token.ts';
 import { registerTranscript } from './commands/transcript.ts';
@@ -24,6 +25,7 @@ const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
   registerSendPcm,
   registerSubscribe,
   registerTranscript,
+  registerSmoke,
 ];
 
 /** Throws a CommanderError instead of ending the process. */
@@ -38,6 +40,11 @@ export function createProgram(context: Context): Command {
     .configureOutput({ outputError: () => {} })
     .exitOverride();
   addExamples(program, [
+    ['see it work, in half a minute', 'meetcast demo'],
+    [
+      'a hub, then a viewer and a sender, each in a terminal of its own',
+      'SECRET_KEY=… meetcast serve\n  SECRET_KEY=… meetcast subscribe --meeting try\n  SECRET_KEY=… meetcast send-pcm --meeting try --create-test-wav',
+    ],
     ['a signed token, for a hub that knows the secret', 'SECRET_KEY=… meetcast token --user ada --ttl 1h'],
     ['what a command takes', 'meetcast token --help'],
   ]);

@@ -17,11 +17,12 @@ export interface Sender {
   publisher: Publisher;
 }
 
-export function openSenders({ hub }: Stage, output: Output): Promise<Sender[]> {
+export function openSenders({ hub, guests }: Stage, output: Output): Promise<Sender[]> {
   return Promise.all(
     sources.map(async (source) => {
       const { url, token } = hub;
       const publisher = publish({ url, token, meeting: 'demo', source, title: 'meetcast demo', ...format });
+      guests.add(publisher);
       await connected(publisher, hub, output);
       return { source, publisher };
     }),

@@ -15,6 +15,8 @@ export interface Stage {
   readonly remoteUrl: string;
   readonly wire: Wire;
   readonly simulatorUrl: string;
+  /** Links that end with the stage: left open, they would go on looking for its hub. */
+  readonly guests: Set<{ close(): void }>;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function openStage(speed: number): Promise<Stage> {
   hub.attach(server);
   const port = await listenOn(server, host, 0);
   const wire = await stretchWire(port);
+  const guests: Stage['guests'] = new Set();
   return {
     hub: {
       url: httpAddress(host, port),
@@ -47,7 +50,9 @@ export async function openStage(speed: number): Promise<Stage> {
     remoteUrl: httpAddress(host, wire.port),
     wire,
     simulatorUrl: simulator.url,
+    guests,
     close: async () => {
+      for (const guest of guests) guest.close();
       await hub.close();
       wire.close();
       server.close();

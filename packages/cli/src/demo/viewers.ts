@@ -23,7 +23,11 @@ export interface MeetingClock {
 /** Something happened to a viewer. */
 export type Tell = (viewer: string, what: string, text: string) => void;
 
-export const names = { first: 'from the start', late: 'joined late', dropped: 'dropped twice' } as const;
+export const names = {
+  first: 'viewer 1, from the start',
+  late: 'viewer 2, joined late',
+  dropped: 'viewer 3, dropped twice',
+} as const;
 
 const lateMs = 12_500;
 const cutsMs = [
@@ -44,6 +48,7 @@ export async function openViewer(
     token: stage.hub.token,
     backoff: { minMs: Math.max(10, 400 / speed), maxMs: Math.max(20, 1_000 / speed) },
   });
+  stage.guests.add(subscription);
   const finals = collectFinals(subscription);
   await connected(subscription, { ...stage.hub, url }, output);
   return { name, subscription, finals };
@@ -61,7 +66,7 @@ export async function joinLate(
   tell(names.late, 'joined', 'joins late');
   const viewer = await openViewer(names.late, stage, stage.hub.url, clock.speed, output);
   await reached(viewer.subscription, head);
-  tell(names.late, 'caught-up', `has caught up: ${count(head, 'entry of history', 'entries of history')}`);
+  tell(names.late, 'caught-up', `has caught up with ${count(head, 'entry', 'entries')} of history`);
   return viewer;
 }
 
@@ -84,7 +89,7 @@ export async function cutTwice(
     await reached(viewer.subscription, last + missed);
     const heard =
       missed === 0 ? 'missed nothing' : `got the ${count(missed, 'entry', 'entries')} it had missed`;
-    tell(viewer.name, 'resumed', `is back: resumed after entry ${last}, ${heard}`);
+    tell(viewer.name, 'resumed', `is back, and ${heard}`);
   }
 }
 

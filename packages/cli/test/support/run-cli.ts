@@ -1,5 +1,5 @@
 /** Runs the built `meetcast` in a directory of its own, with no variables but those given. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,30 +26,86 @@ export async function temporaryDirectory(): Promise<string> {
   return path;
 }
 
-export function runCli(
-  args: readonly string[],
-  { cwd = tmpdir(), env = {} }: CliOptions = {},
-): Promise<CliRun> {
+export const runCli = (args: readonly string[], options?: CliOptions): Promise<CliRun> =>
+  startCli(args, options).ended;
+
+/** A command that goes on. It is gone after the test. */
+export class RunningCli {
+  readonly ended: Promise<CliRun>;
+  readonly #child: ChildProcess;
+  readonly #run = { stdout: '', stderr: '' };
+  readonly #watchers = new Set<() => void>();
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.ended = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, ...this.#run }));
+    });
+    this.#collect('stdout');
+    this.#collect('stderr');
+  }
+
+  get stderr(): string {
+    return this.#run.stderr;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Resolves with the first event of `--json` that fits; rejects if the command ends without. */
+  event<Event = Record<string, unknown>>(name: string): Promise<Event> {
+    return this.#until(() => {
+      const whole = this.#run.stdout.slice(0, this.#run.stdout.lastIndexOf('\n') + 1);
+      return eventsOf({ stdout: whole }).find((event) => (event as { event: string }).event === name);
+    }, `the event ${name}`) as Promise<Event>;
+  }
+
+  /** Resolves when stderr says so. */
+  async said(pattern: RegExp): Promise<RegExpExecArray> {
+    const found = await this.#until(() => pattern.exec(this.#run.stderr) ?? undefined, String(pattern));
+    return found as RegExpExecArray;
+  }
+
+  #collect(name: 'stdout' | 'stderr'): void {
+    this.#child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      this.#run[name] += text;
+      for (const watcher of this.#watchers) watcher();
+    });
+  }
+
+  #until(find: () => unknown, what: string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = find();
+        if (found === undefined) return;
+        this.#watchers.delete(look);
+        resolve(found);
+      };
+      this.#watchers.add(look);
+      void this.ended.then(({ stdout, stderr }) =>
+        reject(new Error(`ended without ${what}:\n${stdout}\n${stderr}`)),
+      );
+      look();
+    });
+  }
+}
+
+export function startCli(args: readonly string[], { cwd = tmpdir(), env = {} }: CliOptions = {}): RunningCli {
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const run = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    run.stdout += text;
+  onTestFinished(() => {
+    child.kill('SIGKILL');
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    run.stderr += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, ...run }));
-  });
+  return new RunningCli(child);
 }
 
 /** The lines of `--json`. */
-export const eventsOf = ({ stdout }: CliRun): unknown[] =>
+export const eventsOf = ({ stdout }: Pick<CliRun, 'stdout'>): unknown[] =>
   stdout
     .split('\n')
     .filter((line) => line !== '')

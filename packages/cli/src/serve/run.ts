@@ -1,0 +1,128 @@
+/** Runs a hub by its settings, until it is told to stop. */
+import { mkdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createTranscriptHub, type HubEvent, type TranscriptHub } from '@meetcast/server';
+import type { Context } from '../context.ts';
+import { mintToken } from '../dev-token.ts';
+import { readEnvironment } from '../env.ts';
+import { CliError, messageOf } from '../exit.ts';
+import { httpAddress } from '../hub-options.ts';
+import { listenOn } from '../listening.ts';
+import type { Output } from '../output.ts';
+import { stopSignal } from '../signals.ts';
+import { type Ear, earPlan, openEar } from './ear.ts';
+import { jsonLine, levelOf, plainLine } from './hub-log.ts';
+import { authenticatorOf, type TokenKey, tokenKey, weakness } from './keys.ts';
+import { type ServeSettings, serveSettings } from './settings.ts';
+
+export interface ServeFlags {
+  port: number;
+  host: string;
+  data?: string;
+  quiet: boolean;
+}
+
+/** `given`: what the command line was parsed to. */
+export async function serve(
+  flags: ServeFlags,
+  given: Readonly<Record<string, unknown>>,
+  context: Context,
+): Promise<void> {
+  const { output, cwd, processEnv } = context;
+  const settings = serveSettings(given, readEnvironment(cwd, processEnv));
+  const plan = earPlan(settings);
+  const key = await tokenKey(settings, flags.data);
+  const auth = authenticatorOf(key, settings);
+  if (flags.data !== undefined) await makeDirectory(flags.data);
+  const ear = await openEar(plan, settings);
+  const server = createServer();
+  const hub = createTranscriptHub({
+    auth,
+    recognizer: ear.recognizer,
+    ...hubSettings(settings),
+    observe: logTo(output, flags.quiet),
+  });
+  hub.attach(server);
+  const stopped = stopSignal();
+  const url = await listenOn(server, flags.host, flags.port)
+    .then((actual) => reachable(flags.host, actual))
+    .catch(async (error: unknown) => {
+      await close(hub, server, ear);
+      throw error;
+    });
+  output.emit({ event: 'listening', url }, `listening on ${url}`);
+  warn(output, settings, key);
+  output.say(ear.note);
+  await sayHowToEnter(output, url, key, settings);
+  output.say(`${await stopped}: no more connections; what was heard is being stored`);
+  await close(hub, server, ear);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw new CliError('failed', `cannot make ${path}: ${messageOf(error)}`, 'Pass another --data.');
+  });
+}
+
+function hubSettings(settings: ServeSettings) {
+  const viewers = settings.MAX_WS_CLIENTS_PER_MEETING;
+  const frameBytes = settings.MAX_INGEST_MSG_BYTES;
+  const { INGEST_SAMPLE_RATE: sampleRate, INGEST_CHANNELS: channels } = settings;
+  return {
+    limits: {
+      ...(viewers === undefined ? {} : { subscribersPerMeeting: viewers }),
+      ...(frameBytes === undefined ? {} : { ingestFrameBytes: frameBytes }),
+    },
+    ingestDefaults: {
+      ...(sampleRate === undefined ? {} : { sampleRate }),
+      ...(channels === undefined ? {} : { channels }),
+    },
+  };
+}
+
+/** People read short lines; everything else reads JSON. */
+function logTo(output: Output, isQuiet: boolean): (event: HubEvent) => void {
+  if (isQuiet) return () => {};
+  if (output.json || !output.isLive) return (event) => output.say(jsonLine(event, new Date()));
+  const paints = { info: output.notePaint.dim, error: output.notePaint.red };
+  return (event) => output.say(paints[levelOf(event)](plainLine(event, new Date())));
+}
+
+/** Where a client on this machine finds a server that listens on every address. */
+function reachable(host: string, port: number): string {
+  if (host === '0.0.0.0') return httpAddress('127.0.0.1', port);
+  return httpAddress(host === '::' ? '::1' : host, port);
+}
+
+function warn({ say, notePaint }: Output, settings: ServeSettings, key: TokenKey): void {
+  const unused = (['REDIS_URL', 'DATABASE_URL'] as const).filter((name) => settings[name] !== undefined);
+  if (unused.length > 0)
+    say(
+      notePaint.yellow(
+        `${unused.join(' and ')}: not used yet. This hub is one node and keeps transcripts in memory only.`,
+      ),
+    );
+  const weak = weakness(key);
+  if (weak) say(notePaint.yellow(weak));
+}
+
+async function sayHowToEnter(
+  { say, notePaint }: Output,
+  url: string,
+  key: TokenKey,
+  settings: ServeSettings,
+): Promise<void> {
+  if (key.name !== 'made') return;
+  const terms = { audience: settings.JWT_AUDIENCE, issuer: settings.JWT_ISSUER };
+  const token = await mintToken(key.secret, terms, 24 * 3600);
+  const kept = key.keptAt === undefined ? 'for this run only' : `kept in ${key.keptAt}`;
+  say(`no SECRET_KEY or JWT_PUBLIC_KEY_PATH: a secret was made, ${kept}. For the other commands, for a day:`);
+  say(notePaint.cyan(`export MEETCAST_URL=${url} MEETCAST_TOKEN=${token}`));
+}
+
+async function close(hub: TranscriptHub, server: Server, ear: Ear): Promise<void> {
+  server.close();
+  await hub.close();
+  server.closeAllConnections();
+  await ear.close();
+}

@@ -1,0 +1,174 @@
+/** `meetcast serve`: its settings, its keys, its log and its end. */
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { publish } from '@meetcast/client';
+import { speak } from '@meetcast/server/testing';
+import { expect, test } from 'vitest';
+import { tokenSource } from '../src/dev-token.ts';
+import { nowhere, secret, serveHub } from './support/hub.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+
+async function sender(url: string) {
+  const token = await tokenSource({ secret }, { cwd: '/', processEnv: {} });
+  return publish({ url, meeting: 'm', token, source: 'mic', sampleRate: 16_000 });
+}
+
+/** Resolves when the hub has this much audio. */
+function received(publisher: Awaited<ReturnType<typeof sender>>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    publisher.on('ack', ({ receivedMs }) => {
+      if (receivedMs >= ms) resolve();
+    });
+  });
+}
+
+test('[SRV1] with --json the first line says where the hub listens, and SIGTERM ends it with 0', async () => {
+  const { url, cli } = await serveHub();
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(await (await fetch(`${url}/api/v1/ping`)).json()).toEqual({ pong: true });
+  cli.signal('SIGTERM');
+  const run = await cli.ended;
+  expect(eventsOf(run)).toEqual([{ event: 'listening', url }]);
+  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('built-in simulator') });
+});
+
+test('[SRV2] SIGTERM drains: what was heard is stored before the process ends', async () => {
+  const { url, cli } = await serveHub();
+  const publisher = await sender(url);
+  const finals: string[] = [];
+  publisher.on('final', ({ text }) => finals.push(text));
+  const ready = received(publisher, 1_600);
+  // No silence at the end: only a drain makes these words final.
+  await publisher.write(speak('hello thank you all', { sampleRate: 16_000, tailMs: 400 }));
+  await ready;
+  cli.signal('SIGTERM');
+  expect(await cli.ended).toMatchObject({ code: 0 });
+  publisher.close();
+  expect(finals.join(' ')).toBe('hello thank you all');
+});
+
+test('[SRV3] a second signal ends at once, with 1', async () => {
+  const simulator = startCli(['simulator', '--port', '0', '--fault', 'silence', '--json']);
+  const { endpoint } = await simulator.event<{ endpoint: string }>('listening');
+  const { url, cli } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
+  const publisher = await sender(url);
+  const ready = received(publisher, 1_000);
+  await publisher.write(speak('hello thank you all', { sampleRate: 16_000 }));
+  await ready;
+  cli.signal('SIGTERM');
+  await cli.said(/SIGTERM/);
+  cli.signal('SIGTERM');
+  expect(await cli.ended).toMatchObject({ code: 1 });
+  publisher.close();
+});
+
+test('[SRV4] .env is read: its secret opens the hub, unknown names are ignored', async () => {
+  const cwd = await temporaryDirectory();
+  await writeFile(join(cwd, '.env'), `SECRET_KEY=${secret}\nJWT_AUDIENCE=there\nSOMETHING_ELSE=1\n`);
+  const serve = startCli(['serve', '--port', '0', '--json'], { cwd });
+  const { url } = await serve.event<{ url: string }>('listening');
+  const args = ['transcript', '--meeting', 'm', '--url', url];
+  expect(await runCli(args, { cwd })).toMatchObject({ code: 0 });
+  // The same secret for another audience.
+  expect(await runCli([...args, '--secret', secret])).toMatchObject({ code: 3 });
+});
+
+const wrong: ReadonlyArray<readonly [says: string, args: string[], env: Record<string, string>]> = [
+  ['INGEST_CHANNELS "two" is not valid', [], { INGEST_CHANNELS: 'two' }],
+  ['MAX_INGEST_MSG_BYTES "0" is not valid', [], { MAX_INGEST_MSG_BYTES: '0' }],
+  ['SECRET_KEY and JWT_PUBLIC_KEY_PATH', ['--jwt-public-key-path', 'x.pem'], { SECRET_KEY: secret }],
+  ['JWT_PUBLIC_KEY_PATH: cannot check tokens', [], { JWT_PUBLIC_KEY_PATH: 'none.pem' }],
+  ['DEEPGRAM_API_KEY is not set', [], { DEEPGRAM_ENDPOINT: 'wss://api.example/v1/listen' }],
+  ["'--port <n>' argument 'http' is invalid", ['--port', 'http'], {}],
+];
+
+test.each(wrong)('[SRV5] a wrong setting is a usage error: %s', async (says, args, env) => {
+  const cwd = await temporaryDirectory();
+  const run = await runCli(['serve', '--port', '0', ...args], { cwd, env });
+  expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
+});
+
+test('[SRV6] without a key a secret is made, kept under --data, and its token is ready to use', async () => {
+  const cwd = await temporaryDirectory();
+  const line = /MEETCAST_URL=(\S+) MEETCAST_TOKEN=(\S+)/;
+  const first = startCli(['serve', '--port', '0', '--data', 'kept'], { cwd });
+  const [, , token = ''] = await first.said(line);
+  expect((await stat(join(cwd, 'kept/secret.key'))).mode & 0o777).toBe(0o600);
+  first.signal('SIGINT');
+  expect(await first.ended).toMatchObject({ code: 0 });
+  const second = startCli(['serve', '--port', '0', '--data', 'kept'], { cwd });
+  const [, url = ''] = await second.said(line);
+  const run = await runCli(['transcript', '--meeting', 'm'], {
+    env: { MEETCAST_URL: url, MEETCAST_TOKEN: token },
+  });
+  expect(run).toMatchObject({ code: 0 });
+});
+
+test('[SRV7] a public key lets in what its private key signed, and nothing else', async () => {
+  const cwd = await temporaryDirectory();
+  await runCli(['keys', '--out', '.', '--alg', 'EdDSA'], { cwd });
+  const serve = startCli(['serve', '--port', '0', '--json', '--jwt-public-key-path', 'public.pem'], { cwd });
+  const { url } = await serve.event<{ url: string }>('listening');
+  const { stdout } = await runCli(['token', '--key', 'private.pem'], { cwd });
+  const args = ['transcript', '--meeting', 'm', '--url', url];
+  expect(await runCli([...args, '--token', stdout.trim()])).toMatchObject({ code: 0 });
+  expect(await runCli([...args, '--secret', secret])).toMatchObject({ code: 3 });
+});
+
+test('[SRV8] a taken port is named, with what to do', async () => {
+  const { url } = await serveHub();
+  const run = await runCli(['serve', '--port', new URL(url).port], { env: { SECRET_KEY: secret } });
+  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is taken') });
+  expect(run.stderr).toContain('--port 0');
+});
+
+test('[SRV9] the log is JSON for programs, has no tokens, and --quiet has none of it', async () => {
+  const [loud, quiet] = await Promise.all([serveHub(), serveHub(['--quiet'])]);
+  const token = await tokenSource({ secret }, { cwd: '/', processEnv: {} });
+  const shown = typeof token === 'string' ? token : await token();
+  for (const { url } of [loud, quiet]) {
+    const run = await runCli(
+      ['send-pcm', '--meeting', 'm', '--create-test-wav', '--url', url, '--speed', '0'],
+      {
+        env: { MEETCAST_TOKEN: shown },
+      },
+    );
+    expect(run).toMatchObject({ code: 0 });
+  }
+  await loud.cli.said(/cleanup_complete/);
+  const lines = loud.cli.stderr.split('\n').filter((line) => line.startsWith('{'));
+  const steps = lines.map((line) => JSON.parse(line) as { step?: string; meeting?: string; time: string });
+  expect(steps.map(({ step }) => step)).toEqual(
+    expect.arrayContaining(['connected', 'handshake_complete', 'pcm_streaming', 'cleanup_complete']),
+  );
+  expect(steps[0]).toMatchObject({ meeting: 'dev/m', time: expect.stringMatching(/^\d{4}-.*Z$/) });
+  expect(loud.cli.stderr).not.toContain(shown);
+  expect(quiet.cli.stderr).not.toContain('pcm_streaming');
+});
+
+test('[SRV10] limits and warnings: one viewer too many is told so; unused and weak settings are named', async () => {
+  const { env, cli } = await serveHub([], {
+    MAX_WS_CLIENTS_PER_MEETING: '1',
+    REDIS_URL: 'redis://u:hunter2@cache',
+    SECRET_KEY: 'short',
+  });
+  await cli.said(/SECRET_KEY has 5 bytes/);
+  await cli.said(/REDIS_URL: not used yet/);
+  expect(cli.stderr).not.toContain('hunter2');
+  const mine = { ...env, SECRET_KEY: 'short' };
+  const viewer = startCli(['subscribe', '--meeting', 'm', '--json'], { env: mine });
+  await viewer.event('connection');
+  const other = await runCli(['subscribe', '--meeting', 'm', '--connect-timeout', '1s'], { env: mine });
+  expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('MAX_WS_CLIENTS_PER_MEETING') });
+});
+
+test('[SRV11] settings of the audio are the defaults of handshakes', async () => {
+  const { url, env } = await serveHub(['--ingest-sample-rate', '16000', '--ingest-channels', '2']);
+  const token = await tokenSource({ secret }, { cwd: '/', processEnv: {} });
+  const shown = typeof token === 'string' ? token : await token();
+  const { status } = await fetch(`${url}/api/v1/ws/meetings/m/stats`, {
+    headers: { authorization: `Bearer ${shown}` },
+  });
+  expect(status).toBe(200);
+  expect(env.MEETCAST_URL).not.toBe(nowhere);
+});

@@ -1,0 +1,24 @@
+/** A hub of the built `meetcast serve`, and the variables that let other commands in. */
+import { type RunningCli, startCli } from './run-cli.ts';
+
+export const secret = 'a-secret-of-more-than-thirty-two-characters';
+
+export interface ServedHub {
+  url: string;
+  /** For commands that talk to it. */
+  env: Record<string, string>;
+  cli: RunningCli;
+}
+
+/** With the simulator beside it, unless told otherwise; gone after the test. */
+export async function serveHub(
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<ServedHub> {
+  const cli = startCli(['serve', '--port', '0', '--json', ...args], { env: { SECRET_KEY: secret, ...env } });
+  const { url } = await cli.event<{ url: string }>('listening');
+  return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret }, cli };
+}
+
+/** An address where nobody listens. */
+export const nowhere = 'http://127.0.0.1:1';
