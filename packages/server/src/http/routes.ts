@@ -76,6 +76,7 @@ type MeetingPaths = typeof webSocketPaths | typeof restPaths;
 
 function meetingRoute(path: string, paths: MeetingPaths): Route | undefined {
   for (const [before, after, name] of paths) {
+    if (path.length < before.length + after.length) continue;
     if (!path.startsWith(before) || !path.endsWith(after)) continue;
     const meeting = path.slice(before.length, path.length - after.length);
     if (!meeting.includes('/')) return { name, meeting };
