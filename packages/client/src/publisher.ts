@@ -65,7 +65,7 @@ export interface Publisher {
 }
 
 export interface Finalized {
-  /** The last entry of the meeting's log. */
+  /** The last entry of the meeting's log before `ended`. */
   lastSeq: number;
   /** How much of the audio has words, as the hub counts it. */
   coverage: unknown;

@@ -1,12 +1,13 @@
 /** One connection's right to be there: who it is, until when, and how it is renewed in band. */
-import type { AuthOk, Status } from '@meetcast/protocol';
+import type { AuthOk, CloseWord, Status } from '@meetcast/protocol';
 import type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
+import { isNamed } from './errors.ts';
 import { type MeetingRef, stamp } from './meeting.ts';
 
 /** What a session does when its right changes. */
 export interface AdmissionEvents {
   send(message: AuthOk | Status): void;
-  close(word: 'token_expired' | 'auth_failed' | 'forbidden', message: string): void;
+  close(word: CloseWord, message: string): void;
 }
 
 /** Longer than any timer of Node; a token that lasts longer is looked at again then. */
@@ -60,7 +61,8 @@ export class Admission {
       this.#watch(false);
       this.#events.send({ type: 'auth_ok', expires_at: new Date(grant.expiresAt).toISOString() });
     } catch (error) {
-      this.#events?.close('auth_failed', error instanceof Error ? error.message : 'the token is not valid');
+      if (isNamed('AuthError', error)) this.#events?.close('auth_failed', error.message);
+      else this.#events?.close('internal_error', 'the hub could not check the token; connect again');
     }
   }
 

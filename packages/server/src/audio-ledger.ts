@@ -57,8 +57,8 @@ export class AudioLedger {
     const key = meetingKey(meeting);
     const accounts = this.#meetings.get(key) ?? new Map<Source, AudioAccount>();
     this.#meetings.delete(key);
-    this.#meetings.set(key, accounts);
     this.#forgetOldest();
+    this.#meetings.set(key, accounts);
     let account = accounts.get(source);
     if (!account) {
       account = new AudioAccount();
@@ -78,7 +78,7 @@ export class AudioLedger {
   }
 
   #forgetOldest(): void {
-    if (this.#meetings.size <= rememberedMeetings) return;
+    if (this.#meetings.size < rememberedMeetings) return;
     for (const [key, accounts] of this.#meetings) {
       if ([...accounts.values()].some(({ isActive }) => isActive)) continue;
       this.#meetings.delete(key);

@@ -8,6 +8,7 @@ import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import { memoryBus } from './bus/memory.ts';
 import type { Connection } from './connection.ts';
+import { isNamed } from './errors.ts';
 import { HostMeeting } from './host-meeting.ts';
 import { attach } from './http/attach.ts';
 import type { HubRequest } from './http/exchange.ts';
@@ -109,6 +110,7 @@ class Hub {
   readonly #limits: Limits;
   readonly #observe: Observe;
   readonly #basePath: string;
+  readonly #authenticate: Authenticator;
   readonly #store: Store;
   readonly #bus: Bus;
   readonly #registry: Registry;
@@ -127,6 +129,7 @@ class Hub {
     this.#limits = limitsWith(options.limits);
     this.#observe = safely(options.observe);
     this.#basePath = options.basePath ?? '/api/v1';
+    this.#authenticate = reporting(options.auth, this.#observe);
     this.#store = options.store ?? memoryStore();
     this.#bus = options.bus ?? memoryBus();
     this.#registry = options.registry ?? memoryRegistry();
@@ -219,7 +222,7 @@ class Hub {
       request,
       {
         basePath: this.#basePath,
-        authenticate: this.#options.auth,
+        authenticate: this.#authenticate,
         isQueryTokenAllowed: this.#options.queryToken !== false,
       },
       {
@@ -238,7 +241,7 @@ class Hub {
   #makeUpgrades(): Upgrades {
     return new Upgrades({
       basePath: this.#basePath,
-      authenticate: this.#options.auth,
+      authenticate: this.#authenticate,
       isQueryTokenAllowed: this.#options.queryToken !== false,
       limits: this.#limits,
       connects: this.#connects,
@@ -278,6 +281,18 @@ class Hub {
       },
     });
   }
+}
+
+/** An authenticator whose own failures are seen: what it says of a token is shown to the client and is no failure. */
+function reporting(authenticate: Authenticator, observe: Observe): Authenticator {
+  return async (token) => {
+    try {
+      return await authenticate(token);
+    } catch (error) {
+      if (!isNamed('AuthError', error)) observe({ type: 'error', stage: 'auth', error });
+      throw error;
+    }
+  };
 }
 
 /** Waits for a promise, but no longer. */

@@ -56,12 +56,18 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   tokenWarningMs: 60_000,
 });
 
+/** Node fires a longer timer at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** The defaults with what a host changed; every limit must be a positive number. */
 export function limitsWith(changes: Partial<Limits> = {}): Limits {
   const limits = { ...defaultLimits, ...changes };
   for (const [name, value] of Object.entries(limits)) {
     if (!(typeof value === 'number' && value > 0)) {
       throw new TypeError(`limits.${name} must be a positive number, got ${String(value)}`);
+    }
+    if (name.endsWith('Ms') && value > longestTimerMs) {
+      throw new TypeError(`limits.${name} must be at most ${longestTimerMs}, got ${value}`);
     }
   }
   return limits;

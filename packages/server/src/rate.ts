@@ -16,7 +16,8 @@ export class TokenBucket {
 
   /** Takes a token, on credit if need be. Answers with the milliseconds until the debt is paid; 0 if there is none. */
   take(now: number): number {
-    const earned = ((now - this.#at) / 1000) * this.#perSecond;
+    // A clock that was set back earns nothing, and costs nothing either.
+    const earned = (Math.max(0, now - this.#at) / 1000) * this.#perSecond;
     this.#tokens = Math.min(this.#burst, this.#tokens + earned) - 1;
     this.#at = now;
     return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#perSecond) * 1000;
@@ -38,7 +39,7 @@ export class SlidingWindow {
   /** Whether one more is allowed now; counts it if so. */
   allow(key: string, now: number): boolean {
     this.#sweep(now);
-    const recent = (this.#times.get(key) ?? []).filter((time) => time > now - this.#windowMs);
+    const recent = (this.#times.get(key) ?? []).filter((time) => time > now - this.#windowMs && time <= now);
     if (recent.length >= this.#limit) return false;
     this.#times.set(key, [...recent, now]);
     return true;
@@ -49,7 +50,7 @@ export class SlidingWindow {
   }
 
   #sweep(now: number): void {
-    if (now - this.#sweptAt < this.#windowMs) return;
+    if (now >= this.#sweptAt && now - this.#sweptAt < this.#windowMs) return;
     this.#sweptAt = now;
     for (const [key, times] of this.#times) {
       if ((times.at(-1) ?? 0) <= now - this.#windowMs) this.#times.delete(key);

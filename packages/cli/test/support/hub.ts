@@ -1,7 +1,10 @@
 /** A hub of the built `meetcast serve`, and the variables that let other commands in. */
+import { mintToken } from '../../src/dev-token.ts';
 import { type RunningCli, startCli } from './run-cli.ts';
 
 export const secret = 'a-secret-of-more-than-thirty-two-characters';
+
+export const token = (): Promise<string> => mintToken(secret, {}, 60);
 
 export interface ServedHub {
   url: string;
@@ -21,4 +24,4 @@ export async function serveHub(
 }
 
 /** An address where nobody listens. */
-export const nowhere = 'http://127.0.0.1:1';
+export const nowhere = 'http://127.0.0.1:2';

@@ -4,7 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
+
+// Every command is a process, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 30_000 });
 
 const bin = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
 

@@ -82,6 +82,7 @@ function meetingRoute<Name extends string>(
   paths: readonly (readonly [string, string, Name])[],
 ) {
   for (const [before, after, name] of paths) {
+    if (path.length < before.length + after.length) continue;
     if (!path.startsWith(before) || !path.endsWith(after)) continue;
     const meeting = path.slice(before.length, path.length - after.length);
     if (!meeting.includes('/')) return { name, meeting };

@@ -1,0 +1,44 @@
+/** `meetcast demo`: the whole of it in one process. */
+import { expect, test } from 'vitest';
+import { meetingMs, said } from '../src/demo/script.ts';
+import { countWords } from '../src/words.ts';
+import { eventsOf, runCli } from './support/run-cli.ts';
+
+interface Event {
+  event: string;
+  who?: string;
+  what?: string;
+  equal?: boolean;
+  mic?: string;
+  text?: string;
+}
+
+test('[DEMO1] all words said are stored and seen by every viewer: exit code 0', async () => {
+  const run = await runCli(['demo', '--speed', '15', '--json']);
+  expect(run.code).toBe(0);
+  const events = eventsOf(run) as Event[];
+  const heard = events.filter(({ event }) => event === 'heard');
+  expect(heard.map(({ who, equal, mic }) => [who, equal, mic])).toEqual(
+    ['stored', 'viewer 1, from the start', 'viewer 2, joined late', 'viewer 3, dropped twice'].map((who) => [
+      who,
+      true,
+      said.mic.join(' '),
+    ]),
+  );
+  const happened = events.flatMap(({ event, what }) => (event === 'viewer' ? [what] : []));
+  expect(happened.sort()).toEqual(['caught-up', 'cut', 'cut', 'joined', 'resumed', 'resumed']);
+  expect(events.at(-1)).toEqual({ event: 'done', ok: true, words: countWords(said) });
+});
+
+test('[DEMO2] for people it ends with subtitles, a table and a verdict', async () => {
+  const run = await runCli(['demo', '--speed', '20']);
+  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('were stored and seen') });
+  expect(run.stdout).toContain('[00:00] mic speaker 0: good morning all');
+  expect(run.stdout).toMatch(/\n1\n00:00:00,3.* --> /);
+  expect(run.stdout.match(/✓ the same words in the same order/g)).toHaveLength(4);
+});
+
+test('[DEMO3] the meeting takes about half a minute', () => {
+  expect(meetingMs).toBeGreaterThan(25_000);
+  expect(meetingMs).toBeLessThan(35_000);
+});

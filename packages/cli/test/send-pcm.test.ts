@@ -1,0 +1,146 @@
+/** `meetcast send-pcm`: what is sent, how fast, and how it ends. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { paced } from '../src/pacing.ts';
+import { chunkBytesFor, maxBufferedMs } from '../src/speech.ts';
+import { writeWav } from '../src/wav-writer.ts';
+import { nowhere, secret, serveHub } from './support/hub.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+
+interface Event {
+  event: string;
+  text?: string;
+}
+
+const send = ['send-pcm', '--meeting', 'm', '--speed', '0', '--json'];
+
+test('[SEND1] a file becomes the words it says; --json tells the steps in order', async () => {
+  const cwd = await temporaryDirectory();
+  const { env } = await serveHub();
+  const wav = await runCli(['wav', '--out', 'a.wav', '--words', '30', '--sample-rate', '44100'], { cwd });
+  const run = await runCli([...send, '--wav', 'a.wav', '--source', 'system'], { cwd, env });
+  expect(run.code).toBe(0);
+  const events = eventsOf(run) as Event[];
+  const names = events.map(({ event }) => event).filter((name) => name !== 'progress' && name !== 'final');
+  expect(names).toEqual(['connected', 'ended', 'done']);
+  const finals = events.filter(({ event }) => event === 'final');
+  expect(finals.map(({ text }) => text).join(' ')).toBe(wav.stdout.trim());
+  expect(events.at(-2)).toMatchObject({
+    last_seq: finals.length + 1,
+    coverage: { system: expect.anything() },
+  });
+  expect(events.at(-1)).toMatchObject({ source: 'system', words: 30 });
+  expect(events.find(({ event }) => event === 'progress')).toMatchObject({ duration_ms: expect.any(Number) });
+});
+
+test('[SEND2] a test needs no file: it says its words', async () => {
+  const { env } = await serveHub();
+  const run = await runCli([...send, '--create-test-wav', '--test-duration', '6s'], { env });
+  const [said, , ...rest] = eventsOf(run) as Event[];
+  expect(said).toMatchObject({ event: 'test-wav', duration_seconds: 6 });
+  expect(rest.filter(({ event }) => event === 'final').map(({ text }) => text)).toEqual([said?.text]);
+  expect(rest.at(-1)).toMatchObject({ sent_ms: 6000, words: 18 });
+  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining(String(said?.text)) });
+});
+
+test('[SEND3] SIGINT finishes: what was sent is stored, and the exit code is 0', async () => {
+  const { env } = await serveHub();
+  const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
+  const cli = startCli(long, { env });
+  await cli.event('progress');
+  cli.signal('SIGINT');
+  const run = await cli.ended;
+  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('finishing') });
+  const done = eventsOf(run).at(-1) as { sent_ms: number; durable_ms: number };
+  expect(done.sent_ms).toBeLessThan(60_000);
+  expect(done.durable_ms).toBe(done.sent_ms);
+});
+
+test('[SEND4] a second sender of the same source is told about the first', async () => {
+  const { env } = await serveHub();
+  const first = startCli(['send-pcm', '--meeting', 'm', '--json', '--create-test-wav'], { env });
+  await first.event('connected');
+  const run = await runCli([...send, '--create-test-wav'], { env });
+  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('Stop the other sender') });
+});
+
+test('[SEND5] a hub that refuses the token is exit code 3, none at all is 4', async () => {
+  const { url } = await serveHub();
+  const args = [...send, '--create-test-wav', '--connect-timeout', '1s', '--secret', `other ${secret}`];
+  expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
+  expect(await runCli([...args, '--url', nowhere])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining(`cannot connect to ${nowhere}: connect ECONNREFUSED`),
+  });
+  const viewer = await runCli(['token', '--secret', secret, '--role', 'viewer']);
+  const forbidden = [...send, '--create-test-wav', '--url', url, '--token', viewer.stdout.trim()];
+  expect(await runCli(forbidden)).toMatchObject({ code: 3, stderr: expect.stringContaining('role') });
+});
+
+const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
+  ['nothing to send', []],
+  ['cannot be used with', ['--wav', 'a.wav', '--create-test-wav']],
+  ['--test-duration is of use only', ['--wav', 'a.wav', '--test-duration', '5s']],
+  ['too short for a word', ['--create-test-wav', '--test-duration', '200ms']],
+  ['cannot be used with', ['--create-test-wav', '--url', nowhere, '--port', '1']],
+  ['meeting must be', ['--create-test-wav', '--meeting', 'a b']],
+  ['Allowed choices are mic, system', ['--create-test-wav', '--source', 'line']],
+  ['from 2 to 32768', ['--create-test-wav', '--chunk-size', '65536']],
+];
+
+test.each(wrong)('[SEND6] wrong flags are a usage error: %s', async (says, args) => {
+  const run = await runCli(['send-pcm', '--meeting', 'm', '--secret', secret, ...args]);
+  expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
+});
+
+/** Says in the header of a file that it has so many channels. */
+async function widen(path: string, channels: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes.writeUInt16LE(channels, 22);
+  bytes.writeUInt16LE(channels * 2, 32);
+  await writeFile(path, bytes);
+}
+
+test('[SEND7] a file that no hub takes is refused before anything is sent', async () => {
+  const cwd = await temporaryDirectory();
+  await writeWav(join(cwd, 'low.wav'), { sampleRate: 4000, channels: 1 }, [Buffer.alloc(8000)]);
+  await writeWav(join(cwd, 'wide.wav'), { sampleRate: 16_000, channels: 1 }, [Buffer.alloc(18_000)]);
+  await widen(join(cwd, 'wide.wav'), 9);
+  const run = (file: string) =>
+    runCli([...send, '--secret', secret, '--url', nowhere, '--wav', file], { cwd });
+  expect(await run('low.wav')).toMatchObject({ code: 1, stderr: expect.stringContaining('8000 to 192000') });
+  expect(await run('wide.wav')).toMatchObject({ code: 1, stderr: expect.stringContaining('1 to 8') });
+  expect(await run('none.wav')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no file'),
+  });
+});
+
+test('[SEND8] pace counts samples: late pieces do not shift those after them', async () => {
+  let now = 0;
+  const waits: number[] = [];
+  const pieces = Array.from({ length: 5 }, () => Buffer.alloc(100));
+  const wait = (ms: number) => {
+    waits.push(ms);
+    now += ms;
+    return Promise.resolve();
+  };
+  const yielded: number[] = [];
+  for await (const _ of paced(pieces, { bytesPerSecond: 1000, speed: 2, now: () => now, wait })) {
+    yielded.push(now);
+    if (yielded.length === 2) now += 70;
+  }
+  expect(yielded).toEqual([50, 100, 170, 200, 250]);
+  expect(waits).toEqual([50, 50, 30, 50]);
+});
+
+test('[SEND9] pieces grow with the speed, and what waits in memory is bounded', () => {
+  const voice = { sampleRate: 16_000, channels: 1 };
+  const studio = { sampleRate: 192_000, channels: 8 };
+  expect([1, 5, 8, 100, 0].map((speed) => chunkBytesFor(voice, speed))).toEqual([
+    4096, 4096, 6400, 32_768, 32_768,
+  ]);
+  expect(chunkBytesFor(studio, 1)).toBe(32_768);
+  expect([maxBufferedMs(voice), maxBufferedMs(studio)]).toEqual([300_000, 40_000]);
+});

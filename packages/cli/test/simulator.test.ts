@@ -1,0 +1,82 @@
+/** `meetcast simulator`: alone on its port, with its faults as flags. */
+import { expect, test } from 'vitest';
+import { type FaultFlags, faultsOf } from '../src/simulator-faults.ts';
+import { serveHub } from './support/hub.ts';
+import { eventsOf, runCli, startCli } from './support/run-cli.ts';
+
+async function startSimulator(...args: string[]) {
+  const cli = startCli(['simulator', '--port', '0', '--json', ...args]);
+  const { endpoint, url } = await cli.event<{ endpoint: string; url: string }>('listening');
+  return { cli, endpoint, url };
+}
+
+test('[SIM1] any hub may listen through it; the first line says where, and SIGTERM ends it with 0', async () => {
+  const { cli, endpoint, url } = await startSimulator('--pace', '0', '--key', 'simulator');
+  expect(endpoint).toBe(`${url.replace('http', 'ws')}/v1/listen`);
+  const { env, cli: hub } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
+  await hub.said(/gets the key "simulator"/);
+  expect(await runCli(['smoke', '--words', '5'], { env })).toMatchObject({ code: 0 });
+  cli.signal('SIGTERM');
+  const run = await cli.ended;
+  expect(run.code).toBe(0);
+  expect(eventsOf(run)).toEqual([
+    { event: 'listening', url, endpoint },
+    { event: 'stopped', streams: 1, audio_seconds: 1.9, refused: 0 },
+  ]);
+});
+
+test('[SIM2] a key it does not accept reaches the sender as a reason', async () => {
+  const { endpoint } = await startSimulator('--key', 'other');
+  const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
+  const args = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--connect-timeout', '1s'];
+  expect(await runCli(args, { env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/refused the stream with 401[\s\S]*the hub’s log/),
+  });
+});
+
+test('[SIM3] a stream that breaks, or a busy Deepgram, costs no word', async () => {
+  const faults = ['--fault', 'fin', '--fault-after-ms', '1000', '--refuse', '429', '--refuse-count', '1'];
+  const { endpoint } = await startSimulator('--pace', '0', ...faults);
+  const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
+  expect(await runCli(['smoke'], { env })).toMatchObject({ code: 0 });
+});
+
+const none: FaultFlags = { endWithoutStatus: false };
+
+test('[SIM4] every fault has its flag', () => {
+  expect(faultsOf(none)).toEqual([]);
+  const flags: FaultFlags = {
+    fault: 'close',
+    closeCode: 1000,
+    closeReason: 'bye',
+    faultAfterMs: 5000,
+    faultCount: 2,
+    refuse: 503,
+    endWithoutStatus: true,
+    slowUpgradeMs: 100,
+    slowReader: 8000,
+    awayMs: 50,
+  };
+  expect(faultsOf(flags)).toEqual([
+    { kind: 'close', code: 1000, reason: 'bye', afterAudioMs: 5000, times: 2 },
+    { kind: 'refuse', status: 503 },
+    { kind: 'no-status' },
+    { kind: 'slow-upgrade', delayMs: 100 },
+    { kind: 'slow-reader', bytesPerSecond: 8000 },
+    { kind: 'away', forMs: 50 },
+  ]);
+  expect(faultsOf({ ...none, fault: 'rst' })).toEqual([{ kind: 'rst', afterAudioMs: 0, times: 1 }]);
+});
+
+const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
+  ['--fault-count is of use only with --fault', ['--fault-count', '2']],
+  ['--close-code is of use only with --fault close', ['--fault', 'fin', '--close-code', '1000']],
+  ['--refuse takes 401, 402, 403, 429, 503, not "418"', ['--refuse', '418']],
+  ['Allowed choices are fin, rst, silence, close', ['--fault', 'fire']],
+];
+
+test.each(wrong)('[SIM5] wrong flags are a usage error: %s', async (says, args) => {
+  const run = await runCli(['simulator', '--port', '0', ...args]);
+  expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
+});

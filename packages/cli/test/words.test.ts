@@ -1,0 +1,41 @@
+/** Words said against words that came back. */
+import { expect, test } from 'vitest';
+import { compareWords, noWords } from '../src/words.ts';
+
+const compare = (said: string, got: string) => {
+  const words = (text: string) => ({ ...noWords, mic: text.split(' ').filter((word) => word !== '') });
+  const { isEqual, missing, unexpected } = compareWords(words(said), words(got));
+  const listed = (misfits: typeof missing) => misfits.map(({ place, word }) => `${place} ${word}`);
+  return { isEqual, missing: listed(missing), unexpected: listed(unexpected) };
+};
+
+const equal = { isEqual: true, missing: [], unexpected: [] };
+
+test('[WORD1] the same words in the same order are equal', () => {
+  expect(compare('a b a', 'a b a')).toEqual(equal);
+  expect(compare('', '')).toEqual(equal);
+});
+
+test('[WORD2] what is missing is named with its place among the words said', () => {
+  expect(compare('a b a c', 'a a')).toEqual({ isEqual: false, missing: ['2 b', '4 c'], unexpected: [] });
+  expect(compare('a b', '')).toEqual({ isEqual: false, missing: ['1 a', '2 b'], unexpected: [] });
+});
+
+test('[WORD3] what was said twice, or never, is named with the place before it', () => {
+  expect(compare('a b c', 'a b b c')).toEqual({ isEqual: false, missing: [], unexpected: ['2 b'] });
+  expect(compare('', 'x')).toEqual({ isEqual: false, missing: [], unexpected: ['0 x'] });
+});
+
+test('[WORD4] a changed word is one missing and one unexpected, an exchange of two as well', () => {
+  expect(compare('a b c', 'a x c')).toEqual({ isEqual: false, missing: ['2 b'], unexpected: ['2 x'] });
+  const { isEqual, missing, unexpected } = compare('a b', 'b a');
+  expect([isEqual, missing.length, unexpected.length]).toEqual([false, 1, 1]);
+});
+
+test('[WORD5] each source is compared by itself', () => {
+  const said = { mic: ['a'], system: ['b'] };
+  expect(compareWords(said, { mic: ['b'], system: ['a'] }).missing).toEqual([
+    { source: 'mic', place: 1, word: 'a' },
+    { source: 'system', place: 1, word: 'b' },
+  ]);
+});
