@@ -1,6 +1,6 @@
 import { publish } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
-import { jwtAuthenticator, memoryStore } from '@meetcast/server';
+import { jwtAuthenticator, memoryStore, StaleFenceError, type Store } from '@meetcast/server';
 import { interleave, speak, toneTiming } from '@meetcast/server/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Gate } from '../support/adapters.ts';
@@ -114,12 +114,14 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
 
   test('handshake, audio and finalize in one breath, without waiting for the answer', async () => {
     const stage = await startHub({ simulator: { faults: [{ kind: 'slow-upgrade', delayMs: 150 }] } });
-    const { words, pcm } = speech(10, 6);
+    const said = speech(10, 6);
     const speaker = await stage.stranger();
     speaker.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
-    await speaker.say(pcm);
+    await speaker.say(said.pcm);
     expect(await speaker.finalize()).toEqual(done);
-    await expectWords(stage, { mic: words });
+    const finals = await expectWords(stage, { mic: said.words });
+    expectTimes(finals, 'mic', said);
+    expect(speaker.of('ack').at(-1)?.received_ms).toBe(said.ms);
   });
 });
 
@@ -370,6 +372,7 @@ describe('senders that come and go', () => {
       const next = await stage.speaker({ session: 'one', resume: true });
       expect(await old.closed).toEqual({ code: 4009, reason: 'superseded' });
       expect(old.of('error').map(({ code }) => code)).toEqual(['superseded']);
+      await vi.waitFor(() => expect(stage.simulator.streams[0]?.open).toBe(false), { interval: 5 });
       const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
       expect(fromMs).toBeLessThanOrEqual(wordMs);
       await next.say(pcm.subarray(bytesAt(fromMs)));
@@ -412,6 +415,41 @@ describe('senders that come and go', () => {
       }
     },
   );
+
+  test('[ING19] words of the older socket that reach the store after the takeover are refused', async () => {
+    const inner = memoryStore();
+    const gate = new Gate();
+    const refused: unknown[] = [];
+    const store: Store = {
+      ...inner,
+      async append(meeting, entry, reach) {
+        if (entry.type !== 'transcript.final' || gate.arrived > 0)
+          return await inner.append(meeting, entry, reach);
+        await gate.pass();
+        return await inner.append(meeting, entry, reach).catch((error: unknown) => {
+          refused.push(error);
+          throw error;
+        });
+      },
+    };
+    const stage = await startHub({ store });
+    const viewer = await stage.viewer();
+    const { words, pcm } = speech(15, 27);
+    const old = await stage.speaker({ session: 'one' });
+    await old.say(pcm);
+    await vi.waitFor(() => expect(gate.arrived).toBe(1), { interval: 5 });
+    const next = await stage.speaker({ session: 'one', resume: true });
+    expect((await next.until('handshake_ack')).resume_from_ms).toBe(0);
+    gate.open();
+    await vi.waitFor(() => expect(refused).toHaveLength(1), { interval: 5 });
+    expect(refused[0]).toBeInstanceOf(StaleFenceError);
+    await next.say(pcm);
+    expect(await next.finalize()).toEqual(done);
+    await viewer.status('ended');
+    expect(wordsIn(await stage.transcript(), 'mic')).toEqual(words);
+    expect(wordsIn(viewer.finals, 'mic')).toEqual(words);
+    expectUnbroken(viewer);
+  });
 
   test('[ING19] a second sender is refused with 4002, and the first loses nothing', async () => {
     const stage = await startHub();

@@ -6,8 +6,10 @@ import { clock, count } from './show.ts';
 export interface Progress {
   /** Milliseconds of the speech. */
   sentMs: number;
-  receivedMs: number;
   storedMs: number;
+  /** The same on the meeting's clock, as the hub last said. */
+  receivedMs: number;
+  durableMs: number;
   words: number;
 }
 
@@ -29,12 +31,13 @@ export function progressDisplay(output: Output, durationMs: number | undefined):
 function events({ emit, say }: Output, durationMs: number | undefined): ProgressDisplay {
   return {
     moved: () => {},
-    acknowledged: ({ sentMs, receivedMs, storedMs, words }) =>
+    acknowledged: ({ sentMs, storedMs, receivedMs, durableMs, words }) =>
       emit({
         event: 'progress',
         sent_ms: Math.round(sentMs),
+        stored_ms: Math.round(storedMs),
         received_ms: receivedMs,
-        durable_ms: storedMs,
+        durable_ms: durableMs,
         duration_ms: durationMs ?? null,
         words,
       }),
@@ -60,7 +63,7 @@ function lines({ say }: Output, durationMs: number | undefined): ProgressDisplay
   };
 }
 
-const figures = ({ storedMs, words }: Progress): string =>
+const figures = ({ storedMs, words }: Pick<Progress, 'storedMs' | 'words'>): string =>
   `${clock(storedMs)} stored, ${count(words, 'word')}`;
 
 /** The bar's own width, and what stands beside it. */
@@ -79,9 +82,9 @@ function bar({ columns, notePaint }: Output, durationMs: number | undefined): Pr
     gracefulExit: false,
   });
   const total = durationMs ?? 0;
-  const one: SingleBar = bars.create(total, 0, payload({ sentMs: 0, receivedMs: 0, storedMs: 0, words: 0 }));
+  const one: SingleBar = bars.create(total, 0, payload({ sentMs: 0, storedMs: 0, words: 0 }));
   const update = (progress: Progress) => one.update(Math.min(total, progress.sentMs), payload(progress));
-  function payload(progress: Progress) {
+  function payload(progress: Pick<Progress, 'sentMs' | 'storedMs' | 'words'>) {
     const of = durationMs === undefined ? '' : `/${clock(durationMs)}`;
     return { position: `${clock(progress.sentMs)}${of}`, figures: figures(progress) };
   }

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { createOutput } from '../src/output.ts';
 import { table } from '../src/show.ts';
 
-const escape = '\u001b';
-const steps = new RegExp(`(${escape}\\[\\d*[AJ]|\\r|\\n)`);
-const moveUp = new RegExp(`^${escape}\\[(\\d+)A$`);
+const esc = '\u001b';
+const steps = new RegExp(`(${esc}\\[\\d*[AJ]|\\r|\\n)`);
+const moveUp = new RegExp(`^${esc}\\[(\\d+)A$`);
 
 /** A terminal that keeps its lines, and knows the two movements that are used. */
 function screen() {

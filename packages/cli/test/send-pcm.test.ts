@@ -52,9 +52,9 @@ test('[SEND3] SIGINT finishes: what was sent is stored, and the exit code is 0',
   cli.signal('SIGINT');
   const run = await cli.ended;
   expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('finishing') });
-  const done = eventsOf(run).at(-1) as { sent_ms: number; durable_ms: number };
+  const done = eventsOf(run).at(-1) as { sent_ms: number; stored_ms: number };
   expect(done.sent_ms).toBeLessThan(60_000);
-  expect(done.durable_ms).toBe(done.sent_ms);
+  expect(done.stored_ms).toBe(done.sent_ms);
 });
 
 test('[SEND4] a second sender of the same source is told about the first', async () => {

@@ -139,7 +139,8 @@ async function send(publisher: Publisher, speech: Speech, flags: SendFlags, outp
       display.moved(progress);
     });
     const finalized = await publisher.finalize();
-    display.acknowledged(progress);
+    progress.storedMs = progress.sentMs;
+    display.moved(progress);
     display.stop();
     report(finalized, progress, flags, output);
   } catch (error) {
@@ -155,12 +156,11 @@ async function send(publisher: Publisher, speech: Speech, flags: SendFlags, outp
 
 /** Keeps count of what the hub says about the audio. */
 function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output): Progress {
-  const startMs = publisher.receivedMs;
-  const progress: Progress = { sentMs: 0, receivedMs: 0, storedMs: 0, words: 0 };
+  const progress: Progress = { sentMs: 0, storedMs: 0, receivedMs: 0, durableMs: 0, words: 0 };
   publisher.on('ack', ({ receivedMs, durableMs }) => {
-    progress.receivedMs = Math.max(0, receivedMs - startMs);
-    progress.storedMs = Math.max(0, durableMs - startMs);
-    display.acknowledged(progress);
+    // A hub that lost its log begins to count anew; what is no longer kept here is stored, whatever it counts.
+    const storedMs = Math.max(0, progress.sentMs - publisher.bufferedMs);
+    display.acknowledged(Object.assign(progress, { storedMs, receivedMs, durableMs }));
   });
   publisher.on('final', (final) => {
     progress.words += wordsIn(final.text).length;
@@ -171,7 +171,6 @@ function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output)
     const note = connectionNote(change);
     if (note) display.note(note);
   });
-  publisher.on('error', ({ code, message }) => display.note(`the hub says: ${message} (${code})`));
   return progress;
 }
 
@@ -201,7 +200,14 @@ function report(
   { emit, say }: Output,
 ): void {
   emit({ event: 'ended', last_seq: lastSeq, coverage });
-  emit({ event: 'done', meeting, source, sent_ms: Math.round(sentMs), durable_ms: storedMs, words });
+  emit({
+    event: 'done',
+    meeting,
+    source,
+    sent_ms: Math.round(sentMs),
+    stored_ms: Math.round(storedMs),
+    words,
+  });
   say(
     `done: ${seconds(sentMs)} of audio as ${source} of ${meeting}, ${count(words, 'word')}, all stored up to entry ${lastSeq}`,
   );

@@ -142,10 +142,10 @@ function show(subscription: Subscription, output: Output): void {
     output.emit({ event: 'reset', ...position });
     output.say('the log was restarted: everything follows anew');
   });
-  subscription.on('error', ({ code, message, retryable }) => {
-    output.emit({ event: 'hub-error', code, message, retryable });
-    output.say(`the hub says: ${message} (${code})`);
-  });
+  // People read it as the reason of the close that follows.
+  subscription.on('error', ({ code, message, retryable }) =>
+    output.emit({ event: 'hub-error', code, message, retryable }),
+  );
   let wasConnected = false;
   subscription.on('connection', (change) => {
     if (change.status !== 'closed') output.emit({ event: 'connection', ...change });
