@@ -4,6 +4,8 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     deepgram: 'src/recognizer/deepgram.ts',
+    postgres: 'src/store/postgres.ts',
+    sqlite: 'src/store/sqlite.ts',
     testing: 'src/testing/index.ts',
   },
   format: ['esm', 'cjs'],
