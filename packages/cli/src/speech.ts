@@ -18,7 +18,7 @@ const testFormat: PcmFormat = { sampleRate: 16_000, channels: 1 };
 const testSeed = 1;
 
 /** What a hub takes, in the words of a person who has a file that is something else. */
-export function checkFormat({ sampleRate, channels }: PcmFormat, name: string): void {
+function checkFormat({ sampleRate, channels }: PcmFormat, name: string): void {
   const next = `Convert it with \`ffmpeg -i ${name} -ar 48000 -ac 1 -c:a pcm_s16le out.wav\`.`;
   if (sampleRate < 8_000 || sampleRate > 192_000)
     throw new CliError('failed', `${name} has ${sampleRate} Hz; a hub takes 8000 to 192000.`, next);

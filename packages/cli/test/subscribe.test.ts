@@ -58,6 +58,10 @@ test('[SUB4] SIGINT ends it with 0', async () => {
   await viewer.event('connection');
   viewer.signal('SIGINT');
   expect(await viewer.ended).toMatchObject({ code: 0, stderr: '' });
+  const early = startCli([...subscribe, '--url', nowhere, '--secret', secret]);
+  await early.said(/does not answer yet/);
+  early.signal('SIGINT');
+  expect(await early.ended).toMatchObject({ code: 0 });
 });
 
 test('[SUB5] a refused token is exit code 3, no hub is 4, a wrong command line 2', async () => {

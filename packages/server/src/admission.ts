@@ -21,6 +21,10 @@ export class Admission {
   #grant: Grant;
   #events: AdmissionEvents | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #begun: () => void = () => {};
+  readonly #beginning = new Promise<void>((resolve) => {
+    this.#begun = resolve;
+  });
 
   constructor(
     grant: Grant,
@@ -44,10 +48,12 @@ export class Admission {
   begin(events: AdmissionEvents): void {
     this.#events = events;
     this.#watch(false);
+    this.#begun();
   }
 
   /** Takes a fresh token of the same user and tenant; it may give or take rights. */
   async renew(token: string): Promise<void> {
+    await this.#beginning;
     try {
       const grant = await this.#authenticate(token);
       if (!this.#events) return;

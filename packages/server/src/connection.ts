@@ -43,8 +43,9 @@ export class Connection {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
+  /** Bytes that wait for the network. Less than the stream's own mark counts as sent: no drain would tell of its end. */
   get unsentBytes(): number {
-    return this.#stream.writableLength;
+    return this.#stream.writableNeedDrain ? this.#stream.writableLength : 0;
   }
 
   /** Sends bytes that are already WebSocket frames. */

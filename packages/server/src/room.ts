@@ -20,20 +20,24 @@ export interface Batch {
 
 export interface Member {
   deliver(batch: Batch): void;
-  /** The log reaches further than anything the bus said. */
-  behind(): void;
+  /** The log is known to reach this `seq`, whatever the bus said. */
+  behind(seq: number): void;
   /** The log is another one. */
   restart(): void;
 }
+
+/** Finals against which late partials are held. */
+const rememberedFinals = 1_000;
 
 export class Room {
   readonly log: TranscriptLog;
   readonly #pageEntries: number;
   readonly #members = new Set<Member>();
   readonly #partials = new Map<Source, Message>();
-  readonly #lastFinals = new Map<Source, number>();
-  readonly #reads = new Map<number, Promise<LogPage>>();
+  /** Segments whose final came lately: a partial of theirs comes too late. */
+  readonly #finished = new Set<number>();
   readonly #subscription: Promise<Unsubscribe>;
+  #reads = new Map<number, Promise<LogPage>>();
   #queue: Message[] = [];
   #flush: NodeJS.Immediate | undefined;
   #headSeq = 0;
@@ -71,18 +75,27 @@ export class Room {
     await this.#subscription;
   }
 
+  /** Whether a message still says something: not if it is a partial whose final has come. */
+  stands({ type, segmentNo }: Message): boolean {
+    return type !== 'transcript.partial' || !this.#finished.has(segmentNo);
+  }
+
   /** Reads on from a `seq`. Viewers at the same place share one query. */
   read(after: number): Promise<LogPage> {
-    const there = this.#reads.get(after);
+    const reads = this.#reads;
+    const there = reads.get(after);
     if (there !== undefined) return there;
-    const page = this.log.read(after, this.#pageEntries).finally(() => this.#reads.delete(after));
-    this.#reads.set(after, page);
+    const page = this.#readPage(after).finally(() => reads.delete(after));
+    reads.set(after, page);
     return page;
   }
 
   /** The log is known to hold this `seq`. */
   reach(seq: number): void {
-    this.#headSeq = Math.max(this.#headSeq, seq);
+    if (seq <= this.#headSeq) return;
+    this.#headSeq = seq;
+    // A query that began before may not show it: who asks from here on must not share that one.
+    this.#reads = new Map();
   }
 
   /** The meeting was forgotten: everybody begins anew. */
@@ -95,9 +108,8 @@ export class Room {
     const before = this.#headSeq;
     const { seq } = await this.log.head();
     if (seq < before) return this.restart();
-    if (seq <= this.#headSeq) return;
     this.reach(seq);
-    for (const member of this.#members) member.behind();
+    for (const member of this.#members) member.behind(seq);
   }
 
   async close(): Promise<void> {
@@ -118,20 +130,29 @@ export class Room {
     });
   }
 
+  async #readPage(after: number): Promise<LogPage> {
+    const page = await this.log.read(after, this.#pageEntries);
+    for (const event of page.events) if (event.type === 'transcript.final') this.#finish(event.segment_no);
+    return page;
+  }
+
   /** Keeps the head and the current partials. Answers false for a partial that came after its own final. */
   #remember(message: Message): boolean {
     const { seq, type, source, segmentNo } = message;
     this.reach(seq);
-    if (source === undefined) return true;
-    if (type === 'transcript.partial') {
-      if (segmentNo <= (this.#lastFinals.get(source) ?? 0)) return false;
-      this.#partials.set(source, message);
-    }
-    if (type === 'transcript.final') {
-      this.#lastFinals.set(source, Math.max(segmentNo, this.#lastFinals.get(source) ?? 0));
-      if ((this.#partials.get(source)?.segmentNo ?? 0) <= segmentNo) this.#partials.delete(source);
-    }
+    if (!this.stands(message)) return false;
+    if (type === 'transcript.final') this.#finish(segmentNo);
+    if (type === 'transcript.partial' && source !== undefined) this.#partials.set(source, message);
     return true;
+  }
+
+  #finish(segmentNo: number): void {
+    this.#finished.add(segmentNo);
+    const [oldest] = this.#finished;
+    if (this.#finished.size > rememberedFinals && oldest !== undefined) this.#finished.delete(oldest);
+    for (const [source, partial] of this.#partials) {
+      if (partial.segmentNo === segmentNo) this.#partials.delete(source);
+    }
   }
 }
 

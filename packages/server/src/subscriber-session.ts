@@ -61,7 +61,6 @@ export class SubscriberSession implements Member {
     const { log, rooms, registry, limits } = this.#context;
     const state: State = { name: 'joining', seat: undefined, room: undefined };
     this.#enter(state);
-    this.#admission.begin(this.#connection);
     try {
       const seat = await registry.seat(log.meeting, this.#connection.id, limits.subscribersPerMeeting);
       if (seat.kind === 'full') return this.#refuse();
@@ -75,6 +74,7 @@ export class SubscriberSession implements Member {
       room.reach(head.seq);
       const { sent, recovered } = beginning(start, head, limits.historyEntries);
       this.#greet(head, recovered);
+      this.#admission.begin(this.#connection); // A warning must not come before `connected`.
       await this.#catchUp({ seat, room, epoch: head.epoch }, sent);
     } catch (error) {
       this.#fail(error);
@@ -110,16 +110,15 @@ export class SubscriberSession implements Member {
     if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.restart();
     const follows = batch.firstSeq === 0 || (batch.isUnbroken && batch.firstSeq === state.sent + 1);
     const { unsentBytes } = this.#connection;
-    if (!follows || unsentBytes > this.#context.limits.softUnsentBytes)
+    if (!follows || state.held.size > 0 || unsentBytes > this.#context.limits.softUnsentBytes)
       return this.#deliverOneByOne(state, batch.messages);
     this.#connection.write(batch.frames);
     if (batch.lastSeq > 0) state.sent = batch.lastSeq;
   }
 
-  behind(): void {
+  behind(seq: number): void {
     const state = this.#state;
-    if (state.name === 'live' && state.sent < state.present.room.headSeq)
-      void this.#catchUp(state.present, state.sent);
+    if (state.name === 'live' && state.sent < seq) void this.#catchUp(state.present, state.sent);
   }
 
   #refuse(): void {
@@ -146,6 +145,7 @@ export class SubscriberSession implements Member {
     this.#enter(state);
     try {
       for (;;) {
+        const { headSeq } = present.room;
         const page = await present.room.read(state.sent);
         if (this.#state !== state) return;
         if (page.epoch !== present.epoch) return this.restart();
@@ -153,8 +153,10 @@ export class SubscriberSession implements Member {
           this.#connection.write(loggedMessage({ epoch: page.epoch, event }).frame);
           state.sent = event.seq;
         }
-        // An announcement may be ahead of the log: an empty page ends the catch-up, or it would spin.
-        if (page.events.length === 0 || state.sent >= present.room.headSeq) break;
+        // An announcement may be ahead of the log: an empty page ends the catch-up, or it would spin. But not if
+        // something was announced since that page was asked for.
+        const isEnd = page.events.length === 0 && present.room.headSeq === headSeq;
+        if (isEnd || state.sent >= present.room.headSeq) break;
         if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes)
           await this.#connection.drained();
         if (this.#state !== state) return;
@@ -169,6 +171,7 @@ export class SubscriberSession implements Member {
   #deliverOneByOne(state: State & { name: 'live' }, messages: readonly Message[]): void {
     for (const message of messages) {
       if (this.#state !== state) return;
+      if (!state.present.room.stands(message)) continue;
       if (message.seq === 0) this.#sendEphemeral(state, message);
       else if (message.seq === state.sent + 1) this.#sendLogged(state, message);
       else if (message.seq > state.sent) void this.#catchUp(state.present, state.sent);
@@ -183,8 +186,8 @@ export class SubscriberSession implements Member {
         'this link is too slow for the meeting; connect again and resume',
       );
     }
-    if (message.source && (state.held.get(message.source)?.segmentNo ?? 0) <= message.segmentNo) {
-      state.held.delete(message.source);
+    for (const [source, { segmentNo }] of state.held) {
+      if (segmentNo === message.segmentNo) state.held.delete(source);
     }
     this.#connection.write(message.frame);
     state.sent = message.seq;
@@ -192,9 +195,12 @@ export class SubscriberSession implements Member {
 
   /** Only the newest partial of each source waits for a slow viewer. */
   #sendEphemeral(state: State & { name: 'live' }, message: Message): void {
-    if (this.#connection.unsentBytes <= this.#context.limits.softUnsentBytes)
-      return this.#connection.write(message.frame);
-    if (message.source) state.held.set(message.source, message);
+    const { source } = message;
+    const isSlow = this.#connection.unsentBytes > this.#context.limits.softUnsentBytes;
+    if (source && isSlow) return void state.held.set(source, message);
+    if (isSlow) return;
+    if (source) state.held.delete(source);
+    this.#connection.write(message.frame);
   }
 
   #sendHeld(): void {

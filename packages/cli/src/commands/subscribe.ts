@@ -77,8 +77,8 @@ async function watch(flags: SubscribeFlags, context: Context): Promise<void> {
   const end = endOf(subscription, flags);
   show(subscription, output);
   try {
-    await connected(subscription, hub, output);
-    await end.reached;
+    // Ctrl-C and --timeout count while the hub is not there yet, too.
+    await Promise.race([end.reached, failed(subscription, hub, output)]);
   } finally {
     end.stopWaiting();
     output.live([]);
@@ -98,6 +98,12 @@ const options = (
   ...(epoch === undefined ? {} : { epoch }),
   ...(past === undefined ? {} : { history: past }),
 });
+
+/** Rejects when the hub is not to be had, or ends the link for good. */
+async function failed(subscription: Subscription, hub: Hub, output: Output): Promise<never> {
+  await connected(subscription, hub, output);
+  throw linkFailure(await subscription.closed);
+}
 
 interface End {
   /** Resolves when there is no more to wait for, rejects with a CliError when it was in vain. */
@@ -119,10 +125,7 @@ function endOf(subscription: Subscription, { until, timeout }: SubscribeFlags): 
         () => reject(new CliError('timedOut', `--timeout ${timeout} s is over.`)),
         timeout * 1000,
       );
-    void subscription.closed.then((info) => reject(linkFailure(info)));
   });
-  // The link may end while it is first waited for; whoever waits for that says so.
-  reached.catch(() => {});
   return {
     reached,
     stopWaiting: () => {

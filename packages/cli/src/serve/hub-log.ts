@@ -4,7 +4,7 @@ import { messageOf } from '../exit.ts';
 import { printable } from '../show.ts';
 
 /** A meeting as `tenant/id`, an error as its sentence. */
-export function logFields(event: HubEvent): Record<string, unknown> {
+function logFields(event: HubEvent): Record<string, unknown> {
   const fields = Object.entries(event).map(([name, value]: [string, unknown]) => {
     if (name === 'error') return [name, messageOf(value)];
     if (name === 'meeting' && 'meeting' in event && event.meeting)

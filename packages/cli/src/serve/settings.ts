@@ -4,7 +4,7 @@ import { type Environment, readSettings } from '../env.ts';
 import { type SettingName, type Settings, settings } from '../settings.ts';
 
 /** In the order `--help` lists them. */
-export const flags = {
+const flags = {
   SECRET_KEY: '--secret <text>',
   JWT_PUBLIC_KEY_PATH: '--jwt-public-key-path <file>',
   JWT_AUDIENCE: '--jwt-audience <text>',
@@ -21,7 +21,7 @@ export const flags = {
   DATABASE_URL: '--database-url <address>',
 } as const satisfies Partial<Record<SettingName, string>>;
 
-export type ServeSetting = keyof typeof flags;
+type ServeSetting = keyof typeof flags;
 export type ServeSettings = Pick<Settings, ServeSetting>;
 
 const names = Object.keys(flags) as ServeSetting[];

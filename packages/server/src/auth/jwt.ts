@@ -48,11 +48,19 @@ function keyOf(options: JwtOptions): { key: KeyObject; algorithm: string } {
     if (secret === '') throw new TypeError('secret must not be empty');
     return { key: createSecretKey(Buffer.from(secret)), algorithm: 'HS256' };
   }
-  const key = createPublicKey(publicKey ?? '');
+  const key = publicKeyOf(publicKey ?? '');
   const algorithm = algorithmOf(key);
   if (!algorithm)
     throw new TypeError(`publicKey must be an RSA, P-256 or Ed25519 key, got ${key.asymmetricKeyType}`);
   return { key, algorithm };
+}
+
+function publicKeyOf(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (cause) {
+    throw new TypeError('publicKey must be a PEM (SPKI) public key', { cause });
+  }
 }
 
 /** The one algorithm a public key is good for. */
