@@ -3,6 +3,7 @@ import type { Source } from '@meetcast/protocol';
 import { jwtAuthenticator, memoryStore, StaleFenceError, type Store } from '@meetcast/server';
 import { interleave, speak, toneTiming } from '@meetcast/server/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import { Gate } from '../support/adapters.ts';
 import { faultProxy } from '../support/fault-proxy.ts';
 import type { Speaker } from '../support/peer.ts';
@@ -420,9 +421,8 @@ describe('senders that come and go', () => {
     const inner = memoryStore();
     const gate = new Gate();
     const refused: unknown[] = [];
-    const store: Store = {
-      ...inner,
-      async append(meeting, entry, reach) {
+    const store = storeWith(inner, {
+      async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
         if (entry.type !== 'transcript.final' || gate.arrived > 0)
           return await inner.append(meeting, entry, reach);
         await gate.pass();
@@ -431,7 +431,7 @@ describe('senders that come and go', () => {
           throw error;
         });
       },
-    };
+    });
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
     const { words, pcm } = speech(15, 27);

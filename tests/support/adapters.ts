@@ -1,6 +1,7 @@
 /** Adapters around the in-memory ones: they count, they wait, and they lose things. */
 import {
   type Bus,
+  type MeetingRef,
   type Message,
   memoryBus,
   memoryRegistry,
@@ -8,6 +9,7 @@ import {
   type Registry,
   type Store,
 } from '@meetcast/server';
+import { storeWith } from '../../packages/server/test/support/store-with.ts';
 
 /** A door that lets nobody through until it is opened. */
 export class Gate {
@@ -63,21 +65,20 @@ export function gatedRegistry(gates: { claim?: Gate; seat?: Gate }): Registry {
 /** A store whose reads, heads or appends wait at a gate for the meetings named `gated`. */
 export function gatedStore(gates: { read?: Gate; head?: Gate; append?: Gate }): Store {
   const inner = memoryStore();
-  return {
-    ...inner,
-    async read(meeting, after, limit) {
+  return storeWith(inner, {
+    async read(meeting: MeetingRef, after: number, limit: number) {
       if (meeting.id === 'gated') await gates.read?.pass();
       return await inner.read(meeting, after, limit);
     },
-    async head(meeting) {
+    async head(meeting: MeetingRef) {
       if (meeting.id === 'gated') await gates.head?.pass();
       return await inner.head(meeting);
     },
-    async append(meeting, entry, reach) {
+    async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
       if (meeting.id === 'gated') await gates.append?.pass();
       return await inner.append(meeting, entry, reach);
     },
-  };
+  });
 }
 
 interface Chaos {

@@ -4,7 +4,7 @@ import type { Message } from '../src/message.ts';
 import { type Batch, batchOf, type Member, Room } from '../src/room.ts';
 import { Rooms } from '../src/rooms.ts';
 import { memoryStore } from '../src/store/memory.ts';
-import { TranscriptLog } from '../src/transcript-log.ts';
+import type { TranscriptLog } from '../src/transcript-log.ts';
 import {
   finalEntry,
   finalMessage,
@@ -14,6 +14,8 @@ import {
   statusMessage,
 } from './support/entries.ts';
 import { gatedStore } from './support/gated-store.ts';
+import { logOf } from './support/log.ts';
+import { storeWith } from './support/store-with.ts';
 
 const unobserved = () => {};
 
@@ -21,6 +23,7 @@ const unobserved = () => {};
 class Recorder implements Member {
   readonly batches: Batch[] = [];
   readonly reached: number[] = [];
+  restarts = 0;
 
   deliver(batch: Batch): void {
     this.batches.push(batch);
@@ -28,6 +31,10 @@ class Recorder implements Member {
 
   behind(seq: number): void {
     this.reached.push(seq);
+  }
+
+  restart(): void {
+    this.restarts += 1;
   }
 
   get heard(): string[] {
@@ -45,7 +52,7 @@ let log: TranscriptLog;
 beforeEach(() => {
   store = memoryStore();
   bus = memoryBus();
-  log = new TranscriptLog(freshMeeting(), store, bus, unobserved);
+  log = logOf(freshMeeting(), store, bus);
 });
 
 async function roomWith(...members: Member[]): Promise<Room> {
@@ -149,7 +156,7 @@ test('[ROOM4] a final read from the log ends its partial too, though its announc
 
 test('[ROOM5] viewers at the same place share one read, and a later one is a new read', async () => {
   const counting = gatedStore();
-  const room = new Room(new TranscriptLog(log.meeting, counting, bus, unobserved), bus, 10);
+  const room = new Room(logOf(log.meeting, counting, bus), bus, 10);
   await counting.append(log.meeting, statusEntry('live'));
   const pages = await Promise.all([room.read(0), room.read(0), room.read(0), room.read(1)]);
   expect(counting.reads).toBe(2);
@@ -160,7 +167,7 @@ test('[ROOM5] viewers at the same place share one read, and a later one is a new
 
 test('[ROOM6] a read that began before an announcement is not shared after it', async () => {
   const gated = gatedStore();
-  const own = new TranscriptLog(log.meeting, gated, bus, unobserved);
+  const own = logOf(log.meeting, gated, bus);
   const room = new Room(own, bus, 10);
   await room.ready();
   gated.hold();
@@ -178,7 +185,7 @@ test('[ROOM7] a failed read is not remembered', async () => {
     if (isDown) throw new Error('the store is down');
     return store.read(...args);
   };
-  const room = new Room(new TranscriptLog(log.meeting, { ...store, read }, bus, unobserved), bus, 10);
+  const room = new Room(logOf(log.meeting, storeWith(store, { read }), bus), bus, 10);
   await expect(room.read(0)).rejects.toThrow('the store is down');
   isDown = false;
   expect((await room.read(0)).events).toEqual([]);
@@ -193,6 +200,16 @@ test('[ROOM8] a head check finds what the bus lost, and tells every viewer how f
   await room.checkHead();
   expect(room.headSeq).toBe(2);
   for (const { reached } of viewers) expect(reached).toEqual([2]);
+});
+
+test('[LOG9] a head that went back is another log: every viewer begins anew', async () => {
+  const viewers = [new Recorder(), new Recorder()];
+  const room = await roomWith(...viewers);
+  await log.append(statusEntry('live'));
+  await store.forget(log.meeting);
+  await room.checkHead();
+  for (const { restarts, reached } of viewers)
+    expect({ restarts, reached }).toEqual({ restarts: 1, reached: [] });
 });
 
 test('[ROOM9] a room that was left hears nothing more', async () => {

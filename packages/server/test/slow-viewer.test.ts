@@ -9,9 +9,9 @@ import { memoryRegistry } from '../src/registry/memory.ts';
 import { Rooms } from '../src/rooms.ts';
 import { memoryStore } from '../src/store/memory.ts';
 import { SubscriberSession } from '../src/subscriber-session.ts';
-import { TranscriptLog } from '../src/transcript-log.ts';
 import { finalEntry, freshMeeting, partialEvent } from './support/entries.ts';
 import { upTo } from './support/hub.ts';
+import { logOf } from './support/log.ts';
 import { SlowLink } from './support/slow-link.ts';
 
 const grant: Grant = {
@@ -39,7 +39,7 @@ async function watch(changes: Parameters<typeof limitsWith>[0], entries = 0) {
   const observe = () => {};
   const limits = limitsWith({ headCheckMs: 600_000, ...changes });
   const bus = memoryBus();
-  const log = new TranscriptLog(freshMeeting(), memoryStore(), bus, observe);
+  const log = logOf(freshMeeting(), memoryStore(), bus);
   for (let number = 1; number <= entries; number += 1) await log.append(finalEntry(number, { text: large }));
   rooms = new Rooms(bus, limits, observe);
   const context = { log, rooms, registry: memoryRegistry(), limits, observe };

@@ -4,6 +4,7 @@ import { memoryStore } from '../src/store/memory.ts';
 import { statusMessage } from './support/entries.ts';
 import { gatedStore } from './support/gated-store.ts';
 import { startHub, type TestHub, tokenFor, upTo, Viewer } from './support/hub.ts';
+import { storeWith } from './support/store-with.ts';
 import { unreliableBus } from './support/unreliable-bus.ts';
 
 let running: TestHub | undefined;
@@ -395,7 +396,7 @@ test('[AUTH7] a fresh token sent before connected has come is answered as well',
     await gate;
     return store.head(meeting);
   };
-  const hub = await run({ store: { ...store, head } });
+  const hub = await run({ store: storeWith(store, { head }) });
   const viewer = await hub.view();
   await once(viewer.socket, 'open');
   viewer.send('ping');
@@ -431,7 +432,9 @@ test('[AUTH9] a role that may not subscribe is closed with 4004', async () => {
 
 test('[CLOSE2] a viewer whose meeting cannot be read is told so and may come back', async () => {
   const store = memoryStore();
-  const hub = await run({ store: { ...store, head: () => Promise.reject(new Error('password=hunter2')) } });
+  const hub = await run({
+    store: storeWith(store, { head: () => Promise.reject(new Error('password=hunter2')) }),
+  });
   const viewer = await hub.view();
   expect(await viewer.closed).toEqual({ code: 1011, reason: 'internal_error' });
   expect(JSON.stringify(viewer.messages)).not.toContain('hunter2');

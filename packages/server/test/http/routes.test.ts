@@ -43,7 +43,7 @@ test('[ROUTE2] a meeting may be named like a word of an address', () => {
     expect(webSocketRoute(`${base}/ws/meetings/${id}`, base)).toEqual({ name: 'subscribe', meeting: id });
   }
   expect(restRoute(`${base}/ws/meetings/stats`, base)).toBeUndefined();
-  expect(restRoute(`${base}/meetings/transcript`, base)).toBeUndefined();
+  expect(restRoute(`${base}/meetings/transcript`, base)).toEqual({ name: 'meeting', meeting: 'transcript' });
 });
 
 test('[ROUTE3] any base path, the empty one too', () => {

@@ -1,8 +1,9 @@
 /** A memory store whose reads can be held between the moment they look and the moment they answer. */
 import { memoryStore, type Store } from '../../src/index.ts';
+import { storeWith } from './store-with.ts';
 
 export interface GatedStore extends Store {
-  reads: number;
+  readonly reads: number;
   /** From now on reads look at once, and answer after `open`. */
   hold(): void;
   open(): void;
@@ -12,11 +13,13 @@ export function gatedStore(): GatedStore {
   const inner = memoryStore();
   let gate: Promise<void> | undefined;
   let release = () => {};
-  return {
-    ...inner,
-    reads: 0,
-    async read(...args) {
-      this.reads += 1;
+  let reads = 0;
+  const own = {
+    get reads() {
+      return reads;
+    },
+    async read(...args: Parameters<Store['read']>) {
+      reads += 1;
       const page = await inner.read(...args);
       await gate;
       return page;
@@ -31,4 +34,5 @@ export function gatedStore(): GatedStore {
       release();
     },
   };
+  return storeWith(inner, own);
 }

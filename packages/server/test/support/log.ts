@@ -1,0 +1,18 @@
+/** A meeting's log on the adapters of a test. */
+import type { Bus } from '../../src/bus/bus.ts';
+import type { MeetingRef } from '../../src/meeting.ts';
+import type { Observe } from '../../src/observer.ts';
+import { Outbox, type OutboxOptions } from '../../src/outbox.ts';
+import type { Store } from '../../src/store/store.ts';
+import { TranscriptLog } from '../../src/transcript-log.ts';
+
+export const outboxWith = (changes: Partial<OutboxOptions> = {}): Outbox =>
+  new Outbox({ maxBytes: 1_000_000, slowMs: 60_000, onChange: () => {}, onFailure: () => {}, ...changes });
+
+export const logOf = (
+  meeting: MeetingRef,
+  store: Store,
+  bus: Bus,
+  outbox = outboxWith(),
+  observe: Observe = () => {},
+): TranscriptLog => new TranscriptLog(meeting, { store, outbox, bus, observe });
