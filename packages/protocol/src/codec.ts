@@ -53,6 +53,13 @@ function withoutNulls(json: unknown): unknown {
   return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
 }
 
+/** The same for a posted event, whose `meta` has fields of its own. */
+function withoutPostedNulls(json: unknown): unknown {
+  const event = withoutNulls(json);
+  if (typeof event !== 'object' || event === null || !('meta' in event)) return event;
+  return { ...event, meta: withoutNulls(event.meta) };
+}
+
 function typeOf(json: unknown): string | undefined {
   if (typeof json !== 'object' || json === null || !('type' in json)) return undefined;
   return typeof json.type === 'string' ? json.type : undefined;
@@ -78,6 +85,7 @@ function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_big') return `expected at most ${issue.maximum}${unit(issue.origin)}`;
   if (issue.code === 'invalid_format' && issue.format === 'datetime')
     return 'expected an RFC 3339 UTC instant, such as 2026-01-01T00:00:00.000Z';
+  if (issue.code === 'custom') return issue.message;
   if (issue.code === 'invalid_format')
     return `not a valid value${issue.pattern ? ` (${issue.pattern})` : ''}`;
   return 'not a valid value';
@@ -97,7 +105,7 @@ export const decodeIngestUpstream: (text: string) => Decoded<IngestUpstream> = d
 );
 export const decodePostedEvent: (text: string) => Decoded<PostedEvent> = decoder(
   PostedEventSchema,
-  withoutNulls,
+  withoutPostedNulls,
 );
 export const decodeIngestDownstream: (text: string) => Decoded<IngestDownstream> =
   decoder(IngestDownstreamSchema);
