@@ -39,7 +39,7 @@ function placeOf(retract: SubscriptionEvent & { type: 'retract' }): string {
 }
 
 /** `[00:12] mic speaker 0:` */
-function labelOf({ start_ms, meta, speaker }: TranscriptFinal | TranscriptPartial): string {
+export function labelOf({ start_ms, meta, speaker }: TranscriptFinal | TranscriptPartial): string {
   const named = speaker !== undefined && /^\d+$/.test(speaker) ? `speaker ${speaker}` : speaker;
   const who = [meta?.source, named].filter((name) => name !== undefined).join(' ');
   return `[${clock(start_ms)}]${who === '' ? '' : ` ${who}:`}`;

@@ -52,6 +52,7 @@ export async function answerFailure(response: Response): Promise<CliError> {
   const problem = Problem.safeParse(await response.json().catch(() => undefined));
   const detail = problem.success ? problem.data.detail : `it answered ${response.status}`;
   if (response.status === 401 || response.status === 403) return refused(detail);
+  if (response.status === 400) return new CliError('usage', `the hub does not take this: ${detail}`);
   const next = problem.success ? undefined : 'Check --url: what answers there may not be a hub.';
   return new CliError('failed', `the hub did not do it: ${detail}`, next);
 }

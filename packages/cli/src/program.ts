@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerDemo } from './commands/demo.ts';
+import { registerForget } from './commands/forget.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerMeetings } from './commands/meetings.ts';
+import { registerSearch } from './commands/search.ts';
 import { registerSendPcm } from './commands/send-pcm.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSimulator } from './commands/simulator.ts';
@@ -25,6 +28,9 @@ const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
   registerSendPcm,
   registerSubscribe,
   registerTranscript,
+  registerMeetings,
+  registerSearch,
+  registerForget,
   registerSmoke,
 ];
 

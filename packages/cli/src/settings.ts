@@ -1,4 +1,5 @@
 /** The variables meetcast reads, from the process or from `.env`, with what each may be. */
+import { database } from './database-url.ts';
 import { address, type Parse, text, wholeNumber } from './values.ts';
 
 export interface Setting<T> {
@@ -16,8 +17,8 @@ export const settings = {
     isSecret: true,
   },
   DATABASE_URL: {
-    parse: address('postgres', 'postgresql'),
-    about: 'PostgreSQL for transcripts; not used yet, they are kept in memory',
+    parse: database,
+    about: 'where transcripts are kept: postgres://… or file: and a directory (default: file:meetcast-data)',
     isSecret: true,
   },
   SECRET_KEY: {

@@ -10,6 +10,14 @@ export function clock(ms: number): string {
     : `${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
 
+/** An instant in this machine's time: `2026-03-01 09:30`. */
+export function moment(instant: string): string {
+  const date = new Date(instant);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 export const count = (number: number, one: string, many = `${one}s`): string =>

@@ -5,6 +5,7 @@ import { requestTranscript, storedFinals } from '../hub-request.ts';
 import type { Output } from '../output.ts';
 import { inTime, reached } from '../seen.ts';
 import { clock } from '../show.ts';
+import { onStopSignal } from '../signals.ts';
 import { countWords, wordsOfFinals } from '../words.ts';
 import { showAccounts, showMeeting, showOpening } from './screen.ts';
 import { meetingMs, said } from './script.ts';
@@ -28,16 +29,31 @@ export interface DemoFlags {
 const graceMs = 20_000;
 
 export async function demo({ speed }: DemoFlags, { output }: Context): Promise<void> {
+  const stop = stopped();
   const stage = await openStage(speed);
   try {
     showOpening(output, stage, meetingMs);
-    const isWhole = await inTime(meetingMs / speed + graceMs, play(stage, speed, output));
-    if (!isWhole)
-      throw new CliError('failed', 'the meeting did not end: somebody is still waiting for words.');
+    await Promise.race([whole(stage, speed, output), stop.asked]);
   } finally {
     output.live([]);
     await stage.close();
+    stop.ignore();
   }
+}
+
+/** Ctrl-C ends the demo in order, so that nothing of it stays behind. */
+function stopped(): { asked: Promise<never>; ignore(): void } {
+  let ignore = () => {};
+  const asked = new Promise<never>((_resolve, reject) => {
+    ignore = onStopSignal(() => reject(new CliError('failed', 'stopped before the meeting ended.')));
+  });
+  asked.catch(() => {}); // It may be asked while nobody listens yet.
+  return { asked, ignore };
+}
+
+async function whole(stage: Stage, speed: number, output: Output): Promise<void> {
+  if (await inTime(meetingMs / speed + graceMs, play(stage, speed, output))) return;
+  throw new CliError('failed', 'the meeting did not end: somebody is still waiting for words.');
 }
 
 async function play(stage: Stage, speed: number, output: Output): Promise<void> {

@@ -1,8 +1,12 @@
-/** Everything a meeting needs, in this process: simulator, hub, and a way in. */
+/** Everything a meeting needs, in this process: simulator, hub, store, and a way in. */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
+import { sqliteStore } from '@meetcast/server/sqlite';
 import { startDeepgramSimulator } from '@meetcast/server/testing';
 import { mintToken } from '../dev-token.ts';
 import { type Hub, httpAddress } from '../hub-options.ts';
@@ -25,11 +29,26 @@ const host = '127.0.0.1';
 const framesPerSecond = 50;
 
 export async function openStage(speed: number): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'meetcast-demo-'));
+  const removeDirectory = () => rm(directory, { recursive: true, force: true });
+  try {
+    const stage = await setUp(directory, speed);
+    return { ...stage, close: () => stage.close().finally(removeDirectory) };
+  } catch (error) {
+    await removeDirectory();
+    throw error;
+  }
+}
+
+/** `directory`: for the transcript, as `meetcast serve` keeps it. */
+async function setUp(directory: string, speed: number): Promise<Stage> {
+  const store = sqliteStore({ directory });
   const simulator = await startDeepgramSimulator({ pace: 0 });
   const secret = randomBytes(32).toString('base64url');
   const hub = createTranscriptHub({
     auth: jwtAuthenticator({ secret }),
     recognizer: deepgram({ apiKey: 'demo', endpoint: simulator.url }),
+    store,
     // Everybody in the demo calls from the same address, and in the same second.
     limits: {
       connectsPerWindow: 1_000,
@@ -58,6 +77,7 @@ export async function openStage(speed: number): Promise<Stage> {
       server.close();
       server.closeAllConnections();
       await simulator.close();
+      await store.close();
     },
   };
 }

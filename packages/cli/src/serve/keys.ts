@@ -1,10 +1,11 @@
 /** What the tokens of a served hub are checked with. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Authenticator, jwtAuthenticator } from '@meetcast/server';
 import { CliError, messageOf, systemCode } from '../exit.ts';
 import type { ServeSettings } from './settings.ts';
+import { makeDirectory, unusable as unusableDirectory } from './storage.ts';
 
 /** `made`: nobody else knows the secret, so people need a token from here. `keptAt`: it outlives this run. */
 export type TokenKey =
@@ -15,7 +16,7 @@ export type TokenKey =
 /** RFC 7518: a key for HS256 has at least as many bits as its hash. */
 const leastSecretBytes = 32;
 
-export async function tokenKey(settings: ServeSettings, data: string | undefined): Promise<TokenKey> {
+export async function tokenKey(settings: ServeSettings, directory: string | undefined): Promise<TokenKey> {
   const { SECRET_KEY: secret, JWT_PUBLIC_KEY_PATH: path } = settings;
   if (secret !== undefined && path !== undefined)
     throw new CliError(
@@ -25,9 +26,9 @@ export async function tokenKey(settings: ServeSettings, data: string | undefined
     );
   if (path !== undefined) return { name: 'public-key', path, pem: await readPem(path) };
   if (secret !== undefined) return { name: 'secret', secret };
-  if (data === undefined) return { name: 'made', secret: newSecret(), keptAt: undefined };
-  const keptAt = join(data, 'secret.key');
-  return { name: 'made', secret: await keptSecret(data, keptAt), keptAt };
+  if (directory === undefined) return { name: 'made', secret: newSecret(), keptAt: undefined };
+  const keptAt = join(directory, 'secret.key');
+  return { name: 'made', secret: await keptSecret(directory, keptAt), keptAt };
 }
 
 /** Why the key is weaker than it should be. */
@@ -77,11 +78,11 @@ async function keptSecret(directory: string, path: string): Promise<string> {
     });
     if (kept.trim() !== '') return kept.trim();
     const secret = newSecret();
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     await writeFile(path, `${secret}\n`, { mode: 0o600 });
     await chmod(path, 0o600);
     return secret;
   } catch (error) {
-    throw new CliError('failed', `cannot keep a secret in ${path}: ${messageOf(error)}`);
+    throw unusableDirectory(directory, error);
   }
 }

@@ -1,11 +1,9 @@
 /** Runs a hub by its settings, until it is told to stop. */
-import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createTranscriptHub, type HubEvent, type TranscriptHub } from '@meetcast/server';
 import type { Context } from '../context.ts';
 import { mintToken } from '../dev-token.ts';
 import { readEnvironment } from '../env.ts';
-import { CliError, messageOf } from '../exit.ts';
 import { httpAddress } from '../hub-options.ts';
 import { listenOn } from '../listening.ts';
 import type { Output } from '../output.ts';
@@ -14,11 +12,11 @@ import { type Ear, earPlan, openEar } from './ear.ts';
 import { jsonLine, levelOf, plainLine } from './hub-log.ts';
 import { authenticatorOf, type TokenKey, tokenKey, weakness } from './keys.ts';
 import { type ServeSettings, serveSettings } from './settings.ts';
+import { directoryOf, openStorage, type StorageFlags, storagePlan } from './storage.ts';
 
-export interface ServeFlags {
+export interface ServeFlags extends StorageFlags {
   port: number;
   host: string;
-  data?: string;
   quiet: boolean;
 }
 
@@ -30,38 +28,54 @@ export async function serve(
 ): Promise<void> {
   const { output, cwd, processEnv } = context;
   const settings = serveSettings(given, readEnvironment(cwd, processEnv));
-  const plan = earPlan(settings);
-  const key = await tokenKey(settings, flags.data);
+  const plans = { ear: earPlan(settings), storage: storagePlan(flags, settings) };
+  const key = await tokenKey(settings, directoryOf(plans.storage, flags));
   const auth = authenticatorOf(key, settings);
-  if (flags.data !== undefined) await makeDirectory(flags.data);
-  const ear = await openEar(plan, settings);
-  const server = createServer();
-  const hub = createTranscriptHub({
-    auth,
-    recognizer: ear.recognizer,
-    ...hubSettings(settings),
-    observe: logTo(output, flags.quiet),
-  });
-  hub.attach(server);
-  const stopped = stopSignal();
-  const url = await listenOn(server, flags.host, flags.port)
-    .then((actual) => reachable(flags.host, actual))
-    .catch(async (error: unknown) => {
-      await close(hub, server, ear);
-      throw error;
+  const storage = await openStorage(plans.storage, output.say);
+  try {
+    const ear = await openEar(plans.ear, settings);
+    const hub = createTranscriptHub({
+      auth,
+      recognizer: ear.recognizer,
+      store: storage.store,
+      ...hubSettings(settings),
+      observe: logTo(output, flags.quiet),
     });
-  output.emit({ event: 'listening', url }, `listening on ${url}`);
-  warn(output, settings, key);
-  output.say(ear.note);
-  await sayHowToEnter(output, url, key, settings);
-  output.say(`${await stopped}: no more connections; what was heard is being stored`);
-  await close(hub, server, ear);
+    await listen({ hub, server: createServer(), ear }, flags, output, async (url) => {
+      warn(output, settings, key);
+      output.say(storage.note);
+      output.say(ear.note);
+      await sayHowToEnter(output, url, key, settings);
+    });
+  } finally {
+    // After the hub: its last words are stored while it closes.
+    await storage.close();
+  }
 }
 
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
-    throw new CliError('failed', `cannot make ${path}: ${messageOf(error)}`, 'Pass another --data.');
-  });
+interface Served {
+  hub: TranscriptHub;
+  server: Server;
+  ear: Ear;
+}
+
+/** Until a signal; then, or when it cannot listen, everything is closed. */
+async function listen(
+  served: Served,
+  { host, port }: ServeFlags,
+  output: Output,
+  introduce: (url: string) => Promise<void>,
+): Promise<void> {
+  const stopped = stopSignal();
+  served.hub.attach(served.server);
+  try {
+    const url = reachable(host, await listenOn(served.server, host, port));
+    output.emit({ event: 'listening', url }, `listening on ${url}`);
+    await introduce(url);
+    output.say(`${await stopped}: no more connections; what was heard is being stored`);
+  } finally {
+    await close(served);
+  }
 }
 
 function hubSettings(settings: ServeSettings) {
@@ -95,13 +109,8 @@ function reachable(host: string, port: number): string {
 }
 
 function warn({ say, notePaint }: Output, settings: ServeSettings, key: TokenKey): void {
-  const unused = (['REDIS_URL', 'DATABASE_URL'] as const).filter((name) => settings[name] !== undefined);
-  if (unused.length > 0)
-    say(
-      notePaint.yellow(
-        `${unused.join(' and ')}: not used yet. This hub is one node and keeps transcripts in memory only.`,
-      ),
-    );
+  if (settings.REDIS_URL !== undefined)
+    say(notePaint.yellow('REDIS_URL: not used yet. This hub is one node.'));
   const weak = weakness(key);
   if (weak) say(notePaint.yellow(weak));
 }
@@ -120,7 +129,7 @@ async function sayHowToEnter(
   say(notePaint.cyan(`export MEETCAST_URL=${url} MEETCAST_TOKEN=${token}`));
 }
 
-async function close(hub: TranscriptHub, server: Server, ear: Ear): Promise<void> {
+async function close({ hub, server, ear }: Served): Promise<void> {
   server.close();
   await hub.close();
   server.closeAllConnections();
