@@ -15,7 +15,9 @@ export function factsOf(entry: LogEntry): EntryFacts {
   const isFinal = entry.type === 'transcript.final';
   return {
     title:
-      entry.type === 'status' && typeof entry.details?.title === 'string' ? entry.details.title : undefined,
+      entry.type === 'status' && typeof entry.details?.title === 'string'
+        ? plain(entry.details.title)
+        : undefined,
     language: isFinal ? entry.meta?.language : undefined,
     source: isFinal ? entry.meta?.source : undefined,
     endedAt: endedBy(entry),
@@ -23,6 +25,9 @@ export function factsOf(entry: LogEntry): EntryFacts {
     revises: isFinal ? entry.revises : undefined,
   };
 }
+
+/** Without the one character that databases refuse, or end a text at. */
+export const plain = (text: string): string => text.replaceAll('\0', '');
 
 function endedBy(entry: LogEntry): string | null | undefined {
   if (entry.type !== 'status') return undefined;

@@ -23,27 +23,35 @@ interface Log {
   /** Every segment that was ever logged. */
   readonly segments: Map<number, number>;
   readonly coverage: Map<Source, Coverage>;
+  /** What the recognizer itself said, by seq. */
+  readonly raw: Map<number, string>;
   info: Pick<MeetingInfo, 'title' | 'endedAt' | 'languages' | 'sources'>;
   segmentNo: number;
 }
 
 /** Logs in memory, without a bound: a day of one meeting is a few megabytes. */
-export function memoryStore(): Store {
-  return new MemoryStore();
+export function memoryStore({ keepRaw = false }: { readonly keepRaw?: boolean } = {}): Store {
+  return new MemoryStore(keepRaw);
 }
 
 class MemoryStore implements Store {
   readonly #instance = randomUUID();
   readonly #logs = new Map<string, Log>();
   #generation = 1;
+  readonly #keepRaw: boolean;
   #lastNumber = 0;
 
-  async append(meeting: MeetingRef, entry: LogEntry, reach?: Reach) {
+  constructor(keepRaw: boolean) {
+    this.#keepRaw = keepRaw;
+  }
+
+  async append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string) {
     const log = this.#open(meeting);
     if (reach) cover(log, reach);
     const { segmentNo } = factsOf(entry);
     const there = segmentNo === undefined ? undefined : log.segments.get(segmentNo);
     const event = there === undefined ? insert(log, entry) : log.events[there - 1];
+    if (there === undefined && raw !== undefined && this.#keepRaw) log.raw.set(log.events.length, raw);
     if (!event) throw new Error(`entry ${there} is missing`);
     return { epoch: log.epoch, event };
   }
@@ -65,6 +73,10 @@ class MemoryStore implements Store {
 
   async covered(meeting: MeetingRef, source: Source) {
     return this.#find(meeting)?.coverage.get(source)?.coveredMs ?? 0;
+  }
+
+  async raw(meeting: MeetingRef, seq: number) {
+    return this.#find(meeting)?.raw.get(seq);
   }
 
   async transcript(meeting: MeetingRef, after: number, limit: number) {
@@ -110,6 +122,7 @@ class MemoryStore implements Store {
       if (event.type !== 'transcript.final') continue;
       log.events[event.seq - 1] = tombstoneOf(event);
       log.standing.delete(event.segment_no);
+      log.raw.delete(event.seq);
     }
     const target =
       'segmentNo' in what ? { segment_no: what.segmentNo } : { start_ms: what.startMs, end_ms: what.endMs };
@@ -149,6 +162,7 @@ class MemoryStore implements Store {
       standing: new Map(),
       segments: new Map(),
       coverage: new Map(),
+      raw: new Map(),
       info: { title: undefined, endedAt: undefined, languages: [], sources: [] },
       segmentNo: 0,
     };

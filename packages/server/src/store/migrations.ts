@@ -1,9 +1,10 @@
 /** The tables, as an ordered list of plain SQL that both engines run. A migration that shipped never changes. */
 export const migrations: readonly (readonly string[])[] = [
   [
-    // What holds for the whole store: `epoch` is new after every forgotten meeting, `meeting` numbers the meetings.
+    // What holds for the whole store: `epoch` is new after every forgotten meeting, `meeting` numbers the meetings,
+    // `ping` is written to see whether writing works. Rows of their own, so that none waits for another.
     `CREATE TABLE meetcast_store (name TEXT PRIMARY KEY, value BIGINT NOT NULL, text TEXT)`,
-    `INSERT INTO meetcast_store (name, value) VALUES ('epoch', 1), ('meeting', 0)`,
+    `INSERT INTO meetcast_store (name, value) VALUES ('epoch', 1), ('meeting', 0), ('ping', 0)`,
     `CREATE TABLE meetcast_meetings (
       meeting BIGINT PRIMARY KEY,
       tenant TEXT NOT NULL,
@@ -26,10 +27,11 @@ export const migrations: readonly (readonly string[])[] = [
       segment_no BIGINT,
       source TEXT,
       speaker TEXT,
-      start_ms BIGINT,
-      end_ms BIGINT,
+      start_ms DOUBLE PRECISION,
+      end_ms DOUBLE PRECISION,
       stands BIGINT NOT NULL,
       event TEXT NOT NULL,
+      raw TEXT,
       PRIMARY KEY (meeting, seq)
     )`,
     `CREATE UNIQUE INDEX meetcast_entries_segment ON meetcast_entries (meeting, segment_no)`,

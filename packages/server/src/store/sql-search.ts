@@ -35,7 +35,7 @@ export async function searchIn(
      JOIN meetcast_entries e ON e.meeting = t.meeting AND e.seq = t.seq
      WHERE t.tenant = $1 AND t.term = $2 AND t.meeting <= $3 AND (t.meeting < $3 OR t.seq > $4) ${inOne} ${alsoHas.join(' ')}
      ORDER BY t.meeting DESC, t.seq LIMIT $5`,
-    ...values,
+    values,
   );
   const page = rows.slice(0, limit);
   const last = page.at(-1);
@@ -56,8 +56,7 @@ async function byRarity(sql: Sql, tenant: string, terms: readonly string[]): Pro
   for (const term of terms) {
     const [row] = await sql.all(
       `SELECT COUNT(*) AS count FROM (SELECT 1 FROM meetcast_terms WHERE tenant = $1 AND term = $2 LIMIT ${commonFrom}) found`,
-      tenant,
-      term,
+      [tenant, term],
     );
     counted.push({ term, count: Number(row?.count) });
   }

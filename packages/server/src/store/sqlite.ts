@@ -1,35 +1,50 @@
 /** The embedded store: one directory, one process or several on one machine. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'libsql';
-import { type Row, type Sql, type SqlEngine, type SqlValue, sqlStore } from './sql.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Row, Sql, SqlEngine, SqlValue } from './sql.ts';
+import { type SqlStoreOptions, sqlStore } from './sql-store.ts';
+import { SqliteConnection } from './sqlite-connection.ts';
 import type { Store } from './store.ts';
 
-export interface SqliteOptions {
+export interface SqliteOptions extends SqlStoreOptions {
   /** Where the file `meetcast.db` is, made if missing. */
-  directory: string;
+  readonly directory: string;
 }
 
-/** What a commit means: it is on disk. Readers go on while somebody writes, and writers wait for each other. */
-const pragmas = ['journal_mode = WAL', 'synchronous = FULL', 'busy_timeout = 10000'];
+/**
+ * A commit is on disk when it is said to be. Readers go on while somebody writes. What is deleted is overwritten. The
+ * wait for a lock comes first: the other pragmas may need it.
+ */
+const pragmas = ['busy_timeout = 200', 'journal_mode = WAL', 'synchronous = FULL', 'secure_delete = ON'];
+
+/** Connections that read, so that a long search holds up nothing else. */
+const readers = 3;
+
+/** How long a write waits for those of other processes, in all and between two tries. */
+const longestWaitMs = 5_000;
+const retryMs = 20;
 
 export function sqliteStore(options: SqliteOptions): Store {
   mkdirSync(options.directory, { recursive: true });
-  return sqlStore(new SqliteEngine(join(options.directory, 'meetcast.db')));
+  return sqlStore(new SqliteEngine(join(options.directory, 'meetcast.db')), options);
 }
 
 class SqliteEngine implements SqlEngine {
-  readonly #reader: Database.Database;
-  readonly #writer: Database.Database;
+  readonly rowLock = '';
+  readonly #readers: readonly SqliteConnection[];
+  readonly #writer: SqliteConnection;
   #lastWrite: Promise<unknown> = Promise.resolve();
+  #isScrubDue = false;
 
   constructor(path: string) {
-    this.#writer = open(path);
-    this.#reader = open(path);
+    this.#writer = new SqliteConnection(path, pragmas);
+    this.#readers = Array.from({ length: readers }, () => new SqliteConnection(path, pragmas));
   }
 
-  async all(text: string, ...values: SqlValue[]): Promise<Row[]> {
-    return run(this.#reader, text, values);
+  all(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
+    const [idlest] = this.#readers.toSorted((a, b) => a.waiting - b.waiting);
+    return (idlest ?? this.#writer).all(text, values);
   }
 
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -42,37 +57,61 @@ class SqliteEngine implements SqlEngine {
     return this.transaction(work);
   }
 
+  /** Writers wait for each other instead. */
+  isConflict(): boolean {
+    return false;
+  }
+
+  isRefusal(error: unknown): boolean {
+    return /^SQLITE_(CONSTRAINT|ERROR|MISMATCH|RANGE|TOOBIG)/.test(codeOf(error));
+  }
+
+  /** The log of the last changes still has the text: it is emptied now, or after a later write if somebody reads it. */
+  async scrub(): Promise<void> {
+    this.#isScrubDue = true;
+    await this.transaction(async () => {});
+  }
+
   async close(): Promise<void> {
     await this.#lastWrite;
-    this.#reader.close();
-    this.#writer.close();
+    for (const reader of this.#readers) await reader.close();
+    await this.#writer.close();
   }
 
   async #transact<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    // Taking the write lock at the start: a transaction that reads first and writes later could not go on.
-    this.#writer.exec('BEGIN IMMEDIATE');
+    await this.#begin();
     try {
-      const value = await work({ all: async (text, ...values) => run(this.#writer, text, values) });
-      this.#writer.exec('COMMIT');
+      const value = await work(this.#writer);
+      await this.#writer.exec('COMMIT');
+      if (this.#isScrubDue) await this.#truncateLog();
       return value;
     } catch (error) {
-      this.#writer.exec('ROLLBACK');
+      await this.#writer.exec('ROLLBACK').catch(() => {}); // SQLite may have done it by itself.
       throw error;
     }
   }
+
+  /**
+   * Takes the write lock at the start, because a transaction that reads first could not go on once somebody else wrote.
+   * Waits in turns rather than inside the driver, whose few threads other stores of this process need meanwhile.
+   */
+  async #begin(): Promise<void> {
+    const deadline = performance.now() + longestWaitMs;
+    for (;;) {
+      try {
+        return await this.#writer.exec('BEGIN IMMEDIATE');
+      } catch (error) {
+        if (!codeOf(error).startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error;
+        await delay(retryMs * Math.random());
+      }
+    }
+  }
+
+  async #truncateLog(): Promise<void> {
+    const [result] = await this.#writer.all('PRAGMA wal_checkpoint(TRUNCATE)').catch(() => []);
+    this.#isScrubDue = result?.busy !== 0;
+  }
 }
 
-function open(path: string): Database.Database {
-  const database = new Database(path);
-  for (const pragma of pragmas) database.exec(`PRAGMA ${pragma}`);
-  return database;
-}
-
-/** SQLite numbers `$1 …` by where they first stand in the text, so they are bound by name. */
-function run(database: Database.Database, text: string, values: SqlValue[]): Row[] {
-  const statement = database.prepare(text);
-  const named = Object.fromEntries(values.map((value, index) => [index + 1, value]));
-  if (statement.reader) return statement.all(named) as Row[];
-  statement.run(named);
-  return [];
-}
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

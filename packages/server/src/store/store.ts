@@ -73,6 +73,7 @@ export type Retraction =
  * - `append` is the only place a `seq` is born: 1, 2, 3 … per meeting and epoch, without holes. When it resolves the
  *   entry is kept. With a `reach` it moves the source's coverage in the same step, or throws `StaleFenceError` and
  *   changes nothing. A final whose `segment_no` is already there is not added again: the entry there is the answer.
+ * - `raw` is what the recognizer itself said for an entry, if it came with it and the store was opened with `keepRaw`.
  * - `read` gives the entries after a seq, in order, at most `limit`; an empty page is the end.
  * - `head` of a meeting nobody wrote to is seq 0 of the epoch its first entry will have.
  * - `cover` moves a source's fence and coverage up, never down, and answers with the coverage.
@@ -84,11 +85,12 @@ export type Retraction =
  * - `ping` rejects while the store cannot be written.
  */
 export interface Store {
-  append(meeting: MeetingRef, entry: LogEntry, reach?: Reach): Promise<Logged>;
+  append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string): Promise<Logged>;
   read(meeting: MeetingRef, after: number, limit: number): Promise<LogPage>;
   head(meeting: MeetingRef): Promise<Head>;
   cover(meeting: MeetingRef, reach: Reach): Promise<number>;
   covered(meeting: MeetingRef, source: Source): Promise<number>;
+  raw(meeting: MeetingRef, seq: number): Promise<string | undefined>;
   transcript(meeting: MeetingRef, after: number, limit: number): Promise<readonly TranscriptFinal[]>;
   meeting(meeting: MeetingRef): Promise<MeetingInfo | undefined>;
   meetings(tenant: string, page: PageRequest): Promise<Page<MeetingInfo>>;

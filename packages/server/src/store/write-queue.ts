@@ -1,55 +1,48 @@
 /** Writes in the order they came, many to a transaction. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import type { LogWrite, Written } from './log-draft.ts';
 import type { Sql } from './sql.ts';
+import type { Outcome } from './sql-batch.ts';
 
-interface Job {
-  readonly key: string;
-  run(sql: Sql): Promise<void>;
-  done(): void;
-  failed(error: unknown): void;
+/** How the queue's work is committed. */
+export interface Committer {
+  together(writes: readonly LogWrite[]): Promise<Outcome[]>;
+  alone<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** The failure is due to what was written. */
+  isRefusal(error: unknown): boolean;
+}
+
+interface WriteJob {
+  readonly write: LogWrite;
+  resolve(written: Written): void;
+  reject(error: unknown): void;
+}
+
+interface LoneJob {
+  run(): Promise<void>;
 }
 
 /** Writes of one transaction at most. */
 const batchSize = 200;
 
-/**
- * While one transaction commits, what arrives meanwhile waits for the next: the busier, the larger the batch. Within a
- * batch meetings come in the order of their keys, so that two nodes lock them in the same order; the writes of one
- * meeting never change places.
- */
+/** While one transaction commits, what arrives meanwhile waits for the next: the busier, the larger the batch. */
 export class WriteQueue {
-  readonly #commit: (work: (sql: Sql) => Promise<void>) => Promise<void>;
-  #waiting: Job[] = [];
+  readonly #committer: Committer;
+  readonly #waiting: (WriteJob | LoneJob)[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(commit: (work: (sql: Sql) => Promise<void>) => Promise<void>) {
-    this.#commit = commit;
+  constructor(committer: Committer) {
+    this.#committer = committer;
   }
 
-  /**
-   * Resolves when the write is committed. One that throws a domain error before it wrote anything rejects alone; any
-   * other failure rejects the whole batch, of which nothing was kept.
-   */
-  add<T>(meeting: MeetingRef, write: (sql: Sql) => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      let outcome: { value: T } | { refused: unknown } | undefined;
-      this.#waiting.push({
-        key: meetingKey(meeting),
-        async run(sql) {
-          try {
-            outcome = { value: await write(sql) };
-          } catch (error) {
-            if (!isRefusal(error)) throw error;
-            outcome = { refused: error };
-          }
-        },
-        done() {
-          if (outcome && 'value' in outcome) resolve(outcome.value);
-          else reject(outcome?.refused);
-        },
-        failed: reject,
-      });
-      this.#running ??= this.#run();
+  /** Resolves when the write is committed. */
+  write(write: LogWrite): Promise<Written> {
+    return new Promise((resolve, reject) => this.#add({ write, resolve, reject }));
+  }
+
+  /** Has a transaction to itself. */
+  alone<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#add({ run: () => this.#committer.alone(work).then(resolve, reject) });
     });
   }
 
@@ -58,28 +51,55 @@ export class WriteQueue {
     while (this.#running !== undefined) await this.#running;
   }
 
+  #add(job: WriteJob | LoneJob): void {
+    this.#waiting.push(job);
+    this.#running ??= this.#run();
+  }
+
   async #run(): Promise<void> {
     await undefined; // What is added in the same turn goes along.
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, batchSize);
-      await this.#write(batch);
+      const batch = this.#nextWrites();
+      if (batch.length > 0) await this.#commit(batch);
+      else await this.#nextAlone();
     }
     this.#running = undefined;
   }
 
-  async #write(batch: readonly Job[]): Promise<void> {
-    const ordered = batch.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    try {
-      await this.#commit(async (sql) => {
-        for (const job of ordered) await job.run(sql);
-      });
-    } catch (error) {
-      for (const job of batch) job.failed(error);
-      return;
+  /** The writes up to the next job that wants to be alone. */
+  #nextWrites(): WriteJob[] {
+    const batch: WriteJob[] = [];
+    for (let job = this.#waiting[0]; job && 'write' in job; job = this.#waiting[0]) {
+      if (batch.length === batchSize) break;
+      batch.push(job);
+      this.#waiting.shift();
     }
-    for (const job of batch) job.done();
+    return batch;
+  }
+
+  async #nextAlone(): Promise<void> {
+    const job = this.#waiting.shift();
+    if (job && 'run' in job) await job.run();
+  }
+
+  /** A batch that the database refuses is halved until the one write it refuses is alone: the others are kept. */
+  async #commit(batch: readonly WriteJob[]): Promise<void> {
+    try {
+      const outcomes = await this.#committer.together(batch.map(({ write }) => write));
+      for (const [index, job] of batch.entries()) settle(job, outcomes[index]);
+    } catch (error) {
+      if (batch.length === 1 || !this.#committer.isRefusal(error)) {
+        for (const job of batch) job.reject(error);
+        return;
+      }
+      const half = Math.ceil(batch.length / 2);
+      await this.#commit(batch.slice(0, half));
+      await this.#commit(batch.slice(half));
+    }
   }
 }
 
-/** A refusal is an answer, found out before anything was written. */
-const isRefusal = (error: unknown): boolean => error instanceof Error && error.name === 'StaleFenceError';
+function settle({ resolve, reject }: WriteJob, outcome: Outcome | undefined): void {
+  if (outcome && 'written' in outcome) resolve(outcome.written);
+  else reject(outcome?.refused);
+}
