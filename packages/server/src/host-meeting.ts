@@ -16,9 +16,11 @@ export interface HostSegment {
   readonly language?: string;
   /** Names the utterance; without it the segment gets the next number. A partial's number is the later final's. */
   readonly segmentNo?: number;
+  /** The `segmentNo` of the final that this final replaces. */
+  readonly revises?: number;
 }
 
-/** Each method resolves with the entry's `seq` once it is kept. */
+/** What adds to the log resolves with the entry's `seq` once it is kept. */
 export class HostMeeting {
   readonly #log: TranscriptLog;
   readonly #registry: Registry;
@@ -57,7 +59,12 @@ export class HostMeeting {
   }
 
   async final(segment: HostSegment): Promise<number> {
-    return this.#append({ type: 'transcript.final', ...(await this.#spoken(segment)) });
+    const { revises } = segment;
+    return this.#append({
+      type: 'transcript.final',
+      ...(await this.#spoken(segment)),
+      ...(revises === undefined ? {} : { revises }),
+    });
   }
 
   /** Shows words so far; resolves with the `segment_no` to give the final. */
@@ -65,6 +72,12 @@ export class HostMeeting {
     const spoken = await this.#spoken(segment);
     this.#log.show({ type: 'transcript.partial', ...spoken });
     return spoken.segment_no;
+  }
+
+  /** A number for a segment that is about to be said. */
+  async nextSegmentNo(): Promise<number> {
+    const { segmentNo } = await this.#log.head();
+    return this.#registry.nextSegmentNo(this.#log.meeting, segmentNo + 1);
   }
 
   /** Takes text back: it is gone from the log, its rows, search and exports. */
@@ -81,7 +94,7 @@ export class HostMeeting {
   async #spoken({ segmentNo, text, startMs, endMs, speaker, confidence, source, language }: HostSegment) {
     return {
       ...stamp(this.#log.meeting),
-      segment_no: segmentNo ?? (await this.#nextSegmentNo()),
+      segment_no: segmentNo ?? (await this.nextSegmentNo()),
       start_ms: startMs,
       end_ms: endMs,
       text,
@@ -89,10 +102,5 @@ export class HostMeeting {
       ...(confidence === undefined ? {} : { confidence }),
       meta: { ...(source === undefined ? {} : { source }), ...(language === undefined ? {} : { language }) },
     };
-  }
-
-  async #nextSegmentNo(): Promise<number> {
-    const { segmentNo } = await this.#log.head();
-    return this.#registry.nextSegmentNo(this.#log.meeting, segmentNo + 1);
   }
 }

@@ -122,6 +122,9 @@ class Hub {
   readonly #subscribers = new Set<Connection>();
   readonly #ingests = new Set<IngestSession>();
   readonly #detach = new Set<() => void>();
+  /** Aborts when whoever follows a meeting over HTTP is to go elsewhere. */
+  readonly #leaving = new AbortController();
+  readonly #answers = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: HubOptions) {
@@ -161,10 +164,14 @@ class Hub {
   async handleRequest(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const answered = await this.#answer(fromNode(request, response));
     if (!answered) return false;
+    const sent = toNode(answered, request, response);
+    this.#answers.add(sent);
     try {
-      await toNode(answered, request, response);
+      await sent;
     } catch {
       response.destroy(); // The client left in the middle, or the answer broke off: it must not look whole.
+    } finally {
+      this.#answers.delete(sent);
     }
     return true;
   }
@@ -197,7 +204,9 @@ class Hub {
     await within(closeDeadlineMs, Promise.all([...this.#ingests].map(({ ended }) => ended)));
     for (const connection of this.#subscribers)
       connection.close('restart', 'this node is going away; connect again');
-    await within(1_000, Promise.all([...this.#subscribers].map((connection) => connection.closed)));
+    this.#leaving.abort();
+    const ends = [...[...this.#subscribers].map(({ closed }) => closed), ...this.#answers];
+    await within(1_000, Promise.allSettled(ends));
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
     this.#outbox.close();
@@ -233,6 +242,7 @@ class Hub {
         ledger: this.#ledger,
         limits: this.#limits,
         observe: this.#observe,
+        closing: this.#leaving.signal,
         log: (meeting) => this.#log(meeting),
       },
     );

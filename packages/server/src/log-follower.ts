@@ -1,51 +1,68 @@
 /** A reader of a meeting who pulls: waits for something new, then reads the log on. */
-import type { Source } from '@meetcast/protocol';
 import type { Message } from './message.ts';
 import type { Batch, Member } from './room.ts';
 
+/** What a wait ended with. */
+export type News = 'nothing' | 'something' | 'restarted';
+
 export class LogFollower implements Member {
-  readonly #partials = new Map<Source, Message>();
-  #isNew = false;
-  #wake: () => void = () => {};
+  /** What goes by without being logged: the newest of each kind. */
+  readonly #passing = new Map<string, Message>();
+  #news: News = 'nothing';
+  #resume: () => void = () => {};
 
   deliver({ messages }: Batch): void {
-    for (const message of messages) {
-      if (message.type === 'transcript.partial' && message.source)
-        this.#partials.set(message.source, message);
-    }
-    this.behind();
+    for (const message of messages) this.hold(message);
+    if (messages.some(({ type }) => type !== 'audio.level')) this.wake();
   }
 
   behind(): void {
-    this.#isNew = true;
-    this.#wake();
+    this.wake();
   }
 
   restart(): void {
-    this.behind();
+    this.#tell('restarted');
   }
 
-  /** The newest partial of each source since the last call. */
-  takePartials(): Message[] {
-    const partials = [...this.#partials.values()];
-    this.#partials.clear();
-    return partials;
+  /** Ends a wait, whatever for. */
+  readonly wake = (): void => {
+    if (this.#news === 'nothing') this.#tell('something');
+  };
+
+  /** Keeps a message that will not be in the log, in the place of an earlier one of its kind. */
+  hold(message: Message): void {
+    if (message.seq > 0 || message.type === 'audio.level') return;
+    const { type, source, segmentNo } = message;
+    const kind = `${type} ${source ?? segmentNo}`;
+    this.#passing.delete(kind);
+    this.#passing.set(kind, message);
   }
 
-  /** Resolves with true when something new came; with false after `ms`, or when the reader is gone. */
-  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
-    if (!this.#isNew && !signal.aborted) {
+  /** What was held since the last call. */
+  takePassing(): Message[] {
+    const passing = [...this.#passing.values()];
+    this.#passing.clear();
+    return passing;
+  }
+
+  /** Resolves when something comes, or after `ms`. That the log was restarted stays news for ever. */
+  async wait(ms: number): Promise<News> {
+    if (this.#news === 'nothing') {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        this.#wake = () => {
+        this.#resume = () => {
           clearTimeout(timer);
           resolve();
         };
       });
     }
-    const isNew = this.#isNew;
-    this.#isNew = false;
-    return isNew;
+    const news = this.#news;
+    if (news === 'something') this.#news = 'nothing';
+    return news;
+  }
+
+  #tell(news: News): void {
+    this.#news = news;
+    this.#resume();
   }
 }

@@ -1,5 +1,6 @@
-/** Finals as plain text, SubRip and WebVTT, one piece at a time. Pure. */
+/** Finals as plain text, SubRip and WebVTT, one at a time. Pure. */
 import type { TranscriptFinal } from '@meetcast/protocol';
+import { type Cue, cuesOf } from './cues.ts';
 
 export const transcriptFormats = ['json', 'txt', 'srt', 'vtt'] as const;
 export type TranscriptFormat = (typeof transcriptFormats)[number];
@@ -8,70 +9,85 @@ export type TranscriptFormat = (typeof transcriptFormats)[number];
 export interface TextFormat {
   readonly contentType: string;
   readonly head: string;
-  /** `number` counts 1, 2, 3 … */
-  segment(final: TranscriptFinal, number: number): string;
+  /** Begins a transcript: the function writes its finals, in order. */
+  writer(): (final: TranscriptFinal) => string;
 }
 
 export const textFormats: Readonly<Record<Exclude<TranscriptFormat, 'json'>, TextFormat>> = {
   txt: {
     contentType: 'text/plain; charset=utf-8',
     head: '',
-    segment: (final) => `${labelled(final, oneLine(final.text))}\n`,
+    writer: () => (final) => {
+      const text = oneLine(final.text);
+      return text === '' ? '' : `${label(final)}${text}\n`;
+    },
   },
   srt: {
     contentType: 'application/x-subrip; charset=utf-8',
     head: '',
-    segment: (final, number) => `${number}\n${span(final, ',')}\n${labelled(final, cueText(final.text))}\n\n`,
+    writer: () =>
+      cueWriter(label, (number, { startMs, endMs, lines }) => {
+        const span = `${clock(startMs, ',')} --> ${clock(endMs, ',')}`;
+        return `${number}\n${span}\n${withoutMarkup(lines.join('\n'))}\n\n`;
+      }),
   },
   vtt: {
     contentType: 'text/vtt; charset=utf-8',
     head: 'WEBVTT\n\n',
-    segment: (final, number) =>
-      `${number}\n${span(final, '.')}\n${voice(final)}${escapeVtt(cueText(final.text))}\n\n`,
+    writer: () =>
+      cueWriter(noLabel, (number, { startMs, endMs, lines }, final) => {
+        const span = `${clock(startMs, '.')} --> ${clock(endMs, '.')}`;
+        return `${number}\n${span}\n${voice(final)}${escapeVtt(lines.join('\n'))}\n\n`;
+      }),
   },
 };
 
-/** Characters of a line that subtitles keep to. */
-const lineLength = 42;
-
-const span = (final: TranscriptFinal, mark: string) =>
-  `${clock(final.start_ms, mark)} --> ${clock(Math.max(final.end_ms, final.start_ms + 1), mark)}`;
+/** Numbers cues 1, 2, 3 … through all finals. A final without a word is no cue. */
+function cueWriter(
+  labelOf: (final: TranscriptFinal) => string,
+  write: (number: number, cue: Cue, final: TranscriptFinal) => string,
+) {
+  let number = 0;
+  return (final: TranscriptFinal): string => {
+    const text = oneLine(final.text);
+    if (text === '') return '';
+    const cues = cuesOf(labelOf(final) + text, final.start_ms, final.end_ms);
+    return cues.map((cue) => write(++number, cue, final)).join('');
+  };
+}
 
 function clock(ms: number, mark: string): string {
-  const whole = Math.round(ms);
   const part = (value: number, digits: number) => String(Math.floor(value)).padStart(digits, '0');
-  const seconds = whole / 1000;
-  return `${part(seconds / 3600, 2)}:${part((seconds / 60) % 60, 2)}:${part(seconds % 60, 2)}${mark}${part(whole % 1000, 3)}`;
+  const seconds = ms / 1000;
+  return `${part(seconds / 3600, 2)}:${part((seconds / 60) % 60, 2)}:${part(seconds % 60, 2)}${mark}${part(ms % 1000, 3)}`;
 }
 
-/** A blank line would end a cue, and so would an arrow in SubRip readers that look for one. */
-const oneLine = (text: string) => text.replace(/\s+/g, ' ').replaceAll('-->', '→').trim();
+/** Line breaks and other control characters would end a cue or a line; spaces of any width are the speaker's. */
+const oneLine = (text: string) => text.replace(/[\p{Cc}\u2028\u2029 ]+/gu, ' ').trim();
 
-function cueText(text: string): string {
-  const lines: string[] = [];
-  for (const word of oneLine(text).split(' ')) {
-    const line = lines.at(-1);
-    if (line !== undefined && line.length + 1 + word.length <= lineLength)
-      lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines.join('\n');
+function speakerOf({ speaker }: TranscriptFinal): string {
+  const name = oneLine(speaker ?? '');
+  return /^\d+$/.test(name) ? `Speaker ${name}` : name;
 }
 
-const speakerOf = (final: TranscriptFinal) =>
-  final.speaker === undefined ? undefined : oneLine(final.speaker);
-
-function labelled(final: TranscriptFinal, text: string): string {
+function label(final: TranscriptFinal): string {
   const speaker = speakerOf(final);
-  return speaker ? `${isNumber(speaker) ? `Speaker ${speaker}` : speaker}: ${text}` : text;
+  return speaker === '' ? '' : `${speaker}: `;
 }
+
+const noLabel = () => '';
 
 function voice(final: TranscriptFinal): string {
   const speaker = speakerOf(final);
-  return speaker ? `<v ${escapeVtt(isNumber(speaker) ? `Speaker ${speaker}` : speaker)}>` : '';
+  return speaker === '' ? '' : `<v ${escapeVtt(speaker)}>`;
 }
-
-const isNumber = (text: string) => /^\d+$/.test(text);
 
 const escapeVtt = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/**
+ * SubRip knows no escape: an invisible word joiner breaks what players take for an arrow, a tag (`<i>`, `</font>`), a
+ * style of SubStation (`{\an8}`) or of MicroDVD (`{Y:i}`).
+ */
+const withoutMarkup = (text: string) =>
+  text.replace(/-(?=->)|<(?=[\p{L}\p{N}_/])|\{(?=\\|[A-Za-z]:)/gu, '$&\u2060');

@@ -19,6 +19,8 @@ export interface RestContext {
   readonly ledger: AudioLedger;
   readonly limits: Limits;
   readonly observe: Observe;
+  /** Aborts when the node asks its viewers to go elsewhere. */
+  readonly closing: AbortSignal;
   log(meeting: MeetingRef): TranscriptLog;
 }
 
@@ -44,8 +46,14 @@ export type Endpoint =
   | { readonly for: Permission; readonly about: 'tenant'; answer(call: Call): Promise<HubResponse> }
   | { readonly for: Permission; readonly about: 'meeting'; answer(call: MeetingCall): Promise<HubResponse> };
 
-export const invalid = (field: string, detail: string): HubResponse =>
-  problem(400, 'bad_request', 'Not a valid request', `"${field}": ${detail}`);
+/** `detail` names the field that is not valid. */
+export const badRequest = (detail: string): HubResponse =>
+  problem(400, 'bad_request', 'Not a valid request', detail);
+
+export const invalid = (field: string, detail: string): HubResponse => badRequest(`"${field}": ${detail}`);
+
+export const tryAgain = (detail: string): HubResponse =>
+  problem(503, 'try_again_later', 'Try again later', detail);
 
 export const notFound = (detail: string): HubResponse => problem(404, 'not_found', 'Not found', detail);
 

@@ -1,8 +1,8 @@
 /** Events of a back end in any language, put into a meeting's log over HTTP. */
-import { decodePostedEvent, type PostedEvent } from '@meetcast/protocol';
-import { HostMeeting } from '../host-meeting.ts';
+import { decodePostedEvent, type PostedAnswer, type PostedEvent } from '@meetcast/protocol';
+import { HostMeeting, type HostSegment } from '../host-meeting.ts';
 import type { Retraction } from '../store/store.ts';
-import { invalid, type MeetingCall } from './endpoint.ts';
+import { type MeetingCall, tryAgain } from './endpoint.ts';
 import { type HubResponse, json, problem } from './exchange.ts';
 
 const largestBody = 256 * 1024;
@@ -15,50 +15,46 @@ export async function postEvent(call: MeetingCall): Promise<HubResponse> {
   if (message.type === 'retract' && !grant.may.has('manage')) {
     return problem(403, 'forbidden', 'Forbidden', `the role "${grant.role}" may not retract`);
   }
-  const host = new HostMeeting(context.log(meeting), context.registry);
-  if (message.type !== 'retract') return json({ meeting_id: meeting.id, ...(await add(host, message)) }, 201);
-  const what = retractionIn(message);
-  if (!what) return invalid('segment_no', 'expected it, or "start_ms" and "end_ms"');
-  return json({ meeting_id: meeting.id, seq: await host.retract(what) }, 201);
+  const log = context.log(meeting);
+  if (log.room !== undefined) return tryAgain('too much waits for the store; post the event again later');
+  const answer: PostedAnswer = {
+    meeting_id: meeting.id,
+    ...(await add(new HostMeeting(log, context.registry), message)),
+  };
+  return json(answer, 201);
 }
 
-type Added = Exclude<PostedEvent, { type: 'retract' }>;
-
-async function add(host: HostMeeting, event: Added): Promise<{ seq: number } | { segment_no: number }> {
+async function add(host: HostMeeting, event: PostedEvent): Promise<Omit<PostedAnswer, 'meeting_id'>> {
   if (event.type === 'status') return { seq: await host.status(event.status, event.message, event.details) };
   if (event.type === 'ai.tip') return { seq: await host.tip(event.tip, event.category) };
   if (event.type === 'summary') return { seq: await host.summary(event.summary, event.action_items) };
-  const segment = segmentIn(event);
-  if (event.type === 'transcript.partial') return { segment_no: await host.partial(segment) };
-  return { seq: await host.final(segment) };
+  if (event.type === 'retract') return { seq: await host.retract(retractionIn(event)) };
+  const segment_no = event.segment_no ?? (await host.nextSegmentNo());
+  const segment = { ...segmentIn(event), segmentNo: segment_no };
+  if (event.type === 'transcript.final') return { seq: await host.final(segment), segment_no };
+  return { segment_no: await host.partial(segment) };
 }
 
-function retractionIn(event: PostedEvent & { type: 'retract' }): Retraction | undefined {
-  const { segment_no: segmentNo, start_ms: startMs, end_ms: endMs, source } = event;
-  if (segmentNo !== undefined) return { segmentNo };
-  if (startMs === undefined || endMs === undefined) return undefined;
-  return { startMs, endMs, ...(source === undefined ? {} : { source }) };
+type Posted<Type extends PostedEvent['type']> = Extract<PostedEvent, { type: Type }>;
+
+/** A decoded event has either. */
+function retractionIn(event: Posted<'retract'>): Retraction {
+  const { segment_no: segmentNo, start_ms: startMs = 0, end_ms: endMs = 0 } = event;
+  return segmentNo === undefined ? { startMs, endMs } : { segmentNo };
 }
 
-function segmentIn(event: PostedEvent & { type: 'transcript.partial' | 'transcript.final' }) {
-  const {
-    text,
-    start_ms: startMs,
-    end_ms: endMs,
-    segment_no: segmentNo,
-    speaker,
-    confidence,
-    source,
-    language,
-  } = event;
+function segmentIn(event: Posted<'transcript.partial' | 'transcript.final'>): HostSegment {
+  const { text, start_ms: startMs, end_ms: endMs, speaker, confidence } = event;
+  const { source, language } = event.meta ?? {};
+  const revises = 'revises' in event ? event.revises : undefined;
   return {
     text,
     startMs,
     endMs,
-    ...(segmentNo === undefined ? {} : { segmentNo }),
     ...(speaker === undefined ? {} : { speaker }),
     ...(confidence === undefined ? {} : { confidence }),
     ...(source === undefined ? {} : { source }),
     ...(language === undefined ? {} : { language }),
+    ...(revises === undefined ? {} : { revises }),
   };
 }

@@ -5,23 +5,38 @@ export interface HubRequest {
   /** The request target as the client wrote it: path and query. */
   readonly target: string;
   header(name: string): string | undefined;
-  /** The body as text; rejects when it has more bytes than that. */
+  /** The body as text; rejects with `BodyRefused` when it has more bytes than that, or is no text. */
   text(maxBytes: number): Promise<string>;
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal;
 }
 
-/** A request body with more bytes than its address takes. */
-export class BodyTooLarge extends Error {
-  override readonly name = 'BodyTooLarge';
+/** A request body that is not taken. `message` is safe to show. */
+export class BodyRefused extends Error {
+  override readonly name = 'BodyRefused';
+  readonly why: 'too_large' | 'bad_message';
+
+  constructor(why: BodyRefused['why'], message: string) {
+    super(message);
+    this.why = why;
+  }
 }
 
 export interface HubResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Text, or pieces of it as they become known. */
+  /**
+   * Text, or pieces of it as they become known. Whoever takes the response reads the pieces to their end or calls
+   * `return` on their iterator, even on one that was never read: a seat may hang on it.
+   */
   readonly body: string | AsyncIterable<string>;
 }
+
+/** The headers to send. */
+export const headersOf = ({ headers }: HubResponse): Record<string, string> => ({
+  'cache-control': 'no-store',
+  ...headers,
+});
 
 export function json(body: unknown, status = 200): HubResponse {
   return {

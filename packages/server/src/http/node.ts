@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { BodyTooLarge, type HubRequest, type HubResponse } from './exchange.ts';
+import { BodyRefused, type HubRequest, type HubResponse, headersOf } from './exchange.ts';
 
 export function fromNode(request: IncomingMessage, response: ServerResponse): HubRequest {
   const gone = new AbortController();
@@ -14,7 +14,7 @@ export function fromNode(request: IncomingMessage, response: ServerResponse): Hu
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
-    text: (maxBytes) => textOf(request, maxBytes),
+    text: (maxBytes) => nodeText(request, maxBytes),
     signal: gone.signal,
   };
 }
@@ -25,30 +25,70 @@ export function targetText(request: IncomingMessage): string {
   return (typeof original === 'string' ? original : request.url) ?? '/';
 }
 
-type Body = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+/** What a framework's parser that came first made of the body, or the body itself. */
+async function nodeText(request: IncomingMessage, maxBytes: number): Promise<string> {
+  if (request.readableEnded && 'body' in request) return parsedText(request.body);
+  try {
+    // An iterator that is left would destroy the request, and with it the socket that the refusal is for.
+    return await textOf(request.iterator({ destroyOnReturn: false }), maxBytes);
+  } finally {
+    request.resume(); // What was not read must not stand before the next request on this socket.
+  }
+}
+
+function parsedText(body: unknown): string {
+  if (Buffer.isBuffer(body)) return decoded([body]);
+  return typeof body === 'string' ? body : (JSON.stringify(body) ?? '');
+}
 
 /** A body's text, read no further than it may go. */
-async function textOf(body: Body, maxBytes: number): Promise<string> {
+async function textOf(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new BodyTooLarge(`at most ${maxBytes} bytes are taken here`);
+    if (bytes > maxBytes) throw new BodyRefused('too_large', `at most ${maxBytes} bytes are taken here`);
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString();
+  return decoded(pieces);
 }
 
+function decoded(pieces: Uint8Array[]): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
+  } catch {
+    throw new BodyRefused('bad_message', 'the body is not UTF-8');
+  }
+}
+
+/** Sends an answer. Rejects when it cannot be sent whole: the client left, or the pieces broke off. */
 export async function toNode(
   answer: HubResponse,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  response.writeHead(answer.status, { ...answer.headers, 'cache-control': 'no-store' });
-  if (request.method === 'HEAD') return void response.end();
-  if (typeof answer.body === 'string') return void response.end(answer.body);
-  await pipeline(Readable.from(answer.body), response);
+  const { status, body } = answer;
+  if (typeof body === 'string') {
+    const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...headersOf(answer), ...length });
+    return void response.end(request.method === 'HEAD' ? undefined : body);
+  }
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    response.writeHead(status, headersOf(answer));
+    if (request.method === 'HEAD') return void response.end();
+    await pipeline(Readable.from(iterated(pieces), { highWaterMark: 1 }), response);
+  } finally {
+    await pieces.return?.();
+  }
 }
+
+const iterated = (pieces: AsyncIterator<string>): AsyncIterable<string> => ({
+  [Symbol.asyncIterator]: () => pieces,
+});
 
 export function fromWeb(request: Request): HubRequest {
   const origin = /^[a-z]+:\/\/[^/?#]*/i;
@@ -61,23 +101,32 @@ export function fromWeb(request: Request): HubRequest {
   };
 }
 
-export function toWeb({ status, headers, body }: HubResponse, request: Request): Response {
-  const init = { status, headers: { ...headers, 'cache-control': 'no-store' } };
-  if (request.method === 'HEAD') return new Response(null, init);
-  return new Response(typeof body === 'string' ? body : streamOf(body), init);
+export function toWeb(answer: HubResponse, request: Request): Response {
+  const { status, body } = answer;
+  const init = { status, headers: headersOf(answer) };
+  if (typeof body === 'string') {
+    return new Response(request.method === 'HEAD' || status === 204 ? null : body, init);
+  }
+  const pieces = body[Symbol.asyncIterator]();
+  if (request.method !== 'HEAD') return new Response(streamOf(pieces), init);
+  pieces.return?.().catch(() => {}); // Nothing was read that could have failed.
+  return new Response(null, init);
 }
 
-function streamOf(pieces: AsyncIterable<string>): ReadableStream<Uint8Array> {
+/** Reads a piece when it is asked for one, never ahead. */
+function streamOf(pieces: AsyncIterator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  const iterator = pieces[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) return controller.close();
-      controller.enqueue(encoder.encode(value));
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await pieces.next();
+        if (done) return controller.close();
+        controller.enqueue(encoder.encode(value));
+      },
+      async cancel() {
+        await pieces.return?.();
+      },
     },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
+    { highWaterMark: 0 },
+  );
 }

@@ -1,10 +1,10 @@
 /** The hub's HTTP addresses: which there are, who may ask, and what answers. */
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
 import { isNamed } from '../errors.ts';
-import type { Endpoint, RestContext } from './endpoint.ts';
+import { type Endpoint, type RestContext, tryAgain } from './endpoint.ts';
 import { events } from './event-feed.ts';
 import { postEvent } from './event-posts.ts';
-import { type HubRequest, type HubResponse, json, problem } from './exchange.ts';
+import { BodyRefused, type HubRequest, type HubResponse, json, problem } from './exchange.ts';
 import { health, healthDetailed } from './health.ts';
 import { forgetMeeting, hubStats, listMeetings, meetingStats, oneMeeting } from './meetings.ts';
 import { isMeetingId, type RestRoute, restRoute, type Target, targetOf, webSocketRoute } from './routes.ts';
@@ -53,13 +53,13 @@ export async function answer(
   const methods = endpoints[route.name];
   const endpoint = methods[(request.method === 'HEAD' ? 'GET' : request.method) as Method];
   if (!endpoint) return methodNotAllowed(request.method, Object.keys(methods));
+  if (context.closing.aborted) return tryAgain('this node is going away; ask again');
   try {
     return await call(endpoint, route, request, target, options, context);
   } catch (error) {
-    if (error instanceof Error && error.name === 'BodyTooLarge') {
-      return problem(413, 'too_large', 'Too large', error.message);
-    }
-    context.observe({ type: 'error', stage: 'http', error });
+    if (error instanceof BodyRefused) return bodyRefused(error);
+    // A client that left in the middle of its request is no failure of the hub.
+    if (!request.signal.aborted) context.observe({ type: 'error', stage: 'http', error });
     return problem(500, 'internal_error', 'The hub failed', 'try again; the hub has reported the cause');
   }
 }
@@ -109,7 +109,13 @@ function unauthorized(detail: string): HubResponse {
   return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': 'Bearer' } };
 }
 
-function methodNotAllowed(method: string, allowed: string[]): HubResponse {
+const bodyRefused = ({ why, message }: BodyRefused): HubResponse =>
+  why === 'too_large'
+    ? problem(413, why, 'Too large', message)
+    : problem(400, why, 'Not a valid event', message);
+
+function methodNotAllowed(method: string, methods: string[]): HubResponse {
+  const allowed = methods.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
   const detail = `${method} is not possible here; use ${allowed.join(' or ')}`;
   const refusal = problem(405, 'method_not_allowed', 'Method not allowed', detail);
   return { ...refusal, headers: { ...refusal.headers, allow: allowed.join(', ') } };

@@ -1,5 +1,6 @@
 /** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
+import type { Start } from '../start.ts';
 
 export type Route = WebSocketRoute | RestRoute;
 
@@ -98,4 +99,18 @@ export function sourceIn(query: URLSearchParams): Source | undefined | null {
   if (name === null) return undefined;
   const source = SourceName.safeParse(name);
   return source.success ? source.data : null;
+}
+
+/** Where a query asks to begin in the log, or a sentence that names the field that is wrong. */
+export function startIn(query: URLSearchParams): Start | string {
+  const since = query.get('since');
+  const history = query.get('history') ?? 'all';
+  if (since !== null) {
+    if (!/^\d{1,15}$/.test(since)) return '"since": expected a seq: 0, 1, 2 …';
+    return { kind: 'resume', since: Number(since), epoch: query.get('epoch') ?? undefined };
+  }
+  if (history === 'all') return { kind: 'history', entries: Number.POSITIVE_INFINITY };
+  if (history === 'none') return { kind: 'history', entries: 0 };
+  if (/^\d{1,9}$/.test(history)) return { kind: 'history', entries: Number(history) };
+  return '"history": expected "all", "none" or a number of entries';
 }

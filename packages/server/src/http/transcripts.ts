@@ -1,6 +1,7 @@
 /** A meeting's finals: paged as JSON, or whole as text, SubRip and WebVTT. */
-import type { TranscriptFinal, TranscriptPage } from '@meetcast/protocol';
+import type { TranscriptPage } from '@meetcast/protocol';
 import type { MeetingRef } from '../meeting.ts';
+import { inSpokenOrder } from '../spoken-order.ts';
 import type { Store } from '../store/store.ts';
 import { type TranscriptFormat, textFormats, transcriptFormats } from '../transcript-formats.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
@@ -8,20 +9,23 @@ import { type HubResponse, json } from './exchange.ts';
 
 const defaultPage = 100;
 const largestPage = 1_000;
+const everything = Number.POSITIVE_INFINITY;
 /** Finals read at a time while a transcript is written. */
 const readAtATime = 500;
 
-export async function transcript({ meeting, query, context: { store } }: MeetingCall): Promise<HubResponse> {
+export async function transcript(call: MeetingCall): Promise<HubResponse> {
+  const { meeting, query, context } = call;
   const format = query.get('format') ?? 'json';
   if (!isFormat(format)) {
     return invalid('format', `"${format.slice(0, 40)}" is none of ${transcriptFormats.join(', ')}`);
   }
   const after = numberIn(query, 'after', 0, 0, Number.MAX_SAFE_INTEGER);
   if (typeof after === 'string') return invalid('after', after);
-  if (format !== 'json') return { status: 200, ...asText(meeting, format, after, store) };
-  const limit = numberIn(query, 'limit', defaultPage, 1, largestPage);
+  const limit = numberIn(query, 'limit', format === 'json' ? defaultPage : everything, 1, largestPage);
   if (typeof limit === 'string') return invalid('limit', limit);
-  return json(await page(meeting, after, limit, store));
+  if (format === 'json') return json(await page(meeting, after, limit, context.store));
+  const { contentType } = textFormats[format];
+  return { status: 200, headers: { 'content-type': contentType }, body: asText(call, format, after, limit) };
 }
 
 const isFormat = (text: string): text is TranscriptFormat =>
@@ -35,31 +39,42 @@ async function page(
 ): Promise<TranscriptPage> {
   const { epoch, seq } = await store.head(meeting);
   const finals = await store.transcript(meeting, after, limit + 1);
-  const segments = finals.slice(0, limit);
-  const next = finals.length > limit ? (segments.at(-1)?.seq ?? null) : null;
+  // A viewer goes on after `seq`: what was said since would come twice.
+  const until = finals.filter((final) => final.seq <= seq);
+  const segments = until.slice(0, limit);
+  const next = until.length > limit ? (segments.at(-1)?.seq ?? null) : null;
   return { meeting_id: meeting.id, epoch, seq, segments, next };
 }
 
-function asText(meeting: MeetingRef, format: Exclude<TranscriptFormat, 'json'>, after: number, store: Store) {
-  const { contentType, head, segment } = textFormats[format];
-  async function* body() {
+/** A piece for each page that was read. */
+async function* asText(
+  { meeting, context }: MeetingCall,
+  format: Exclude<TranscriptFormat, 'json'>,
+  after: number,
+  limit: number,
+): AsyncGenerator<string> {
+  const { head, writer } = textFormats[format];
+  const write = writer();
+  try {
     yield head;
-    let number = 0;
-    for await (const final of finalsOf(meeting, after, store)) {
-      number += 1;
-      yield segment(final, number);
+    for await (const finals of inSpokenOrder(pagesOf(meeting, after, limit, context.store))) {
+      yield finals.map(write).join('');
     }
+  } catch (error) {
+    context.observe({ type: 'error', stage: 'store', meeting, error });
+    throw error; // The answer must not look whole.
   }
-  return { headers: { 'content-type': contentType }, body: body() };
 }
 
-/** A meeting's finals in order, read a page at a time. */
-async function* finalsOf(meeting: MeetingRef, after: number, store: Store): AsyncGenerator<TranscriptFinal> {
-  for (let from = after; ; ) {
-    const finals = await store.transcript(meeting, from, readAtATime);
-    yield* finals;
+/** A meeting's finals in the order of the log, read a page at a time. */
+async function* pagesOf(meeting: MeetingRef, after: number, limit: number, store: Store) {
+  let from = after;
+  for (let left = limit; left > 0; ) {
+    const finals = await store.transcript(meeting, from, Math.min(left, readAtATime));
     const last = finals.at(-1);
     if (!last) return;
+    yield finals;
     from = last.seq;
+    left -= finals.length;
   }
 }

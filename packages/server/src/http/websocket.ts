@@ -16,6 +16,7 @@ import { problem } from './exchange.ts';
 import {
   isMeetingId,
   sourceIn,
+  startIn,
   type Target,
   targetOf,
   type WebSocketRoute,
@@ -261,20 +262,6 @@ function refuse(stream: Duplex, detail: string): void {
       body,
     ].join('\r\n'),
   );
-}
-
-/** Where the query asks to begin, or a sentence that names the field that is wrong. */
-function startIn(query: URLSearchParams): Start | string {
-  const since = query.get('since');
-  const history = query.get('history') ?? 'all';
-  if (since !== null) {
-    if (!/^\d{1,15}$/.test(since)) return '"since": expected a seq: 0, 1, 2 …';
-    return { kind: 'resume', since: Number(since), epoch: query.get('epoch') ?? undefined };
-  }
-  if (history === 'all') return { kind: 'history', entries: Number.POSITIVE_INFINITY };
-  if (history === 'none') return { kind: 'history', entries: 0 };
-  if (/^\d{1,9}$/.test(history)) return { kind: 'history', entries: Number(history) };
-  return '"history": expected "all", "none" or a number of entries';
 }
 
 const isLoopback = (address: string): boolean =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOwnPath, restRoute, sourceIn, targetOf, webSocketRoute } from '../../src/http/routes.ts';
+import { isOwnPath, restRoute, sourceIn, startIn, targetOf, webSocketRoute } from '../../src/http/routes.ts';
 
 const base = '/api/v1';
 
@@ -24,7 +24,12 @@ test('[ROUTE1] every HTTP address, and nothing beside it', () => {
     '/ping': 'ping',
     '/ws/stats': 'stats',
     '/ws/meetings/m/stats': 'meeting-stats',
+    '/meetings': 'meetings',
+    '/meetings/m': 'meeting',
     '/meetings/m/transcript': 'transcript',
+    '/meetings/m/search': 'meeting-search',
+    '/meetings/m/events': 'events',
+    '/search': 'search',
   };
   for (const [path, name] of Object.entries(routes)) expect(restRoute(base + path, base)?.name).toBe(name);
   for (const path of ['', '/', '/healthy', '/health/', '/ping/x', '/meetings/m/transcripts', '/constructor'])
@@ -44,6 +49,19 @@ test('[ROUTE2] a meeting may be named like a word of an address', () => {
   }
   expect(restRoute(`${base}/ws/meetings/stats`, base)).toBeUndefined();
   expect(restRoute(`${base}/meetings/transcript`, base)).toEqual({ name: 'meeting', meeting: 'transcript' });
+});
+
+test('[REST12] where a query asks to begin, or the field that is wrong', () => {
+  const start = (query: string) => startIn(new URLSearchParams(query));
+  expect(start('')).toEqual({ kind: 'history', entries: Number.POSITIVE_INFINITY });
+  expect(start('history=none')).toEqual({ kind: 'history', entries: 0 });
+  expect(start('history=7')).toEqual({ kind: 'history', entries: 7 });
+  expect(start('since=5&history=none')).toEqual({ kind: 'resume', since: 5, epoch: undefined });
+  expect(start('since=0&epoch=e-1')).toEqual({ kind: 'resume', since: 0, epoch: 'e-1' });
+  for (const since of ['', '-1', '1.5', 'x', '1e3', '٣', '9'.repeat(16)])
+    expect(start(`since=${since}`)).toMatch(/^"since": expected /);
+  for (const history of ['', 'some', '-1'])
+    expect(start(`history=${history}`)).toMatch(/^"history": expected /);
 });
 
 test('[ROUTE3] any base path, the empty one too', () => {

@@ -1,0 +1,206 @@
+/** A meeting's log as Server-Sent Events: what the subscriber socket would send, event by event. */
+import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcast/protocol';
+import { LogFollower } from '../log-follower.ts';
+import type { Seat } from '../registry/registry.ts';
+import type { Room } from '../room.ts';
+import { beginning, type Start } from '../start.ts';
+import type { Head, LogPage } from '../store/store.ts';
+import type { MeetingCall } from './endpoint.ts';
+import { type HubResponse, problem } from './exchange.ts';
+
+// `no-transform`: a proxy that compresses would hold events back.
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+export async function eventStream(call: MeetingCall, start: Start): Promise<HubResponse> {
+  const { context, meeting } = call;
+  const { subscribersPerMeeting } = context.limits;
+  const connection = crypto.randomUUID();
+  const seat = await context.registry.seat(meeting, connection, subscribersPerMeeting);
+  if (seat.kind === 'full') {
+    const detail = `this meeting already has ${subscribersPerMeeting} viewers; try again later`;
+    return problem(503, 'connection_limit', 'Too many viewers', detail);
+  }
+  const stream = new EventStream(call, connection, seat);
+  await stream.open(start);
+  return { status: 200, headers, body: stream };
+}
+
+/** Why a stream ends that its reader did not leave, and what the reader is told. */
+const farewells = {
+  restart: 'the meeting has a new log; connect again',
+  going_away: 'this node is going away; connect again',
+  token_expired: 'the token has expired; connect again with a fresh one',
+  slow_consumer: 'this link is too slow for the meeting; connect again and resume',
+  internal_error: 'the hub could not read the meeting; connect again and resume',
+} as const satisfies Partial<Record<CloseWord, string>>;
+
+type Farewell = keyof typeof farewells;
+
+/*
+ *   opening ──▶ open ──▶ ended
+ *      └──────────────────┘
+ */
+type State =
+  | { readonly name: 'opening' }
+  | { readonly name: 'open'; readonly room: Room; readonly head: Head }
+  | { readonly name: 'ended'; readonly farewell: Farewell | undefined };
+
+/** Longer than any timer of Node. */
+const longestTimerMs = 2 ** 31 - 1;
+
+class EventStream implements AsyncIterableIterator<string> {
+  readonly #call: MeetingCall;
+  readonly #connection: string;
+  readonly #seat: Seat;
+  readonly #follower = new LogFollower();
+  readonly #undo: (() => void)[] = [];
+  #state: State = { name: 'opening' };
+  #pieces: AsyncGenerator<string> | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+
+  constructor(call: MeetingCall, connection: string, seat: Seat) {
+    this.#call = call;
+    this.#connection = connection;
+    this.#seat = seat;
+    this.#endWhen(call.request.signal, undefined);
+    this.#endWhen(call.context.closing, 'going_away');
+    this.#watchToken();
+  }
+
+  /** Joins the room and looks where the log is; after a failure nothing is held. */
+  async open(start: Start): Promise<void> {
+    const { context, meeting } = this.#call;
+    const log = context.log(meeting);
+    let room: Room | undefined;
+    try {
+      room = await context.rooms.join(log, this.#follower);
+      const head = await log.head();
+      if (this.#state.name !== 'opening') return context.rooms.leave(room, this.#follower);
+      room.reach(head.seq);
+      this.#state = { name: 'open', room, head };
+      this.#pieces = this.#read(room, head, start);
+    } catch (error) {
+      if (room) context.rooms.leave(room, this.#follower);
+      this.#end(undefined);
+      throw error;
+    }
+  }
+
+  /** A reader who does not come for the next piece within two heartbeats gives up its seat. */
+  async next(): Promise<IteratorResult<string>> {
+    clearTimeout(this.#patience);
+    const piece = await this.#pieces?.next();
+    if (!piece || piece.done) return this.return();
+    if (this.#state.name !== 'ended') {
+      const ms = Math.min(this.#call.context.limits.heartbeatMs * 2, longestTimerMs);
+      this.#patience = setTimeout(() => this.#end('slow_consumer'), ms);
+    }
+    return piece;
+  }
+
+  /** The reader leaves, in whatever it is. */
+  async return(): Promise<IteratorResult<string>> {
+    this.#end(undefined);
+    await this.#pieces?.return(undefined);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Everything after the start, then what comes, then why that was all. */
+  async *#read(room: Room, head: Head, start: Start): AsyncGenerator<string> {
+    const { sent, recovered } = beginning(start, head, this.#call.context.limits.historyEntries);
+    yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
+    for (const partial of room.partials) this.#follower.hold(partial);
+    try {
+      yield* this.#follow(room, head.epoch, sent);
+    } catch (error) {
+      const { meeting, context } = this.#call;
+      context.observe({ type: 'error', stage: 'store', meeting, error });
+      this.#end('internal_error');
+    }
+    if (this.#state.name === 'ended' && this.#state.farewell) yield sse(farewell(this.#state.farewell));
+  }
+
+  async *#follow(room: Room, epoch: string, sent: number): AsyncGenerator<string> {
+    const { heartbeatMs } = this.#call.context.limits;
+    for (let last = sent; this.#state.name === 'open'; ) {
+      const page = room.headSeq > last ? await room.read(last) : undefined;
+      if (this.#state.name !== 'open') return;
+      if (page && page.epoch !== epoch) return this.#end('restart');
+      if (page && page.events.length > 0) {
+        last = page.events.at(-1)?.seq ?? last;
+        yield entries(page);
+        continue;
+      }
+      const passing = this.#follower.takePassing().filter((message) => room.stands(message));
+      if (passing.length > 0) yield passing.map(({ text }) => `data: ${text}\n\n`).join('');
+      const news = await this.#follower.wait(heartbeatMs);
+      if (news === 'restarted') return this.#end('restart');
+      if (news === 'nothing') yield ': still here\n\n';
+    }
+  }
+
+  #greeting(head: Head, recovered: boolean | null): SubscriberDownstream {
+    return {
+      type: 'connected',
+      meeting_id: this.#call.meeting.id,
+      message: 'connected',
+      connection_id: this.#connection,
+      epoch: head.epoch,
+      seq: head.seq,
+      recovered,
+      heartbeat_ms: this.#call.context.limits.heartbeatMs,
+    };
+  }
+
+  #endWhen(signal: AbortSignal, farewell: Farewell | undefined): void {
+    const end = () => this.#end(farewell);
+    if (signal.aborted) return end();
+    signal.addEventListener('abort', end);
+    this.#undo.push(() => signal.removeEventListener('abort', end));
+  }
+
+  #watchToken(): void {
+    const leftMs = this.#call.grant.expiresAt - Date.now();
+    if (leftMs <= 0) return this.#end('token_expired');
+    this.#expiry = setTimeout(() => this.#watchToken(), Math.min(leftMs, longestTimerMs));
+  }
+
+  /** The one door out: gives back everything at once, wherever the reader is; what is left to say is said after. */
+  #end(farewell: Farewell | undefined): void {
+    const before = this.#state;
+    if (before.name === 'ended') return;
+    this.#state = { name: 'ended', farewell };
+    clearTimeout(this.#patience);
+    clearTimeout(this.#expiry);
+    for (const undo of this.#undo) undo();
+    this.#follower.wake();
+    const { context, meeting } = this.#call;
+    if (before.name === 'open') context.rooms.leave(before.room, this.#follower);
+    this.#seat.release().catch((error: unknown) => {
+      context.observe({ type: 'error', stage: 'subscriber', meeting, error });
+    });
+  }
+}
+
+const entries = ({ epoch, events }: LogPage): string =>
+  events.map((event) => sse(event, `${epoch}:${event.seq}`)).join('');
+
+function sse(message: SubscriberDownstream, id?: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`;
+}
+
+const farewell = (code: Farewell): SubscriberDownstream => ({
+  type: 'error',
+  code,
+  message: farewells[code],
+  retryable: isRetryable(code),
+});

@@ -1,0 +1,55 @@
+/** One look at a meeting's log that may wait for something to come. */
+import type { EventPage } from '@meetcast/protocol';
+import { LogFollower } from '../log-follower.ts';
+import { beginning, type Start } from '../start.ts';
+import type { Position } from '../store/store.ts';
+import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
+import { type HubResponse, json } from './exchange.ts';
+
+/** Longest a poll may wait: proxies end requests that are silent for longer. */
+const longestSeconds = 25;
+const largestPage = 1_000;
+
+export async function longPoll(call: MeetingCall, start: Start): Promise<HubResponse> {
+  const { query, context, meeting } = call;
+  const seconds = numberIn(query, 'wait_seconds', 0, 0, longestSeconds);
+  if (typeof seconds === 'string') return invalid('wait_seconds', seconds);
+  const limit = numberIn(query, 'limit', largestPage, 1, largestPage);
+  if (typeof limit === 'string') return invalid('limit', limit);
+  const log = context.log(meeting);
+  const head = await log.head();
+  const { sent, recovered } = beginning(start, head, context.limits.historyEntries);
+  const answer = (page: Omit<EventPage, 'meeting_id'>) =>
+    json({ meeting_id: meeting.id, ...page } satisfies EventPage);
+  if (recovered === false) return answer({ ...placeOf(head), recovered, events: [] });
+  if (sent === head.seq && seconds > 0) {
+    await waitBeyond({ epoch: head.epoch, seq: sent }, call, seconds * 1000);
+  }
+  const { epoch, events } = await log.read(sent, limit);
+  if (epoch !== head.epoch) return answer({ ...placeOf(await log.head()), recovered: false, events: [] });
+  const next = events.at(-1)?.seq ?? sent;
+  return answer({ epoch, seq: Math.max(head.seq, next), recovered, events: [...events], next });
+}
+
+const placeOf = ({ epoch, seq }: Position) => ({ epoch, seq, next: seq });
+
+/** Waits until the log reaches past a place or is another one, no longer than that. */
+async function waitBeyond(place: Position, { context, meeting, request }: MeetingCall, ms: number) {
+  const log = context.log(meeting);
+  const follower = new LogFollower();
+  const room = await context.rooms.join(log, follower);
+  const enders = [request.signal, context.closing];
+  for (const signal of enders) signal.addEventListener('abort', follower.wake);
+  try {
+    const { epoch, seq } = await log.head();
+    room.reach(seq);
+    if (epoch !== place.epoch) return;
+    const until = performance.now() + ms;
+    for (let left = ms; left > 0 && room.headSeq <= place.seq; left = until - performance.now()) {
+      if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
+    }
+  } finally {
+    for (const signal of enders) signal.removeEventListener('abort', follower.wake);
+    context.rooms.leave(room, follower);
+  }
+}
