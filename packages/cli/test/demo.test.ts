@@ -1,8 +1,9 @@
 /** `meetcast demo`: the whole of it in one process. */
+import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { meetingMs, said } from '../src/demo/script.ts';
 import { countWords } from '../src/words.ts';
-import { eventsOf, runCli } from './support/run-cli.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 interface Event {
   event: string;
@@ -41,4 +42,19 @@ test('[DEMO2] for people it ends with subtitles, a table and a verdict', async (
 test('[DEMO3] the meeting takes about half a minute', () => {
   expect(meetingMs).toBeGreaterThan(25_000);
   expect(meetingMs).toBeLessThan(35_000);
+});
+
+test('[DEMO4] it stores in a directory of its own, which is gone afterwards, however it ends', async () => {
+  const TMPDIR = await temporaryDirectory();
+  const demo = (speed: string) => startCli(['demo', '--speed', speed, '--json'], { env: { TMPDIR } });
+  const whole = demo('20');
+  await whole.event('final');
+  expect(await readdir(TMPDIR)).toEqual([expect.stringMatching(/^meetcast-demo-/)]);
+  expect(await whole.ended).toMatchObject({ code: 0 });
+  expect(await readdir(TMPDIR)).toEqual([]);
+  const stopped = demo('2');
+  await stopped.event('final');
+  stopped.signal('SIGINT');
+  expect(await stopped.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('stopped before') });
+  expect(await readdir(TMPDIR)).toEqual([]);
 });

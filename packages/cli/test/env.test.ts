@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { database } from '../src/database-url.ts';
 import { readEnvironment, readSettings } from '../src/env.ts';
 import { type SettingName, settings } from '../src/settings.ts';
 import { duration, number, port } from '../src/values.ts';
@@ -41,7 +42,7 @@ test('[ENV3] values become what they stand for; unknown names are ignored', () =
   );
   expect(read).toEqual({
     REDIS_URL: 'rediss://u:p@cache:6380/1',
-    DATABASE_URL: 'postgres://db/meetcast',
+    DATABASE_URL: { name: 'postgres', url: 'postgres://db/meetcast' },
     DEEPGRAM_ENDPOINT: 'ws://127.0.0.1:9000/v1/listen',
     MAX_INGEST_MSG_BYTES: 65_536,
     INGEST_SAMPLE_RATE: 16_000,
@@ -77,4 +78,30 @@ test('[ENV6] numbers are whole and within their range where that matters', () =>
     expect(() => port(bad), bad).toThrow('65535');
   expect(['0', '2.5'].map(number(0))).toEqual([0, 2.5]);
   expect(() => number()('0')).toThrow('above 0');
+});
+
+test('[ENV7] DATABASE_URL is an address of PostgreSQL, or file: and a directory', () => {
+  const url = 'postgresql://u:p@db.example:5433/meetcast?sslmode=require';
+  expect(database(url)).toEqual({ name: 'postgres', url });
+  const directories = [
+    ['file:kept', 'kept'],
+    ['file:./kept', './kept'],
+    ['file:/var/lib/meetcast', '/var/lib/meetcast'],
+    ['file:///var/lib/meet%20cast', '/var/lib/meet cast'],
+    ['file:/var/lib/meetcast/meetcast.db', '/var/lib/meetcast'],
+  ];
+  for (const [text = '', directory] of directories)
+    expect(database(text), text).toEqual({ name: 'sqlite', directory });
+  for (const bad of [
+    '',
+    'kept',
+    '/kept',
+    'file:',
+    'file://kept',
+    'file://',
+    'postgres:db',
+    'mysql://db/x',
+    'sqlite:x',
+  ])
+    expect(() => database(bad), bad).toThrow('Expected postgres://');
 });

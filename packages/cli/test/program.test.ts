@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
 
-const commands = 'demo serve simulator keys token wav send-pcm subscribe transcript smoke'.split(' ');
+const commands =
+  'demo serve simulator keys token wav send-pcm subscribe transcript meetings search forget smoke'.split(' ');
 
 test('[CLI1] help lists the commands, and each command shows examples', async () => {
   const help = await runCli(['--help']);

@@ -1,16 +1,13 @@
 /** `meetcast serve`: its settings, its keys, its log and its end. */
-import { stat, writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type Publisher, publish } from '@meetcast/client';
+import type { Publisher } from '@meetcast/client';
 import { speak } from '@meetcast/server/testing';
 import { expect, test } from 'vitest';
 import { secret, serveHub, token } from './support/hub.ts';
+import { sender } from './support/meeting.ts';
 import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
-
-function sender(url: string): Publisher {
-  return publish({ url, meeting: 'm', token, source: 'mic', sampleRate: 16_000 });
-}
 
 // This package has no use for `ws` but here.
 const { WebSocket } = createRequire(new URL('../../client/package.json', import.meta.url))(
@@ -83,6 +80,10 @@ const wrong: ReadonlyArray<readonly [says: string, args: string[], env: Record<s
   ['SECRET_KEY and JWT_PUBLIC_KEY_PATH', ['--jwt-public-key-path', 'x.pem'], { SECRET_KEY: secret }],
   ['JWT_PUBLIC_KEY_PATH: cannot check tokens', [], { JWT_PUBLIC_KEY_PATH: 'none.pem' }],
   ['DEEPGRAM_API_KEY is not set', [], { DEEPGRAM_ENDPOINT: 'wss://api.example/v1/listen' }],
+  ['DATABASE_URL is not valid. Expected postgres://', [], { DATABASE_URL: 'mysql://u:hunter2@db/x' }],
+  ["'--database-url <address>' argument", ['--database-url', 'file:'], {}],
+  ['cannot be used with', ['--memory', '--data', 'kept'], {}],
+  ['cannot be used with', ['--memory', '--database-url', 'file:kept'], {}],
   ["'--port <n>' argument 'http' is invalid", ['--port', 'http'], {}],
 ];
 
@@ -90,6 +91,8 @@ test.each(wrong)('[SRV5] a wrong setting is a usage error: %s', async (says, arg
   const cwd = await temporaryDirectory();
   const run = await runCli(['serve', '--port', '0', ...args], { cwd, env });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
+  expect(run.stderr).not.toContain('hunter2');
+  expect(await readdir(cwd)).toEqual([]);
 });
 
 test('[SRV6] without a key a secret is made, kept under --data, and its token is ready to use', async () => {
@@ -121,7 +124,8 @@ test('[SRV7] a public key lets in what its private key signed, and nothing else'
 
 test('[SRV8] a taken port is named, with what to do', async () => {
   const { url } = await serveHub();
-  const run = await runCli(['serve', '--port', new URL(url).port], { env: { SECRET_KEY: secret } });
+  const cwd = await temporaryDirectory();
+  const run = await runCli(['serve', '--port', new URL(url).port], { cwd, env: { SECRET_KEY: secret } });
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is taken') });
   expect(run.stderr).toContain('--port 0');
 });

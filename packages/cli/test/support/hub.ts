@@ -1,6 +1,6 @@
 /** A hub of the built `meetcast serve`, and the variables that let other commands in. */
 import { mintToken } from '../../src/dev-token.ts';
-import { type RunningCli, startCli } from './run-cli.ts';
+import { type RunningCli, startCli, temporaryDirectory } from './run-cli.ts';
 
 export const secret = 'a-secret-of-more-than-thirty-two-characters';
 
@@ -13,12 +13,19 @@ export interface ServedHub {
   cli: RunningCli;
 }
 
-/** With the simulator beside it, unless told otherwise; gone after the test. */
+/**
+ * With the simulator beside it, unless told otherwise, and in a directory of its own, unless it is given one; gone
+ * after the test.
+ */
 export async function serveHub(
   args: readonly string[] = [],
   env: Record<string, string> = {},
+  cwd?: string,
 ): Promise<ServedHub> {
-  const cli = startCli(['serve', '--port', '0', '--json', ...args], { env: { SECRET_KEY: secret, ...env } });
+  const cli = startCli(['serve', '--port', '0', '--json', ...args], {
+    cwd: cwd ?? (await temporaryDirectory()),
+    env: { SECRET_KEY: secret, ...env },
+  });
   const { url } = await cli.event<{ url: string }>('listening');
   return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret }, cli };
 }

@@ -25,7 +25,7 @@ export interface CliOptions {
 /** A directory that is gone after the test. */
 export async function temporaryDirectory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'meetcast-cli-'));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 
@@ -49,6 +49,11 @@ export class RunningCli {
     this.#collect('stderr');
   }
 
+  /** The events of `--json` so far. */
+  get events(): unknown[] {
+    return eventsOf({ stdout: this.#run.stdout.slice(0, this.#run.stdout.lastIndexOf('\n') + 1) });
+  }
+
   get stderr(): string {
     return this.#run.stderr;
   }
@@ -58,11 +63,12 @@ export class RunningCli {
   }
 
   /** Resolves with the first event of `--json` that fits; rejects if the command ends without. */
-  event<Event = Record<string, unknown>>(name: string): Promise<Event> {
-    return this.#until(() => {
-      const whole = this.#run.stdout.slice(0, this.#run.stdout.lastIndexOf('\n') + 1);
-      return eventsOf({ stdout: whole }).find((event) => (event as { event: string }).event === name);
-    }, `the event ${name}`) as Promise<Event>;
+  event<Event = Record<string, unknown>>(
+    name: string,
+    fits: (event: Event) => boolean = () => true,
+  ): Promise<Event> {
+    const isIt = (event: unknown) => (event as { event: string }).event === name && fits(event as Event);
+    return this.#until(() => this.events.find(isIt), `the event ${name}`) as Promise<Event>;
   }
 
   /** Resolves when stderr says so. */
@@ -101,10 +107,12 @@ export function startCli(args: readonly string[], { cwd = tmpdir(), env = {} }: 
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  onTestFinished(() => {
+  const cli = new RunningCli(child);
+  onTestFinished(async () => {
     child.kill('SIGKILL');
+    await cli.ended;
   });
-  return new RunningCli(child);
+  return cli;
 }
 
 /** The lines of `--json`. */

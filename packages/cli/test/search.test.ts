@@ -1,0 +1,71 @@
+/** `meetcast search`: hits as lines, as JSON, and none. */
+import { SearchPage } from '@meetcast/protocol';
+import { expect, test } from 'vitest';
+import { highlighted } from '../src/commands/search.ts';
+import { nowhere, secret, serveHub } from './support/hub.ts';
+import { say } from './support/meeting.ts';
+import { eventsOf, runCli } from './support/run-cli.ts';
+
+test('[SEA1] who said it when, in every meeting or in one; colour only where it is wanted', async () => {
+  const { url, env } = await serveHub();
+  await say(url, 'good morning all', 'first');
+  await say(url, 'thank you all', 'second');
+  const search = async (...args: string[]) => {
+    const run = await runCli(['search', ...args], { env });
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    return run.stdout;
+  };
+  const first = 'first [00:00] mic speaker 0: good morning all\n';
+  const second = 'second [00:00] mic speaker 0: thank you all\n';
+  expect(await search('all')).toBe(second + first);
+  expect(await search('ALL', 'morning')).toBe(first);
+  expect(await search('all', '--meeting', 'second')).toBe(second);
+  const coloured = await runCli(['search', 'morning'], { env: { ...env, FORCE_COLOR: '1' } });
+  expect(coloured.stdout).toContain('good \u001b[1m\u001b[33mmorning\u001b[39m\u001b[22m all');
+});
+
+test('[SEA2] --json is a hit a line, --limit bounds them', async () => {
+  const { url, env } = await serveHub();
+  for (const meeting of ['a', 'b']) await say(url, 'hello all', meeting);
+  const run = await runCli(['search', 'all', '--json'], { env });
+  const hits = eventsOf(run);
+  expect(SearchPage.safeParse({ query: 'all', hits, next: null }).success).toBe(true);
+  expect(hits).toMatchObject([
+    { event: 'hit', meeting_id: 'b', excerpt: 'hello all', highlights: [[6, 9]] },
+    { event: 'hit', meeting_id: 'a', segment: { text: 'hello all' } },
+  ]);
+  const one = await runCli(['search', 'all', '--json', '--limit', '1'], { env });
+  expect(eventsOf(one)).toHaveLength(1);
+  expect(one.stderr).toBe('There are more: raise --limit\n');
+});
+
+test('[SEA3] nothing found is no failure; what is no word, no meeting or no hub is', async () => {
+  const { url, env } = await serveHub();
+  const found = await runCli(['search', 'zeppelin'], { env });
+  expect(found).toEqual({ code: 0, stdout: '', stderr: 'nothing found\n' });
+  expect(await runCli(['search'], { env })).toMatchObject({ code: 2 });
+  expect(await runCli(['search', '…'], { env })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('expected a word'),
+  });
+  expect(await runCli(['search', 'a', '--meeting', 'a b'], { env })).toMatchObject({ code: 2 });
+  expect(await runCli(['search', 'a', '--url', url, '--secret', `other ${secret}`])).toMatchObject({
+    code: 3,
+  });
+  expect(await runCli(['search', 'a', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
+});
+
+test('[SEA4] marks stand where the hub said, and text cannot steer the terminal', () => {
+  const mark = (text: string) => `<${text}>`;
+  expect(
+    highlighted(
+      '…one\u001b[2J two one',
+      [
+        [1, 4],
+        [13, 16],
+      ],
+      mark,
+    ),
+  ).toBe('…<one> [2J two <one>');
+  expect(highlighted('none', [], mark)).toBe('none');
+});
