@@ -1,56 +1,52 @@
-/** Meetings' own rows: found, made if they are missing, and held until the transaction ends. */
+/** Meetings' own rows: found and held until the transaction ends, or made. */
 import type { Source } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../meeting.ts';
 import type { LogRow } from './log-draft.ts';
 import { nextEpoch, type Row, type Sql, tuples } from './sql.ts';
 
-/** A meeting was forgotten between finding its row and holding it: the same transaction again makes a new one. */
-export class VanishedError extends Error {
-  override readonly name = 'VanishedError';
+/** Some meetings of a transaction are not there: it can be run again once they are made. */
+export class MissingError extends Error {
+  override readonly name = 'MissingError';
+  readonly meetings: readonly MeetingRef[];
+
+  constructor(meetings: readonly MeetingRef[]) {
+    super('a meeting is missing');
+    this.meetings = meetings;
+  }
 }
 
-/**
- * Locks are taken in one order by everybody, or two nodes would wait for each other: the counter of meetings, then
- * meetings by their number, then the epoch.
- */
+/** Everybody takes these locks in the order of the meetings' numbers, or two nodes would wait for each other. */
 export async function openLogs(sql: Sql, rowLock: string, refs: readonly MeetingRef[]): Promise<LogRow[]> {
-  const named = `WHERE (tenant, id) IN (VALUES ${tuples(refs.map(nameOf))})`;
-  const names = refs.flatMap(nameOf);
-  const there = await sql.all(`SELECT tenant, id FROM meetcast_meetings ${named}`, names);
-  if (there.length < refs.length) await makeMissing(sql, refs, new Set(there.map(keyIn)));
-  const rows = await sql.all(`SELECT * FROM meetcast_meetings ${named} ORDER BY meeting ${rowLock}`, names);
-  if (rows.length < refs.length) throw new VanishedError('a meeting was forgotten while it was written');
-  return rows.map(logIn);
+  const rows = await sql.all(
+    `SELECT * FROM meetcast_meetings WHERE (tenant, id) IN (VALUES ${tuples(refs.map(nameOf))})
+     ORDER BY meeting ${rowLock}`,
+    refs.flatMap(nameOf),
+  );
+  const logs = rows.map(logIn);
+  if (logs.length < refs.length) {
+    const there = new Set(logs.map(({ ref }) => meetingKey(ref)));
+    throw new MissingError(refs.filter((ref) => !there.has(meetingKey(ref))));
+  }
+  return logs;
 }
 
-const nameOf = ({ tenant, id }: MeetingRef) => [tenant, id];
-const keyIn = (row: Row) => meetingKey({ tenant: String(row.tenant), id: String(row.id) });
-
-/** Another node may make the same meetings now: the counter lets one after the other do it. */
-async function makeMissing(sql: Sql, refs: readonly MeetingRef[], there: ReadonlySet<string>): Promise<void> {
-  const missing = refs.filter((ref) => !there.has(meetingKey(ref)));
+/** Makes empty logs, in a transaction of its own: it would hold everybody's counter. Another node may make the same. */
+export async function makeLogs(sql: Sql, refs: readonly MeetingRef[]): Promise<void> {
   const [counter] = await sql.all(
     `UPDATE meetcast_store SET value = value + $1 WHERE name = 'meeting' RETURNING value`,
-    [missing.length],
+    [refs.length],
   );
   const epoch = await nextEpoch(sql);
-  const firstNumber = Number(counter?.value) - missing.length + 1;
-  const rows = missing.map(({ tenant, id }, index) => [
-    firstNumber + index,
-    tenant,
-    id,
-    epoch,
-    0,
-    0,
-    '[]',
-    '[]',
-  ]);
+  const first = Number(counter?.value) - refs.length + 1;
+  const rows = refs.map(({ tenant, id }, index) => [first + index, tenant, id, epoch, 0, 0, '[]', '[]']);
   await sql.all(
     `INSERT INTO meetcast_meetings (meeting, tenant, id, epoch, last_seq, last_segment, languages, sources)
      VALUES ${tuples(rows)} ON CONFLICT (tenant, id) DO NOTHING`,
     rows.flat(),
   );
 }
+
+const nameOf = ({ tenant, id }: MeetingRef) => [tenant, id];
 
 const logIn = (row: Row): LogRow => ({
   meeting: Number(row.meeting),

@@ -22,19 +22,23 @@ export async function searchIn(
   const values: SqlValue[] = [where.tenant, rarest, place.meeting, place.seq, limit + 1, where.id ?? ''];
   const alsoHas = others.map((term, index) => {
     values.push(term);
-    return `AND EXISTS (SELECT 1 FROM meetcast_terms o${index} WHERE o${index}.tenant = t.tenant
-      AND o${index}.term = $${values.length} AND o${index}.meeting = t.meeting AND o${index}.seq = t.seq)`;
+    // A scalar subquery is a look-up per row in every engine; an EXISTS may become a join with all of a common term.
+    return `AND (SELECT 1 FROM meetcast_terms o${index} WHERE o${index}.tenant = t.tenant
+      AND o${index}.term = $${values.length} AND o${index}.meeting = t.meeting AND o${index}.seq = t.seq) = 1`;
   });
   const inOne =
     where.id === undefined
       ? `AND $6 = ''`
       : `AND t.meeting = (SELECT meeting FROM meetcast_meetings WHERE tenant = $1 AND id = $6)`;
   const rows = await sql.all(
-    `SELECT t.meeting, t.seq, m.id, e.event FROM meetcast_terms t
-     JOIN meetcast_meetings m ON m.meeting = t.meeting
-     JOIN meetcast_entries e ON e.meeting = t.meeting AND e.seq = t.seq
-     WHERE t.tenant = $1 AND t.term = $2 AND t.meeting <= $3 AND (t.meeting < $3 OR t.seq > $4) ${inOne} ${alsoHas.join(' ')}
-     ORDER BY t.meeting DESC, t.seq LIMIT $5`,
+    `SELECT found.meeting, found.seq, m.id, e.event FROM (
+       SELECT t.meeting, t.seq FROM meetcast_terms t
+       WHERE t.tenant = $1 AND t.term = $2 AND t.meeting <= $3 AND (t.meeting < $3 OR t.seq > $4)
+       ${inOne} ${alsoHas.join(' ')} ORDER BY t.meeting DESC, t.seq LIMIT $5
+     ) found
+     JOIN meetcast_meetings m ON m.meeting = found.meeting
+     JOIN meetcast_entries e ON e.meeting = found.meeting AND e.seq = found.seq
+     ORDER BY found.meeting DESC, found.seq`,
     values,
   );
   const page = rows.slice(0, limit);

@@ -5,7 +5,7 @@ import { migrator } from './migrate.ts';
 import { eventIn, nextEpoch, type Row, type Sql, type SqlEngine, type SqlValue } from './sql.ts';
 import { writeBatch } from './sql-batch.ts';
 import { forget, retract } from './sql-deletions.ts';
-import { VanishedError } from './sql-logs.ts';
+import { MissingError, makeLogs } from './sql-logs.ts';
 import { searchIn } from './sql-search.ts';
 import type { Head, Logged, MeetingInfo, Page, PageRequest, Reach, Retraction, Store } from './store.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -22,7 +22,7 @@ export function sqlStore(engine: SqlEngine, { keepRaw = false }: SqlStoreOptions
 /** A subquery rather than a join: so the index gives the rows in order, and a page reads no more than a page. */
 const meetingNamed = '(SELECT meeting FROM meetcast_meetings WHERE tenant = $1 AND id = $2)';
 
-/** How often a transaction that lost against another one is run. */
+/** How often a transaction is run that lost against another one, or lacked a meeting. */
 const tries = 5;
 
 class SqlStore implements Store {
@@ -158,8 +158,9 @@ class SqlStore implements Store {
       try {
         return await this.#engine.transaction(work);
       } catch (error) {
-        const isConflict = error instanceof VanishedError || this.#engine.isConflict(error);
-        if (!isConflict || attempt === tries) throw error;
+        const isMissing = error instanceof MissingError;
+        if (attempt === tries || !(isMissing || this.#engine.isConflict(error))) throw error;
+        if (isMissing) await this.#engine.transaction((sql) => makeLogs(sql, error.meetings));
       }
     }
   }

@@ -26,8 +26,8 @@ export interface SqlEngine extends Sql {
   close(): Promise<void>;
 }
 
-/** Rows of one statement at most: engines bound its parameters. */
-const rowsAtATime = 1_000;
+/** Rows of one statement at most: what it takes to parse one grows faster than its length. */
+const rowsAtATime = 100;
 
 /** `($1, $2), ($3, $4)` for rows of values; with types where the engine cannot tell them by itself. */
 export function tuples(rows: readonly (readonly SqlValue[])[], types?: readonly string[]): string {
