@@ -1,6 +1,13 @@
 import { publish } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
-import { jwtAuthenticator, memoryStore, StaleFenceError, type Store } from '@meetcast/server';
+import {
+  jwtAuthenticator,
+  memoryBus,
+  memoryRegistry,
+  memoryStore,
+  StaleFenceError,
+  type Store,
+} from '@meetcast/server';
 import { interleave, speak, toneTiming } from '@meetcast/server/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
@@ -417,7 +424,7 @@ describe('senders that come and go', () => {
     },
   );
 
-  test('[ING19] words of the older socket that reach the store after the takeover are refused', async () => {
+  test('[ING19] words of the older socket that reach the store after a takeover on another node are refused', async () => {
     const inner = memoryStore();
     const gate = new Gate();
     const refused: unknown[] = [];
@@ -432,13 +439,15 @@ describe('senders that come and go', () => {
         });
       },
     });
-    const stage = await startHub({ store });
+    const shared = { bus: memoryBus(), registry: memoryRegistry() };
+    const stage = await startHub({ store, ...shared });
+    const other = await startHub({ store: inner, ...shared });
     const viewer = await stage.viewer();
     const { words, pcm } = speech(15, 27);
     const old = await stage.speaker({ session: 'one' });
     await old.say(pcm);
     await vi.waitFor(() => expect(gate.arrived).toBe(1), { interval: 5 });
-    const next = await stage.speaker({ session: 'one', resume: true });
+    const next = await other.speaker({ session: 'one', resume: true });
     expect((await next.until('handshake_ack')).resume_from_ms).toBe(0);
     gate.open();
     await vi.waitFor(() => expect(refused).toHaveLength(1), { interval: 5 });

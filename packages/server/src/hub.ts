@@ -18,7 +18,7 @@ import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
 import { IngestSession } from './ingest-session.ts';
 import { type Limits, limitsWith } from './limits.ts';
-import type { MeetingRef } from './meeting.ts';
+import { type MeetingRef, meetingKey, stamp } from './meeting.ts';
 import { type Observe, safely } from './observer.ts';
 import { Outbox } from './outbox.ts';
 import { SlidingWindow } from './rate.ts';
@@ -102,9 +102,6 @@ const storeMessages = {
 
 const defaultFormat: AudioFormat = { sampleRate: 48_000, channels: 1 };
 
-/** How long a closing hub waits for recognizers to say their last words. */
-const closeDeadlineMs = 30_000;
-
 class Hub {
   readonly #options: HubOptions;
   readonly #limits: Limits;
@@ -140,7 +137,7 @@ class Hub {
     this.#outbox = new Outbox({
       maxBytes: this.#limits.outboxBytes,
       slowMs: this.#limits.slowWriteMs,
-      onChange: (meeting, state) => this.#log(meeting).showStatus(state, storeMessages[state]),
+      onChange: (meeting, state) => this.#sayStorage(meeting, state),
       onFailure: (meeting, error) => this.#observe({ type: 'error', stage: 'store', meeting, error }),
     });
     this.#connects = new SlidingWindow(this.#limits.connectsPerWindow, this.#limits.connectWindowMs);
@@ -201,7 +198,8 @@ class Hub {
 
   async #close(): Promise<void> {
     for (const session of this.#ingests) session.end();
-    await within(closeDeadlineMs, Promise.all([...this.#ingests].map(({ ended }) => ended)));
+    await within(this.#limits.closeDeadlineMs, this.#stored());
+    this.#outbox.close();
     for (const connection of this.#subscribers)
       connection.close('restart', 'this node is going away; connect again');
     this.#leaving.abort();
@@ -209,12 +207,26 @@ class Hub {
     await within(1_000, Promise.allSettled(ends));
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
-    this.#outbox.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
     if (!this.#options.bus) await this.#bus.close();
     if (!this.#options.registry) await this.#registry.close();
     if (!this.#options.store) await this.#store.close();
+  }
+
+  /** Resolves when every sender has been heard out, and nothing waits for the store. */
+  async #stored(): Promise<void> {
+    await Promise.all([...this.#ingests].map(({ ended }) => ended));
+    await this.#outbox.idle();
+  }
+
+  /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
+  #sayStorage(meeting: MeetingRef, status: keyof typeof storeMessages): void {
+    const message = storeMessages[status];
+    const shown = this.#log(meeting).show({ type: 'status', ...stamp(meeting), status, message });
+    for (const session of this.#ingests) {
+      if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(shown);
+    }
   }
 
   #log(meeting: MeetingRef): TranscriptLog {

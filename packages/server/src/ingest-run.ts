@@ -76,7 +76,7 @@ export async function openRun(
   };
   const isResumed = handshake.resume === true;
   const fromMs = await place(context, claim, source, isResumed);
-  const { epoch, segmentNo } = await log.head();
+  const { epoch, segmentNo } = await log.settledHead();
   const { language } = handshake;
   const stream = await recognizer.open(
     { ...format, source, ...(language === undefined ? {} : { language }) },
@@ -104,7 +104,8 @@ export async function openRun(
 
 /**
  * Where on the meeting's clock the audio that follows begins. Moving the store's fence first means that from here on
- * nobody else's words of this source can be added.
+ * nobody else's words of this source can be added. Words of an earlier session that still wait for the store go before:
+ * they need not be said again.
  */
 async function place(
   { log, ledger }: RunContext,
@@ -112,9 +113,9 @@ async function place(
   source: Source,
   isResumed: boolean,
 ): Promise<number> {
-  if (isResumed) return log.takeOver({ source, fence, coveredMs: 0 });
+  if (isResumed) return log.cover({ source, fence, coveredMs: 0 });
   const covered = await Promise.all([log.covered('mic'), log.covered('system')]);
-  return log.takeOver({
+  return log.cover({
     source,
     fence,
     coveredMs: Math.floor(Math.max(...covered, ledger.positionMs(log.meeting))),

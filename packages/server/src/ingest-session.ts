@@ -11,7 +11,8 @@ import { AudioIntake } from './audio-intake.ts';
 import type { Connection } from './connection.ts';
 import { RecognizerError, reasonOf } from './errors.ts';
 import { claimSource, coverageOf, openRun, type Run, type RunContext, type Sender } from './ingest-run.ts';
-import { meetingKey, stamp } from './meeting.ts';
+import { type MeetingRef, meetingKey, stamp } from './meeting.ts';
+import type { Message } from './message.ts';
 import type { IngestStep, Observe } from './observer.ts';
 import type { SlidingWindow } from './rate.ts';
 import type { Claim } from './registry/registry.ts';
@@ -55,6 +56,7 @@ type Early = (Uint8Array | Control)[];
 type Ending = 'finalized' | 'vanished' | 'restart';
 
 const ackEveryMs = 1_000;
+const goingAway = 'this node is going away; connect again';
 
 export class IngestSession {
   readonly #connection: Connection;
@@ -78,6 +80,10 @@ export class IngestSession {
     this.#admission = admission;
     this.#context = context;
     this.#querySource = querySource;
+  }
+
+  get meeting(): MeetingRef {
+    return this.#context.log.meeting;
   }
 
   start(): void {
@@ -118,7 +124,13 @@ export class IngestSession {
   end(): void {
     const state = this.#state;
     if (state.name === 'streaming') return this.#finish(state.run, 'restart');
-    this.#connection.close('restart', 'this node is going away; connect again');
+    this.#connection.close('restart', goingAway);
+  }
+
+  /** Shows an accepted sender what the meeting's viewers are shown. */
+  show(message: Message): void {
+    const { name } = this.#state;
+    if (name === 'streaming' || name === 'finishing') this.#connection.write(message.frame);
   }
 
   /** The socket is gone. */
@@ -165,10 +177,10 @@ export class IngestSession {
     const show = ({ frame }: { frame: Buffer }) => this.#connection.write(frame);
     const run = await openRun(this.#context, sender, claim, abort.signal, show);
     if (!this.#isIn(opening)) return run.stream.abort();
-    await this.#stream(run, early);
+    this.#stream(run, early);
   }
 
-  async #stream(run: Run, early: Early): Promise<void> {
+  #stream(run: Run, early: Early): void {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
     const intake = new AudioIntake(run, this.#connection, this.#context.limits);
     const state: State = { name: 'streaming', run, acks, intake };
@@ -185,12 +197,8 @@ export class IngestSession {
       resume_from_ms: run.from.ms,
       epoch: run.from.epoch,
     });
+    this.#sayStarted(run);
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
-    const { source } = run;
-    await (run.isResumed
-      ? this.#say('recovered', 'audio goes on', { source })
-      : this.#say('live', 'audio has begun', { source }));
-    if (this.#state !== state) return;
     for (const item of early) {
       if (item instanceof Uint8Array) this.receiveBinary(item);
       else this.#control(item);
@@ -207,6 +215,12 @@ export class IngestSession {
     state.run.stream.flush();
     if (message.type === 'off_record' && state.intake.offRecord(message.on))
       this.#sayOffRecord(state.run, message.on);
+  }
+
+  /** It stands before the first words in the log, for those who write it wait their turn. */
+  #sayStarted({ source, isResumed }: Run): void {
+    const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
+    this.#say(status, message, { source }).catch((error: unknown) => this.#fail(error));
   }
 
   #sayOffRecord({ source }: Run, on: boolean): void {
@@ -238,7 +252,7 @@ export class IngestSession {
 
   async #conclude(run: Run, ending: Ending): Promise<void> {
     this.#ack(run);
-    const { seq } = await this.#context.log.head();
+    const { seq } = await this.#context.log.settledHead();
     const details = {
       source: run.source,
       last_seq: seq,
@@ -247,7 +261,7 @@ export class IngestSession {
     const remaining = await run.claim.release();
     if (ending === 'finalized') await this.#sayEnded(details, remaining);
     else if (remaining === 0) await this.#say('idle', 'nobody is sending audio', { source: run.source });
-    if (ending === 'restart') this.#connection.close('restart', 'this node is going away; connect again');
+    if (ending === 'restart') this.#connection.close('restart', goingAway);
     else this.#connection.close('done');
     this.#enter({ name: 'closed' });
   }
@@ -296,7 +310,8 @@ export class IngestSession {
     if (state.name === 'closed') return;
     this.#observeError(error);
     const isAccepted = state.name === 'streaming' || state.name === 'finishing';
-    if (isAccepted) this.#connection.close(...reasonOf(error));
+    if (isLeaving(state)) this.#connection.close('restart', goingAway);
+    else if (isAccepted) this.#connection.close(...reasonOf(error));
     else this.#refuse(...reasonOf(error));
     this.#enter({ name: 'closed' });
     if (isAccepted) state.run.transcription.abort();
@@ -346,3 +361,6 @@ export class IngestSession {
     });
   }
 }
+
+/** Its last words were on their way when the node had to go. */
+const isLeaving = (state: State): boolean => state.name === 'finishing' && state.ending === 'restart';

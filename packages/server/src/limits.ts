@@ -25,6 +25,10 @@ export interface Limits {
   outboxBytes: number;
   /** Time after which a write that is still on its way makes its meeting degraded. Checked by Outbox. */
   slowWriteMs: number;
+  /** Time a newcomer waits for a store that is away, before it is told to come back. Checked by SubscriberSession. */
+  joinPatienceMs: number;
+  /** Time a closing hub waits for last words and for a store that is away. Used by the hub. */
+  closeDeadlineMs: number;
   /** Connections in `connectWindowMs` for one (meeting, source) or one address. Checked at the upgrade. */
   connectsPerWindow: number;
   connectWindowMs: number;
@@ -49,6 +53,8 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   drainSilenceMs: 30_000,
   outboxBytes: 16 * 1024 * 1024,
   slowWriteMs: 1_000,
+  joinPatienceMs: 10_000,
+  closeDeadlineMs: 30_000,
   connectsPerWindow: 5,
   connectWindowMs: 10_000,
   heartbeatMs: 25_000,

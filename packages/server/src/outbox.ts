@@ -1,35 +1,38 @@
 /** Writes on their way to the store: each meeting's in order, as often as it takes. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { isNamed } from './errors.ts';
 import { type MeetingRef, meetingKey } from './meeting.ts';
+import { storeRetryMs } from './store-retry.ts';
 
 export interface OutboxOptions {
   /** Bytes of waiting writes past which `room` says to wait. */
   readonly maxBytes: number;
-  /** How long a write may take before its meeting counts as degraded. */
+  /** How long a write may wait before its meeting counts as degraded. */
   readonly slowMs: number;
-  /** A meeting's writes wait, or wait no longer. */
+  /** A meeting's writes wait, or none of them waits any longer. */
   readonly onChange: (meeting: MeetingRef, state: 'degraded' | 'recovered') => void;
+  /** The first failure of several in a row, and what is given up at the end. */
   readonly onFailure: (meeting: MeetingRef, error: unknown) => void;
 }
 
-interface Job {
+interface Write {
   readonly bytes: number;
+  readonly since: number;
   /** One try; it settles the caller's promise if it is the last one. Rejects if the store should be tried again. */
-  attempt(): Promise<void>;
+  attempt(isRetry: boolean): Promise<void>;
   onDelay(): void;
-  giveUp(): void;
+  giveUp(error: Error): void;
 }
 
-/** Ceiling of the wait between two tries; it bounds how long after its return a store is noticed. */
-const retryMs = 500;
+/** What a waiting write takes beside its entry. */
+const writeBytes = 512;
 
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #lanes = new Map<string, Lane>();
-  readonly #closing = new AbortController();
+  #isClosed = false;
   #bytes = 0;
-  #waiting: (() => void)[] = [];
+  #waitingForRoom: (() => void)[] = [];
+  #waitingForIdle: (() => void)[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -38,44 +41,59 @@ export class Outbox {
   /** A promise to wait for when too much waits for the store. */
   get room(): Promise<void> | undefined {
     if (this.#bytes < this.#options.maxBytes) return undefined;
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
   }
 
   /**
    * Resolves when the write succeeded, after every earlier one of its meeting. Rejects if it is refused, or when the
-   * outbox closes. `onDelay` is called once if it has to wait for a store that is slow or away.
+   * outbox closes. `onDelay` is called once if it has to wait for a store that is slow or away. A retry may follow a
+   * try that succeeded though its answer was lost.
    */
-  write<T>(meeting: MeetingRef, bytes: number, attempt: () => Promise<T>, onDelay = () => {}): Promise<T> {
+  write<T>(
+    meeting: MeetingRef,
+    bytes: number,
+    attempt: (isRetry: boolean) => Promise<T>,
+    onDelay = () => {},
+  ): Promise<T> {
+    if (this.#isClosed) return Promise.reject(givenUp());
     return new Promise((resolve, reject) => {
-      this.#bytes += bytes;
-      this.#lane(meeting).push({
-        bytes,
-        async attempt() {
+      const write: Write = {
+        bytes: bytes + writeBytes,
+        since: performance.now(),
+        async attempt(isRetry) {
           try {
-            resolve(await attempt());
+            resolve(await attempt(isRetry));
           } catch (error) {
             if (!isNamed('StaleFenceError', error)) throw error;
             reject(error);
           }
         },
         onDelay,
-        giveUp: () => reject(new Error('the hub closed before the store could be written')),
-      });
+        giveUp: reject,
+      };
+      this.#bytes += write.bytes;
+      this.#lane(meeting).push(write);
     });
   }
 
-  /** Gives up what still waits. */
+  /** Resolves when nothing waits. */
+  async idle(): Promise<void> {
+    if (this.#lanes.size > 0) await new Promise<void>((resolve) => this.#waitingForIdle.push(resolve));
+  }
+
+  /** Gives up what still waits, and says what that was. */
   close(): void {
-    this.#closing.abort();
+    this.#isClosed = true;
+    for (const lane of this.#lanes.values()) lane.close();
   }
 
   #lane(meeting: MeetingRef): Lane {
     const key = meetingKey(meeting);
     let lane = this.#lanes.get(key);
     if (!lane) {
-      lane = new Lane(meeting, this.#options, this.#closing.signal, {
-        done: ({ bytes }) => this.#done(bytes),
-        empty: () => this.#lanes.delete(key),
+      lane = new Lane(meeting, this.#options, {
+        done: (bytes) => this.#done(bytes),
+        empty: () => this.#empty(key),
       });
       this.#lanes.set(key, lane);
     }
@@ -85,76 +103,117 @@ export class Outbox {
   #done(bytes: number): void {
     this.#bytes -= bytes;
     if (this.#bytes >= this.#options.maxBytes) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = this.#waitingForRoom;
+    this.#waitingForRoom = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #empty(key: string): void {
+    this.#lanes.delete(key);
+    if (this.#lanes.size > 0) return;
+    const waiting = this.#waitingForIdle;
+    this.#waitingForIdle = [];
     for (const resolve of waiting) resolve();
   }
 }
 
-/** One meeting's writes. */
+interface LaneOwner {
+  done(bytes: number): void;
+  empty(): void;
+}
+
+/*
+ *   prompt ──slow or failing──▶ delayed ──empty──▶ gone
+ *      └─────────────empty──────────────────────────┘
+ */
 class Lane {
   readonly #meeting: MeetingRef;
   readonly #options: OutboxOptions;
-  readonly #closing: AbortSignal;
-  readonly #owner: { done(job: Job): void; empty(): void };
-  readonly #jobs: Job[] = [];
-  #isDelayed = false;
+  readonly #owner: LaneOwner;
+  #writes: Write[] = [];
+  #pace: 'prompt' | 'delayed' | 'gone' = 'prompt';
+  /** Ends the wait between two tries. */
+  #wake: () => void = () => {};
 
-  constructor(
-    meeting: MeetingRef,
-    options: OutboxOptions,
-    closing: AbortSignal,
-    owner: { done(job: Job): void; empty(): void },
-  ) {
+  constructor(meeting: MeetingRef, options: OutboxOptions, owner: LaneOwner) {
     this.#meeting = meeting;
     this.#options = options;
-    this.#closing = closing;
     this.#owner = owner;
   }
 
-  push(job: Job): void {
-    this.#jobs.push(job);
-    if (this.#isDelayed) job.onDelay();
-    if (this.#jobs.length === 1) void this.#run();
+  push(write: Write): void {
+    this.#writes.push(write);
+    if (this.#pace === 'delayed') write.onDelay();
+    if (this.#writes.length === 1) void this.#run();
+  }
+
+  /** A try that hangs is not waited for: it may still succeed, but nobody is told. */
+  close(): void {
+    const writes = this.#writes;
+    this.#writes = [];
+    this.#pace = 'gone';
+    this.#wake();
+    const error = givenUp();
+    for (const write of writes) write.giveUp(error);
+    for (const { bytes } of writes) this.#owner.done(bytes);
+    this.#owner.empty();
+    this.#options.onFailure(
+      this.#meeting,
+      new Error(`${writes.length} writes were given up: ${error.message}`),
+    );
   }
 
   async #run(): Promise<void> {
-    for (let job = this.#jobs[0]; job; job = this.#jobs[0]) {
-      await this.#finish(job);
-      this.#jobs.shift();
-      this.#owner.done(job);
+    for (let write = this.#writes[0]; write; write = this.#writes[0]) {
+      await this.#finish(write);
+      if (this.#isGone) return;
+      this.#writes.shift();
+      this.#owner.done(write.bytes);
     }
+    const wasDelayed = this.#pace === 'delayed';
+    this.#pace = 'gone';
     this.#owner.empty();
+    if (wasDelayed) this.#options.onChange(this.#meeting, 'recovered');
   }
 
-  async #finish(job: Job): Promise<void> {
-    const slow = setTimeout(() => this.#delayed(), this.#options.slowMs);
-    while (!this.#closing.aborted) {
+  async #finish(write: Write): Promise<void> {
+    const ageMs = performance.now() - write.since;
+    const slow = setTimeout(() => this.#delay(), Math.max(0, this.#options.slowMs - ageMs));
+    for (let failures = 0; !this.#isGone; ) {
       try {
-        await job.attempt();
-        clearTimeout(slow);
-        this.#recovered();
-        return;
+        await write.attempt(failures > 0);
+        break;
       } catch (error) {
-        this.#options.onFailure(this.#meeting, error);
-        this.#delayed();
-        await delay(retryMs * Math.random(), undefined, { signal: this.#closing }).catch(() => {});
+        if (this.#isGone) break;
+        failures += 1;
+        if (failures === 1) this.#options.onFailure(this.#meeting, error);
+        this.#delay();
+        await this.#pause(storeRetryMs(failures));
       }
     }
     clearTimeout(slow);
-    job.giveUp();
   }
 
-  #delayed(): void {
-    if (this.#isDelayed) return;
-    this.#isDelayed = true;
+  get #isGone(): boolean {
+    return this.#pace === 'gone';
+  }
+
+  #delay(): void {
+    if (this.#pace !== 'prompt') return;
+    this.#pace = 'delayed';
     this.#options.onChange(this.#meeting, 'degraded');
-    for (const job of this.#jobs) job.onDelay();
+    for (const write of this.#writes) write.onDelay();
   }
 
-  #recovered(): void {
-    if (!this.#isDelayed) return;
-    this.#isDelayed = false;
-    this.#options.onChange(this.#meeting, 'recovered');
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
+
+const givenUp = () => new Error('the hub closed before the store could be written');

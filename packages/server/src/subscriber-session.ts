@@ -1,4 +1,5 @@
 /** One viewer's conversation. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import type { Admission } from './admission.ts';
 import type { Connection } from './connection.ts';
@@ -10,7 +11,8 @@ import type { Registry, Seat } from './registry/registry.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 import { beginning, type Start } from './start.ts';
-import type { Head } from './store/store.ts';
+import type { Head, LogPage } from './store/store.ts';
+import { storeRetryMs } from './store-retry.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 export interface SubscriberContext {
@@ -26,12 +28,21 @@ export interface SubscriberContext {
  *      └────────────┴──────────┴──▶ closed
  *
  * First join, resume and gap repair are one routine: read the log after `sent` until it ends, then follow the room.
+ * A store that is away is asked again for as long as the viewer stays.
  */
 type State =
   | { readonly name: 'joining'; seat: Seat | undefined; room: Room | undefined }
-  | { readonly name: 'catching-up'; readonly present: Present; sent: number }
+  | CatchingUp
   | { readonly name: 'live'; readonly present: Present; sent: number; readonly held: Map<Source, Message> }
   | { readonly name: 'closed' };
+
+interface CatchingUp {
+  readonly name: 'catching-up';
+  readonly present: Present;
+  sent: number;
+  /** Whether words so far are shown meanwhile: to whom was live before, or has to wait for a store that is away. */
+  showsPartials: boolean;
+}
 
 /** What a viewer holds while it is there. */
 interface Present {
@@ -69,13 +80,13 @@ export class SubscriberSession implements Member {
       const room = await rooms.join(log, this);
       if (this.#state !== state) return rooms.leave(room, this);
       state.room = room;
-      const head = await log.head();
-      if (this.#state !== state) return;
+      const head = await this.#firstHead(state);
+      if (!head) return;
       room.reach(head.seq);
       const { sent, recovered } = beginning(start, head, limits.historyEntries);
       this.#greet(head, recovered);
       this.#admission.begin(this.#connection); // A warning must not come before `connected`.
-      await this.#catchUp({ seat, room, epoch: head.epoch }, sent);
+      await this.#catchUp({ seat, room, epoch: head.epoch }, sent, false);
     } catch (error) {
       this.#fail(error);
     }
@@ -106,6 +117,7 @@ export class SubscriberSession implements Member {
 
   deliver(batch: Batch): void {
     const state = this.#state;
+    if (state.name === 'catching-up' && state.showsPartials) return this.#showPartials(state, batch.messages);
     if (state.name !== 'live') return;
     if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.restart();
     const follows = batch.firstSeq === 0 || (batch.isUnbroken && batch.firstSeq === state.sent + 1);
@@ -118,7 +130,7 @@ export class SubscriberSession implements Member {
 
   behind(seq: number): void {
     const state = this.#state;
-    if (state.name === 'live' && state.sent < seq) void this.#catchUp(state.present, state.sent);
+    if (state.name === 'live' && state.sent < seq) this.#repair(state);
   }
 
   #refuse(): void {
@@ -140,32 +152,73 @@ export class SubscriberSession implements Member {
     });
   }
 
-  async #catchUp(present: Present, sent: number): Promise<void> {
-    const state: State = { name: 'catching-up', present, sent };
-    this.#enter(state);
-    try {
-      for (;;) {
-        const { headSeq } = present.room;
-        const page = await present.room.read(state.sent);
-        if (this.#state !== state) return;
-        if (page.epoch !== present.epoch) return this.restart();
-        for (const event of page.events) {
-          this.#connection.write(loggedMessage({ epoch: page.epoch, event }).frame);
-          state.sent = event.seq;
-        }
-        // An announcement may be ahead of the log: an empty page ends the catch-up, or it would spin. But not if
-        // something was announced since that page was asked for.
-        const isEnd = page.events.length === 0 && present.room.headSeq === headSeq;
-        if (isEnd || state.sent >= present.room.headSeq) break;
-        if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes)
-          await this.#connection.drained();
-        if (this.#state !== state) return;
+  #repair({ present, sent }: State & { name: 'live' }): void {
+    this.#catchUp(present, sent, true).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Another node may reach the store: a newcomer is not kept waiting for long. Undefined when it has left. */
+  async #firstHead(state: State): Promise<Head | undefined> {
+    const until = performance.now() + this.#context.limits.joinPatienceMs;
+    for (let failures = 0; ; ) {
+      try {
+        const head = await this.#context.log.head();
+        return this.#state === state ? head : undefined;
+      } catch (error) {
+        failures += 1;
+        const waitMs = storeRetryMs(failures);
+        if (performance.now() + waitMs > until) throw error;
+        await delay(waitMs);
+        if (this.#state !== state) return undefined;
       }
-    } catch (error) {
-      return this.#fail(error);
+    }
+  }
+
+  /** Who has been greeted is never sent away because of the store. Undefined when the viewer has left. */
+  async #nextPage(state: CatchingUp): Promise<LogPage | undefined> {
+    for (let failures = 0; this.#state === state; ) {
+      try {
+        const page = await state.present.room.read(state.sent);
+        return this.#state === state ? page : undefined;
+      } catch (error) {
+        failures += 1;
+        if (failures === 1) this.#observeError(error);
+        state.showsPartials = true;
+        await delay(storeRetryMs(failures));
+      }
+    }
+    return undefined;
+  }
+
+  async #catchUp(present: Present, sent: number, showsPartials: boolean): Promise<void> {
+    const state: CatchingUp = { name: 'catching-up', present, sent, showsPartials };
+    this.#enter(state);
+    for (;;) {
+      const { headSeq } = present.room;
+      const page = await this.#nextPage(state);
+      if (!page) return;
+      if (page.epoch !== present.epoch) return this.restart();
+      for (const event of page.events) {
+        this.#connection.write(loggedMessage({ epoch: page.epoch, event }).frame);
+        state.sent = event.seq;
+      }
+      // An announcement may be ahead of the log: an empty page ends the catch-up, or it would spin. But not if
+      // something was announced since that page was asked for.
+      const isEnd = page.events.length === 0 && present.room.headSeq === headSeq;
+      if (isEnd || state.sent >= present.room.headSeq) break;
+      if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes)
+        await this.#connection.drained();
+      if (this.#state !== state) return;
     }
     this.#enter({ name: 'live', present, sent: state.sent, held: new Map() });
     for (const partial of present.room.partials) this.#connection.write(partial.frame);
+  }
+
+  #showPartials({ present }: CatchingUp, messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.seq > 0 || !present.room.stands(message)) continue;
+      if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes) return;
+      this.#connection.write(message.frame);
+    }
   }
 
   #deliverOneByOne(state: State & { name: 'live' }, messages: readonly Message[]): void {
@@ -174,7 +227,7 @@ export class SubscriberSession implements Member {
       if (!state.present.room.stands(message)) continue;
       if (message.seq === 0) this.#sendEphemeral(state, message);
       else if (message.seq === state.sent + 1) this.#sendLogged(state, message);
-      else if (message.seq > state.sent) void this.#catchUp(state.present, state.sent);
+      else if (message.seq > state.sent) this.#repair(state);
     }
   }
 
@@ -216,7 +269,7 @@ export class SubscriberSession implements Member {
 
   #fail(error: unknown): void {
     if (this.#state.name === 'closed') return;
-    this.#context.observe({ type: 'error', stage: 'subscriber', meeting: this.#context.log.meeting, error });
+    this.#observeError(error);
     this.#connection.close('internal_error', 'the hub could not read the meeting; connect again and resume');
   }
 
@@ -233,14 +286,11 @@ export class SubscriberSession implements Member {
     const { seat, room } =
       before.name === 'joining' ? before : before.name === 'closed' ? nothing : before.present;
     if (room) this.#context.rooms.leave(room, this);
-    seat?.release().catch((error: unknown) => {
-      this.#context.observe({
-        type: 'error',
-        stage: 'subscriber',
-        meeting: this.#context.log.meeting,
-        error,
-      });
-    });
+    seat?.release().catch((error: unknown) => this.#observeError(error));
+  }
+
+  #observeError(error: unknown): void {
+    this.#context.observe({ type: 'error', stage: 'subscriber', meeting: this.#context.log.meeting, error });
   }
 }
 

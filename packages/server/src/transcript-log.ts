@@ -1,11 +1,11 @@
 /** One meeting's ordered entries: append, then announce; read. */
-import type { EphemeralEvent, LogEntry, Source } from '@meetcast/protocol';
+import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
 import type { Bus } from './bus/bus.ts';
 import { type MeetingRef, stamp } from './meeting.ts';
 import { ephemeralMessage, loggedMessage, type Message } from './message.ts';
 import type { Observe } from './observer.ts';
 import type { Outbox } from './outbox.ts';
-import type { Head, LogPage, Reach, Retraction, Store } from './store/store.ts';
+import type { Head, Logged, LogPage, Reach, Retraction, Store } from './store/store.ts';
 
 export interface LogContext {
   readonly store: Store;
@@ -14,6 +14,13 @@ export interface LogContext {
   readonly observe: Observe;
 }
 
+/** How far back an entry is looked for that an earlier try may have kept. */
+const recentEntries = 100;
+
+/**
+ * What changes the log, or has to see it after its changes, waits in the outbox for its turn, however long the store is
+ * away. `head` and `read` ask the store at once, and reject while it cannot answer.
+ */
 export class TranscriptLog {
   readonly meeting: MeetingRef;
   readonly #store: Store;
@@ -30,13 +37,16 @@ export class TranscriptLog {
   }
 
   /**
-   * Resolves when the entry is kept, however long the store is away. Who hears of it, hears of it after that; `onDelay`
-   * is called once if that takes noticeably long.
+   * Resolves when the entry is kept. Who hears of it, hears of it after that; `onDelay` is called once if it takes
+   * noticeably long.
    */
   async append(entry: LogEntry, reach?: Reach, onDelay?: () => void): Promise<Message> {
-    const bytes = JSON.stringify(entry).length;
-    const write = () => this.#store.append(this.meeting, entry, reach);
-    const logged = await this.#outbox.write(this.meeting, bytes, write, onDelay);
+    const text = JSON.stringify(entry);
+    // A final needs no look: its number names it.
+    const isNamed = entry.type === 'transcript.final';
+    const write = async (isRetry: boolean) =>
+      (isRetry && !isNamed && (await this.#kept(text))) || this.#store.append(this.meeting, entry, reach);
+    const logged = await this.#outbox.write(this.meeting, Buffer.byteLength(text), write, onDelay);
     const message = loggedMessage(logged);
     this.#announce(message);
     if (logged.event.type === 'transcript.final') {
@@ -48,8 +58,7 @@ export class TranscriptLog {
   /** Takes text back, then says so. */
   async retract(what: Retraction): Promise<Message> {
     const { ts } = stamp(this.meeting);
-    const write = () => this.#store.retract(this.meeting, what, ts);
-    const message = loggedMessage(await this.#outbox.write(this.meeting, 0, write));
+    const message = loggedMessage(await this.#inTurn(() => this.#store.retract(this.meeting, what, ts)));
     this.#announce(message);
     return message;
   }
@@ -61,28 +70,23 @@ export class TranscriptLog {
     return message;
   }
 
-  /** Shows a status that cannot be kept now. */
-  showStatus(status: string, message: string): void {
-    this.show({ type: 'status', ...stamp(this.meeting), status, message });
-  }
-
   /** A promise to wait for when too much waits for the store. */
   get room(): Promise<void> | undefined {
     return this.#outbox.room;
   }
 
-  /** Moves a source's coverage on, after what was appended before. */
+  /** Moves a source's fence and coverage on, after what was appended before, and says how far it is covered. */
   cover(reach: Reach): Promise<number> {
-    return this.#outbox.write(this.meeting, 0, () => this.#store.cover(this.meeting, reach));
-  }
-
-  /** Takes a source over: its place, now. Rejects while the store is away. */
-  takeOver(reach: Reach): Promise<number> {
-    return this.#store.cover(this.meeting, reach);
+    return this.#inTurn(() => this.#store.cover(this.meeting, reach));
   }
 
   covered(source: Source): Promise<number> {
-    return this.#store.covered(this.meeting, source);
+    return this.#inTurn(() => this.#store.covered(this.meeting, source));
+  }
+
+  /** The head after what was appended before. */
+  settledHead(): Promise<Head> {
+    return this.#inTurn(() => this.#store.head(this.meeting));
   }
 
   head(): Promise<Head> {
@@ -93,6 +97,18 @@ export class TranscriptLog {
     return this.#store.read(this.meeting, after, limit);
   }
 
+  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    return this.#outbox.write(this.meeting, 0, ask);
+  }
+
+  /** An entry that an earlier try kept, though its answer was lost. */
+  async #kept(text: string): Promise<Logged | undefined> {
+    const { seq } = await this.head();
+    const { epoch, events } = await this.read(Math.max(0, seq - recentEntries), recentEntries);
+    const event = events.find((there) => textOf(there) === text);
+    return event && { epoch, event };
+  }
+
   // The bus is a hint: a viewer who misses it finds the entry in the log.
   #announce(message: Message): void {
     this.#bus.publish(this.meeting, message).catch((error: unknown) => {
@@ -100,3 +116,5 @@ export class TranscriptLog {
     });
   }
 }
+
+const textOf = ({ seq: _seq, ...entry }: LoggedEvent): string => JSON.stringify(entry);

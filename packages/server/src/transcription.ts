@@ -68,14 +68,13 @@ export class Transcription {
    * stopped, a StaleFenceError, or the store's failure; the words after `durableMs` are then still the sender's.
    */
   async run(): Promise<void> {
-    const { stream, clock, log } = this.#options;
+    const { stream, clock } = this.#options;
     try {
       for await (const result of stream.results) {
         this.#heardAt = Date.now();
         const certain = this.#isCutOff ? wholeWordsOf(result, clock.forwardedMs) : result;
         for (const utterance of this.#segmenter.accept(certain)) await this.#say(utterance);
         this.#cover(clock.endAt(this.#segmenter.settledMs));
-        await log.room;
       }
       if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was given up');
       for (const utterance of this.#segmenter.end()) await this.#say(utterance);

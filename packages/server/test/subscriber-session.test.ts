@@ -434,6 +434,7 @@ test('[CLOSE2] a viewer whose meeting cannot be read is told so and may come bac
   const store = memoryStore();
   const hub = await run({
     store: storeWith(store, { head: () => Promise.reject(new Error('password=hunter2')) }),
+    limits: { joinPatienceMs: 200 },
   });
   const viewer = await hub.view();
   expect(await viewer.closed).toEqual({ code: 1011, reason: 'internal_error' });
