@@ -15,7 +15,8 @@ export function beginning(
   if (start.kind === 'history') {
     return { sent: Math.max(0, head.seq - Math.min(start.entries, historyEntries)), recovered: null };
   }
-  const isSameLog = start.epoch === undefined || start.epoch === head.epoch;
+  // A reader that has nothing of any log has everything of a new one before it.
+  const isSameLog = start.since === 0 || start.epoch === undefined || start.epoch === head.epoch;
   if (isSameLog && start.since <= head.seq) return { sent: start.since, recovered: true };
   return { sent: head.seq, recovered: false };
 }
