@@ -84,6 +84,7 @@ class EventStream implements AsyncIterableIterator<string> {
       room.reach(head.seq);
       this.#state = { name: 'open', room, head };
       this.#pieces = this.#read(room, head, start);
+      this.#awaitReader();
     } catch (error) {
       if (room) context.rooms.leave(room, this.#follower);
       this.#end(undefined);
@@ -91,15 +92,11 @@ class EventStream implements AsyncIterableIterator<string> {
     }
   }
 
-  /** A reader who does not come for the next piece within two heartbeats gives up its seat. */
   async next(): Promise<IteratorResult<string>> {
     clearTimeout(this.#patience);
     const piece = await this.#pieces?.next();
     if (!piece || piece.done) return this.return();
-    if (this.#state.name !== 'ended') {
-      const ms = Math.min(this.#call.context.limits.heartbeatMs * 2, longestTimerMs);
-      this.#patience = setTimeout(() => this.#end('slow_consumer'), ms);
-    }
+    if (this.#state.name !== 'ended') this.#awaitReader();
     return piece;
   }
 
@@ -166,6 +163,12 @@ class EventStream implements AsyncIterableIterator<string> {
     if (signal.aborted) return end();
     signal.addEventListener('abort', end);
     this.#undo.push(() => signal.removeEventListener('abort', end));
+  }
+
+  /** Who does not come for the next piece within two heartbeats gives up the seat. */
+  #awaitReader(): void {
+    const ms = Math.min(this.#call.context.limits.heartbeatMs * 2, longestTimerMs);
+    this.#patience = setTimeout(() => this.#end('slow_consumer'), ms);
   }
 
   #watchToken(): void {
