@@ -158,12 +158,18 @@ class MeetingPublisher implements Publisher {
     this.#noticeEnd(message);
   }
 
-  #accepted({ status, epoch, resume_from_ms: resumeFromMs = 0 }: HandshakeAck): void {
+  #accepted({
+    status,
+    epoch,
+    resume_from_ms: resumeFromMs = 0,
+    max_frame_bytes: maxBytes,
+  }: HandshakeAck): void {
     if (status === 'error' || this.#link.status === 'connected') return;
     const isNewLog = epoch !== this.#epoch;
     this.#epoch = epoch;
     this.#receivedMs = resumeFromMs;
     if (isNewLog) this.#durableMs = resumeFromMs;
+    if (maxBytes !== undefined) this.#upload.limit(maxBytes);
     this.#upload.resume(resumeFromMs, isNewLog);
     this.#link.ready();
     this.#moved();

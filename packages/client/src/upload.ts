@@ -15,8 +15,8 @@ export interface UploadWire {
 
 /** Unsent bytes at which the socket has enough. */
 const highWaterBytes = 256 * 1024;
-/** The largest frame that any hub takes. */
-const maxFrameBytes = 32_768;
+/** The largest frame of a hub that does not say what it takes. */
+const usualFrameBytes = 32_768;
 /** Live audio travels in pieces of this length: 25 a second, half of what a hub takes. */
 const pieceMs = 40;
 /** Browsers do not say when a socket has drained. */
@@ -38,8 +38,7 @@ export class Upload {
   readonly #format: AudioFormat;
   readonly #audio: AudioBuffer;
   readonly #commands = new CommandTrack();
-  readonly #pieceFrames: number;
-  readonly #mostFrames: number;
+  #mostFrames: number;
   #anchor: Anchor | undefined;
   #state: State = { name: 'idle' };
 
@@ -47,8 +46,12 @@ export class Upload {
     this.#wire = wire;
     this.#format = format;
     this.#audio = new AudioBuffer(format);
-    this.#mostFrames = Math.floor(maxFrameBytes / (format.channels * 2));
-    this.#pieceFrames = Math.min(this.#mostFrames, Math.floor((format.sampleRate * pieceMs) / 1000));
+    this.#mostFrames = framesIn(usualFrameBytes, format);
+  }
+
+  /** The hub says how large a binary frame may be. */
+  limit(frameBytes: number): void {
+    this.#mostFrames = framesIn(Math.min(frameBytes, usualFrameBytes), this.#format);
   }
 
   get keptMs(): number {
@@ -111,6 +114,7 @@ export class Upload {
     const state = this.#state;
     if (state.name !== 'sending') return;
     const { cursor } = state;
+    const pieceFrames = Math.min(this.#mostFrames, Math.floor((this.#format.sampleRate * pieceMs) / 1000));
     while (this.#state === state) {
       const command = this.#commands.after(cursor.command);
       if (command && command.frame <= cursor.frame) {
@@ -120,7 +124,7 @@ export class Upload {
       }
       // A piece is sent when it is whole, or when a command stands behind it.
       const ready = (command?.frame ?? this.#audio.end) - cursor.frame;
-      if (ready < (command ? 1 : this.#pieceFrames)) return;
+      if (ready < (command ? 1 : pieceFrames)) return;
       if (this.#wire.unsentBytes() >= highWaterBytes) return this.#block(cursor);
       const frames = Math.min(ready, this.#mostFrames);
       cursor.frame += frames;
@@ -142,3 +146,7 @@ export class Upload {
     this.#state = next;
   }
 }
+
+/** Whole sample frames in so many bytes; one at least. */
+const framesIn = (bytes: number, { channels }: AudioFormat): number =>
+  Math.max(1, Math.floor(bytes / (channels * 2)));

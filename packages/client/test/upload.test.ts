@@ -36,6 +36,16 @@ test('[UP1] live audio travels in pieces of forty milliseconds, a backlog in the
   expect(audio()).toEqual({ from: 0, frames: 20_960 });
 });
 
+test('[ING8] a hub that takes smaller frames is sent smaller ones, live and from a backlog', () => {
+  upload.append(counting(0, 2_000));
+  upload.limit(513);
+  upload.resume(0, true);
+  upload.append(counting(2_000, 320));
+  const sizes = sent.map((one) => (one instanceof Uint8Array ? one.length : one));
+  expect(sizes).toEqual(Array.from({ length: 9 }, () => 512));
+  expect(audio()).toEqual({ from: 0, frames: 2_304 });
+});
+
 test('[UP2] a full socket is waited for, by a timer that ends with the connection', () => {
   upload.resume(0, true);
   unsentBytes = 256 * 1024;

@@ -102,6 +102,8 @@ export const HandshakeAck = z.object({
   /** Where on the meeting's clock the audio that follows begins. */
   resume_from_ms: z.optional(Ms),
   epoch: z.optional(z.string()),
+  /** The largest binary frame this hub takes. */
+  max_frame_bytes: z.optional(Count),
 });
 export type HandshakeAck = z.infer<typeof HandshakeAck>;
 

@@ -196,6 +196,7 @@ export class IngestSession {
       session_id: run.sessionId,
       resume_from_ms: run.from.ms,
       epoch: run.from.epoch,
+      max_frame_bytes: this.#context.limits.ingestFrameBytes,
     });
     this.#sayStarted(run);
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
