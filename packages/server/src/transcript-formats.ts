@@ -77,9 +77,10 @@ function label(final: TranscriptFinal): string {
 
 const noLabel = () => '';
 
+/** Numbers for what would be markup: some readers decode `&lt;` even in a tag, and lose their way. */
 function voice(final: TranscriptFinal): string {
   const speaker = speakerOf(final);
-  return speaker === '' ? '' : `<v ${escapeVtt(speaker)}>`;
+  return speaker === '' ? '' : `<v ${speaker.replace(/[&<>]/g, (mark) => `&#${mark.charCodeAt(0)};`)}>`;
 }
 
 const escapeVtt = (text: string) =>

@@ -48,7 +48,7 @@ test('[REST9] cues are numbered through all segments, and a segment without a wo
 
 test('[REST9] WebVTT escapes what would be markup, in text and names, and loses nothing', () => {
   const cue = written('vtt', said('a & b <i> c --> d &lt;', { speaker: 'R&D <b>' }));
-  expect(cue).toContain('<v R&amp;D &lt;b&gt;>a &amp; b &lt;i&gt; c --&gt; d &amp;lt;\n');
+  expect(cue).toContain('<v R&#38;D &#60;b&#62;>a &amp; b &lt;i&gt; c --&gt; d &amp;lt;\n');
 });
 
 test('[REST9] SubRip breaks what players take for markup, and nothing else', () => {

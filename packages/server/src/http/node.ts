@@ -86,8 +86,12 @@ export async function toNode(
   }
 }
 
+/** Without a `throw`: that a client left is no failure of what is read for it. */
 const iterated = (pieces: AsyncIterator<string>): AsyncIterable<string> => ({
-  [Symbol.asyncIterator]: () => pieces,
+  [Symbol.asyncIterator]: () => ({
+    next: () => pieces.next(),
+    return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
+  }),
 });
 
 export function fromWeb(request: Request): HubRequest {
