@@ -1,9 +1,25 @@
 import { postgresStore } from '@meetcast/server/postgres';
-import { describe, inject } from 'vitest';
+import pg from 'pg';
+import { afterAll, describe, inject } from 'vitest';
 import { storeContract } from '../../packages/server/test/store/store-contract.ts';
 
-const url = inject('pgUrl');
+const url = inject('pgUrl') ?? '';
 
 describe.skipIf(!url)('PostgreSQL', () => {
-  storeContract(async () => postgresStore({ url: url ?? '' }));
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  afterAll(() => pool.end());
+
+  /** In every column of every row of every table. */
+  async function hasText(text: string): Promise<boolean> {
+    const tables = await pool.query(`SELECT tablename FROM pg_tables WHERE tablename LIKE 'meetcast%'`);
+    for (const { tablename } of tables.rows) {
+      const rows = await pool.query(`SELECT 1 FROM ${tablename} t WHERE t::text LIKE '%' || $1 || '%'`, [
+        text,
+      ]);
+      if (rows.rowCount) return true;
+    }
+    return false;
+  }
+
+  storeContract(async (options) => postgresStore({ url, ...options }), hasText);
 });

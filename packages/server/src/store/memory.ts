@@ -40,6 +40,7 @@ class MemoryStore implements Store {
   #generation = 1;
   readonly #keepRaw: boolean;
   #lastNumber = 0;
+  #isClosed = false;
 
   constructor(keepRaw: boolean) {
     this.#keepRaw = keepRaw;
@@ -136,9 +137,12 @@ class MemoryStore implements Store {
     return isThere;
   }
 
-  async ping() {}
+  async ping() {
+    this.#checkOpen();
+  }
 
   async close() {
+    this.#isClosed = true;
     this.#logs.clear();
   }
 
@@ -146,7 +150,12 @@ class MemoryStore implements Store {
     return `${this.#instance}-${this.#generation}`;
   }
 
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error('the store is closed');
+  }
+
   #find(meeting: MeetingRef): Log | undefined {
+    this.#checkOpen();
     return this.#logs.get(meetingKey(meeting));
   }
 
@@ -189,7 +198,9 @@ function cover(log: Log, reach: Reach): number {
 
 function insert(log: Log, entry: LogEntry): LoggedEvent {
   const { title, language, source, endedAt, segmentNo, revises } = factsOf(entry);
-  const event: LoggedEvent = { ...entry, seq: log.events.length + 1 };
+  // As it will be told: whoever gave it may change it later.
+  const given = JSON.parse(JSON.stringify(entry)) as LogEntry;
+  const event: LoggedEvent = { ...given, seq: log.events.length + 1 };
   log.events.push(event);
   log.info = {
     title: title ?? log.info.title,

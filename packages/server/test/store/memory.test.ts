@@ -1,4 +1,8 @@
 import { memoryStore } from '../../src/store/memory.ts';
 import { storeContract } from './store-contract.ts';
 
-storeContract(async () => memoryStore());
+// There is nothing behind the calls in which to look.
+storeContract(
+  async (options) => memoryStore(options),
+  async () => false,
+);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -8,4 +8,8 @@ import { storeContract } from './store-contract.ts';
 const directory = mkdtempSync(join(tmpdir(), 'meetcast-sqlite-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-storeContract(async () => sqliteStore({ directory }));
+/** In every byte of every file, used or free. */
+const hasText = async (text: string) =>
+  readdirSync(directory).some((name) => readFileSync(join(directory, name)).includes(text));
+
+storeContract(async (options) => sqliteStore({ directory, ...options }), hasText);

@@ -1,0 +1,302 @@
+/** The log of every Store: numbered without holes, idempotent for finals, closed to stale claims. */
+import { beforeEach, expect, test } from 'vitest';
+import type { MeetingRef } from '../../src/meeting.ts';
+import type { Store } from '../../src/store/store.ts';
+import { finalEntry, statusEntry } from '../support/entries.ts';
+import { type Open, opened } from './opened.ts';
+
+export function logContract(open: Open): void {
+  const fresh = opened(open);
+  let store: Store;
+  let meeting: MeetingRef;
+
+  beforeEach(() => {
+    ({ store, meeting } = fresh);
+  });
+
+  const seqsOf = async (of = meeting) => (await store.read(of, 0, 1_000)).events.map(({ seq }) => seq);
+  const reach = (fence: number, coveredMs: number) => ({ source: 'mic' as const, fence, coveredMs });
+
+  test('[LOG1] entries of all kinds are numbered 1, 2, 3 … in one order', async () => {
+    const kinds = [
+      statusEntry('live'),
+      finalEntry(1),
+      { type: 'ai.tip' as const, meeting_id: 'm', ts: finalEntry(1).ts, tip: 'ask why' },
+      { type: 'summary' as const, meeting_id: 'm', ts: finalEntry(1).ts, summary: 'ok', action_items: ['a'] },
+      finalEntry(2),
+    ];
+    const logged = [];
+    for (const entry of kinds) logged.push(await store.append(meeting, entry));
+    expect(logged.map(({ event }) => event.seq)).toEqual([1, 2, 3, 4, 5]);
+    const { epoch, events } = await store.read(meeting, 0, 100);
+    expect(events).toEqual(kinds.map((entry, index) => ({ ...entry, seq: index + 1 })));
+    expect(new Set([epoch, ...logged.map((one) => one.epoch)]).size).toBe(1);
+  });
+
+  test('[STORE1] fifty appends at once get fifty seqs without a hole or a repeat', async () => {
+    const logged = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        store.append(meeting, index % 2 ? finalEntry(index) : statusEntry(`s${index}`)),
+      ),
+    );
+    const seqs = logged.map(({ event }) => event.seq).sort((a, b) => a - b);
+    expect(seqs).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+    const { events } = await store.read(meeting, 0, 100);
+    expect(events.map(({ seq }) => seq)).toEqual(seqs);
+    for (const { event } of logged) expect(events[event.seq - 1]).toEqual(event);
+  });
+
+  test('[STORE2] when an append resolves the entry is there to be read, and the head shows it', async () => {
+    for (let number = 1; number <= 5; number += 1) {
+      const { epoch, event } = await store.append(meeting, finalEntry(number));
+      const [page, head] = await Promise.all([store.read(meeting, number - 1, 10), store.head(meeting)]);
+      expect(page).toEqual({ epoch, events: [event] });
+      expect(head).toEqual({ epoch, seq: number, segmentNo: number });
+    }
+  });
+
+  test('[STORE3] an entry comes back as it was given, whatever text is in it', async () => {
+    const texts = [
+      '',
+      'ışık çözüm İstanbul',
+      '日本語 ไทย العربية',
+      '😀 e\u0301',
+      `'; DROP TABLE log; --`,
+      '{"a":"\\u0000"}',
+      'a\n\n\tb',
+      'x'.repeat(20_000),
+    ];
+    for (const [index, text] of texts.entries()) {
+      const entry = finalEntry(index + 1, {
+        text,
+        speaker: text.slice(0, 40),
+        confidence: 0.97,
+        start_ms: 0.5,
+        end_ms: 3_600_000.25,
+        meta: { source: 'system', language: 'tr', anything: { nested: [1, null, 'x'] } },
+      });
+      const { event } = await store.append(meeting, entry);
+      expect(event).toEqual({ ...entry, seq: index + 1 });
+    }
+    const { events } = await store.read(meeting, 0, 100);
+    expect(events.map((event) => 'text' in event && event.text)).toEqual(texts);
+    expect(events[0]).toMatchObject({ confidence: 0.97, meta: { anything: { nested: [1, null, 'x'] } } });
+  });
+
+  test('[STORE4] a final whose segment_no is already there is not added again: the entry there is the answer', async () => {
+    const first = await store.append(meeting, finalEntry(7, { text: 'as heard first' }));
+    const again = await store.append(meeting, finalEntry(7, { text: 'as heard on replay' }));
+    expect(again).toEqual(first);
+    expect(await seqsOf()).toEqual([1]);
+    const next = await store.append(meeting, finalEntry(8));
+    expect(next.event.seq).toBe(2);
+  });
+
+  test('[STORE5] twenty appends of one segment_no at once add one entry', async () => {
+    const logged = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        store.append(meeting, finalEntry(3, { text: `try ${index}` })),
+      ),
+    );
+    expect(new Set(logged.map(({ event }) => JSON.stringify(event))).size).toBe(1);
+    expect(await seqsOf()).toEqual([1]);
+    expect((await store.append(meeting, statusEntry('live'))).event.seq).toBe(2);
+  });
+
+  test('[STORE6] an append with a reach moves the source on in the same step', async () => {
+    await store.append(meeting, finalEntry(1), reach(5, 1_900));
+    expect(await store.covered(meeting, 'mic')).toBe(1_900);
+    expect(await store.covered(meeting, 'system')).toBe(0);
+  });
+
+  test('[STORE7] an append with a lower fence than was seen is refused and changes nothing', async () => {
+    await store.append(meeting, finalEntry(1), reach(5, 1_900));
+    await expect(store.append(meeting, finalEntry(2), reach(4, 9_000))).rejects.toMatchObject({
+      name: 'StaleFenceError',
+    });
+    expect(await seqsOf()).toEqual([1]);
+    expect(await store.covered(meeting, 'mic')).toBe(1_900);
+    const { event } = await store.append(meeting, finalEntry(2), reach(5, 2_900));
+    expect(event.seq).toBe(2);
+  });
+
+  test('[STORE8] an equal fence is accepted, a higher one shuts the lower out', async () => {
+    await store.append(meeting, finalEntry(1), reach(5, 1_000));
+    await store.append(meeting, finalEntry(2), reach(5, 2_000));
+    await store.append(meeting, finalEntry(3), reach(6, 3_000));
+    await expect(store.cover(meeting, reach(5, 4_000))).rejects.toMatchObject({ name: 'StaleFenceError' });
+    expect(await store.covered(meeting, 'mic')).toBe(3_000);
+    expect(await seqsOf()).toEqual([1, 2, 3]);
+  });
+
+  test('[STORE9] a cover by a new claim shuts the older one out before it has said a word', async () => {
+    await store.cover(meeting, reach(1, 500));
+    await store.cover(meeting, reach(2, 0));
+    await expect(store.append(meeting, finalEntry(1), reach(1, 9_000))).rejects.toMatchObject({
+      name: 'StaleFenceError',
+    });
+    expect(await store.head(meeting)).toMatchObject({ seq: 0, segmentNo: 0 });
+    expect(await store.covered(meeting, 'mic')).toBe(500);
+  });
+
+  test('[STORE10] coverage goes up, never down, and cover answers with it', async () => {
+    expect(await store.cover(meeting, reach(1, 1_000))).toBe(1_000);
+    expect(await store.cover(meeting, reach(1, 400))).toBe(1_000);
+    expect(await store.cover(meeting, reach(2, 0))).toBe(1_000);
+    await store.append(meeting, finalEntry(1), reach(2, 700));
+    expect(await store.covered(meeting, 'mic')).toBe(1_000);
+    expect(await store.cover(meeting, reach(2, 1_001))).toBe(1_001);
+  });
+
+  test('[STORE11] each source has a fence and a coverage of its own', async () => {
+    await store.cover(meeting, { source: 'mic', fence: 9, coveredMs: 5_000 });
+    expect(await store.cover(meeting, { source: 'system', fence: 1, coveredMs: 100 })).toBe(100);
+    await store.append(meeting, finalEntry(1), { source: 'system', fence: 1, coveredMs: 200 });
+    expect(await store.covered(meeting, 'mic')).toBe(5_000);
+    expect(await store.covered(meeting, 'system')).toBe(200);
+  });
+
+  test('[STORE12] a fence as large as a time in microseconds is kept exactly', async () => {
+    const large = Date.now() * 1_000;
+    await store.cover(meeting, reach(large, 1));
+    await expect(store.cover(meeting, reach(large - 1, 2))).rejects.toMatchObject({
+      name: 'StaleFenceError',
+    });
+    expect(await store.cover(meeting, reach(large, 3))).toBe(3);
+  });
+
+  test('[STORE13] a repeated final moves its source on, and is still refused to a stale claim', async () => {
+    await store.append(meeting, finalEntry(1), reach(2, 1_000));
+    await store.append(meeting, finalEntry(1), reach(3, 2_000));
+    expect(await store.covered(meeting, 'mic')).toBe(2_000);
+    await expect(store.append(meeting, finalEntry(1), reach(2, 3_000))).rejects.toMatchObject({
+      name: 'StaleFenceError',
+    });
+    expect(await seqsOf()).toEqual([1]);
+  });
+
+  test('[STORE14] read gives the entries after a seq, in order, a page at a time; an empty page is the end', async () => {
+    for (let number = 1; number <= 7; number += 1) await store.append(meeting, finalEntry(number));
+    const page = async (after: number) => (await store.read(meeting, after, 3)).events.map(({ seq }) => seq);
+    expect(await page(0)).toEqual([1, 2, 3]);
+    expect(await page(3)).toEqual([4, 5, 6]);
+    expect(await page(6)).toEqual([7]);
+    expect(await page(7)).toEqual([]);
+    expect(await page(1_000)).toEqual([]);
+    expect((await store.read(meeting, 2, 1)).events).toHaveLength(1);
+  });
+
+  test('[STORE15] a meeting nobody wrote to has head 0, and its first entry has that epoch', async () => {
+    const head = await store.head(meeting);
+    expect(head).toMatchObject({ seq: 0, segmentNo: 0 });
+    expect(await store.read(meeting, 0, 10)).toEqual({ epoch: head.epoch, events: [] });
+    expect(await store.covered(meeting, 'mic')).toBe(0);
+    const logged = await store.append(meeting, finalEntry(1));
+    expect(logged.epoch).toBe(head.epoch);
+    expect((await store.head(meeting)).epoch).toBe(head.epoch);
+  });
+
+  test('[STORE16] the head knows the highest segment_no, whatever came last', async () => {
+    await store.append(meeting, finalEntry(5));
+    await store.append(meeting, finalEntry(2));
+    await store.append(meeting, statusEntry('idle'));
+    expect(await store.head(meeting)).toMatchObject({ seq: 3, segmentNo: 5 });
+  });
+
+  test('[AUTH5] the same id under two tenants is two logs', async () => {
+    const other = { tenant: 'globex', id: meeting.id };
+    await store.append(meeting, finalEntry(1, { text: 'for acme' }), reach(9, 1_000));
+    expect(await store.head(other)).toMatchObject({ seq: 0, segmentNo: 0 });
+    expect(await store.covered(other, 'mic')).toBe(0);
+    const logged = await store.append(other, finalEntry(1, { text: 'for globex' }), reach(1, 500));
+    expect(logged.event).toMatchObject({ seq: 1, text: 'for globex' });
+    expect((await store.read(meeting, 0, 10)).events).toMatchObject([{ text: 'for acme' }]);
+    expect((await store.read(other, 0, 10)).events).toMatchObject([{ text: 'for globex' }]);
+  });
+
+  test('[STORE17] meetings whose names only differ in case or in a suffix are apart', async () => {
+    const ids = [meeting.id, meeting.id.toUpperCase(), `${meeting.id}:1`, `${meeting.id}_`, `${meeting.id}.`];
+    for (const [index, id] of ids.entries()) {
+      await store.append({ ...meeting, id }, statusEntry(`only-${index}`));
+    }
+    for (const [index, id] of ids.entries()) {
+      const { events } = await store.read({ ...meeting, id }, 0, 10);
+      expect(events).toMatchObject([{ seq: 1, status: `only-${index}` }]);
+    }
+  });
+
+  test('[STORE18] what a reader was given does not change when the log grows', async () => {
+    await store.append(meeting, finalEntry(1));
+    const before = await store.read(meeting, 0, 10);
+    await store.append(meeting, finalEntry(2));
+    expect(before.events).toHaveLength(1);
+  });
+
+  test('[STORE19] ping resolves while the store can be written', async () => {
+    await expect(store.ping()).resolves.toBeUndefined();
+  });
+
+  test('[STORE20] text that databases dislike keeps nothing from being stored', async () => {
+    const awkward = `nul\0 lone \ud800 quote ' dollar $1 ?1 back\\slash`;
+    const longWord = Array.from({ length: 20_000 }, (_, index) => index.toString(36)).join('');
+    const entries = [
+      finalEntry(1, { text: awkward, speaker: awkward, start_ms: 1e200, end_ms: 2e200 }),
+      finalEntry(2, { text: longWord }),
+      finalEntry(3, { text: Array.from({ length: 40_000 }, (_, index) => `w${index}`).join(' ') }),
+      {
+        ...statusEntry('live'),
+        type: 'status' as const,
+        message: awkward,
+        status: 'live',
+        details: { title: awkward },
+      },
+    ];
+    const logged = await Promise.all(entries.map((entry) => store.append(meeting, entry, reach(1, 1))));
+    const { events } = await store.read(meeting, 0, 10);
+    expect(events).toEqual(logged.map(({ event }) => event));
+    expect(events).toEqual(entries.map((entry, index) => ({ ...entry, seq: index + 1 })));
+  });
+
+  test('[STORE21] an entry without a JSON is refused alone, whatever it was written with', async () => {
+    const details: Record<string, unknown> = {};
+    details.itself = details;
+    const writes = [1, 2, 3, 4].map((number) =>
+      store.append(
+        meeting,
+        number === 2 ? ({ ...statusEntry('odd'), details } as never) : finalEntry(number),
+      ),
+    );
+    const outcomes = await Promise.allSettled(writes);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(await seqsOf()).toEqual([1, 2, 3]);
+  });
+
+  test('[STORE22] in a crowd of writes of many meetings, each meeting keeps its order and each refusal is its own', async () => {
+    const meetings = Array.from({ length: 60 }, (_, index) => ({ ...meeting, id: `${meeting.id}-${index}` }));
+    const writes = meetings.flatMap((of) => [
+      store.append(of, finalEntry(1), reach(5, 100)),
+      store.append(of, finalEntry(2), reach(4, 900)),
+      store.append(of, statusEntry('live')),
+      store.append(of, finalEntry(1, { text: 'again' }), reach(6, 200)),
+      store.append(of, finalEntry(3), reach(5, 900)),
+      store.append(of, finalEntry(4), reach(6, 300)),
+    ]);
+    const outcomes = await Promise.allSettled(writes);
+    const kept = [true, false, true, true, false, true];
+    expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(meetings.flatMap(() => kept));
+    for (const of of meetings) {
+      const { events } = await store.read(of, 0, 10);
+      expect(events).toMatchObject([{ segment_no: 1 }, { status: 'live' }, { segment_no: 4 }]);
+      expect(await store.covered(of, 'mic')).toBe(300);
+      expect(await store.head(of)).toMatchObject({ seq: 3, segmentNo: 4 });
+    }
+  });
+
+  test('[STORE23] a closed store answers no more, keeps what it was given before, and may be closed again', async () => {
+    const before = Promise.all([1, 2, 3].map((number) => store.append(meeting, finalEntry(number))));
+    await Promise.all([store.close(), store.close()]);
+    expect((await before).map(({ event }) => event.seq)).toEqual([1, 2, 3]);
+    await expect(store.append(meeting, finalEntry(4))).rejects.toThrow('closed');
+    await expect(store.read(meeting, 0, 10)).rejects.toThrow('closed');
+  });
+}

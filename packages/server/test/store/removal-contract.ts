@@ -1,0 +1,170 @@
+/** What is taken back or forgotten in every Store: gone from all it keeps, and it stays gone. */
+import { expect, test } from 'vitest';
+import type { Retraction } from '../../src/store/store.ts';
+import { finalEntry, statusEntry, ts } from '../support/entries.ts';
+import { type Open, opened } from './opened.ts';
+
+/** Looks for a text in everything that is kept. */
+export type HasText = (text: string) => Promise<boolean>;
+
+export function removalContract(open: Open, hasText: HasText): void {
+  const on = opened(open, { keepRaw: true });
+  const page = { after: undefined, limit: 50 };
+  const retract = (what: Retraction) => on.store.retract(on.meeting, what, ts);
+  const textsIn = async () => (await on.store.transcript(on.meeting, 0, 100)).map(({ text }) => text);
+  const typesIn = async () => (await on.store.read(on.meeting, 0, 100)).events.map(({ type }) => type);
+  /** A word that is nowhere else. */
+  const secret = (name: string) => `${name}${on.meeting.id.replaceAll('-', '')}`;
+
+  async function say(segmentNo: number, text: string, changes = {}): Promise<void> {
+    const entry = finalEntry(segmentNo, { text, speaker: `${text}speaker`, ...changes });
+    await on.store.append(on.meeting, entry, undefined, `{"raw":"${text}"}`);
+  }
+
+  async function isGone(text: string): Promise<boolean> {
+    const { items } = await on.store.search(on.meeting, [text], page);
+    return items.length === 0 && !(await hasText(text));
+  }
+
+  test('[STORE60] a segment that is taken back leaves its place in the order, and nothing of what was said', async () => {
+    const [kept, taken] = [secret('kept'), secret('taken')];
+    await say(1, kept);
+    await say(2, taken);
+    const { event } = await retract({ segmentNo: 2 });
+    expect(event).toEqual({ type: 'retract', seq: 3, meeting_id: on.meeting.id, ts, segment_no: 2 });
+    expect((await on.store.read(on.meeting, 1, 10)).events).toEqual([
+      { type: 'retract', seq: 2, meeting_id: 'm', ts, segment_no: 2 },
+      event,
+    ]);
+    expect(await textsIn()).toEqual([kept]);
+    expect([await isGone(kept), await isGone(taken)]).toEqual([false, true]);
+    expect(await on.store.raw(on.meeting, 2)).toBeUndefined();
+    expect(await on.store.raw(on.meeting, 1)).toContain(kept);
+    expect(await on.store.head(on.meeting)).toMatchObject({ seq: 3, segmentNo: 2 });
+  });
+
+  test('[STORE61] a stretch of time takes back everything that reaches into it', async () => {
+    const words = ['before', 'into', 'inside', 'across', 'outof', 'after'].map(secret);
+    const times = [
+      [0, 1_000],
+      [500, 1_000.5],
+      [1_200, 1_300],
+      [900, 2_100],
+      [1_999.5, 2_500],
+      [2_000, 3_000],
+    ];
+    for (const [index, [start_ms, end_ms]] of times.entries()) {
+      await say(index + 1, words[index] ?? '', { start_ms, end_ms });
+    }
+    const { event } = await retract({ startMs: 1_000, endMs: 2_000 });
+    expect(event).toEqual({
+      type: 'retract',
+      seq: 7,
+      meeting_id: on.meeting.id,
+      ts,
+      start_ms: 1_000,
+      end_ms: 2_000,
+    });
+    expect(await textsIn()).toEqual([words[0], words[5]]);
+    for (const word of words.slice(1, 5)) expect(await isGone(word)).toBe(true);
+    expect(await isGone(words[0] ?? '')).toBe(false);
+  });
+
+  test('[STORE62] a stretch of one source takes nothing of the other', async () => {
+    await say(1, 'mine', { start_ms: 0, end_ms: 9, meta: { source: 'mic' } });
+    await say(2, 'theirs', { start_ms: 0, end_ms: 9, meta: { source: 'system' } });
+    await say(3, 'whose', { start_ms: 0, end_ms: 9, meta: {} });
+    await retract({ startMs: 0, endMs: 5.5, source: 'system' });
+    expect(await textsIn()).toEqual(['mine', 'whose']);
+    await retract({ startMs: 0, endMs: 5.5 });
+    expect(await textsIn()).toEqual([]);
+  });
+
+  test('[STORE63] a final that is retried after its retraction does not come back', async () => {
+    const taken = secret('taken');
+    await say(1, taken);
+    await retract({ segmentNo: 1 });
+    const again = await on.store.append(on.meeting, finalEntry(1, { text: taken }), undefined, taken);
+    expect(again.event).toMatchObject({ type: 'retract', seq: 1 });
+    expect(await textsIn()).toEqual([]);
+    expect(await isGone(taken)).toBe(true);
+  });
+
+  test('[STORE64] what a final revised is gone too when it is taken back, and does not stand again', async () => {
+    await say(1, 'first');
+    await say(2, 'second', { revises: 1 });
+    await retract({ segmentNo: 2 });
+    expect(await textsIn()).toEqual([]);
+    await retract({ startMs: 0, endMs: 10_000 });
+    expect(await typesIn()).toEqual(['retract', 'retract', 'retract', 'retract']);
+  });
+
+  test('[STORE65] taking back what was never said is logged, and changes nothing else', async () => {
+    await say(1, 'kept');
+    await on.store.append(on.meeting, statusEntry('live'));
+    await retract({ segmentNo: 9 });
+    await retract({ startMs: 50_000, endMs: 60_000 });
+    await retract({ segmentNo: 9 });
+    expect(await typesIn()).toEqual(['transcript.final', 'status', 'retract', 'retract', 'retract']);
+    expect(await textsIn()).toEqual(['kept']);
+  });
+
+  test('[STORE66] a retraction comes after what was written before it, and before what comes after', async () => {
+    const writes = [
+      say(1, 'one'),
+      retract({ segmentNo: 1 }),
+      say(2, 'two'),
+      retract({ startMs: 0, endMs: 1_500 }),
+    ];
+    await Promise.all(writes);
+    expect(await typesIn()).toEqual(['retract', 'retract', 'transcript.final', 'retract']);
+    expect(await textsIn()).toEqual(['two']);
+  });
+
+  test('[STORE67] a meeting that is forgotten is gone whole; its next entry is seq 1 of another epoch', async () => {
+    const word = secret('word');
+    const { epoch } = await on.store.append(on.meeting, finalEntry(1, { text: word }), {
+      source: 'mic',
+      fence: 7,
+      coveredMs: 900,
+    });
+    await say(2, word);
+    expect(await on.store.forget(on.meeting)).toBe(true);
+    expect(await on.store.forget(on.meeting)).toBe(false);
+    expect(await hasText(word)).toBe(false);
+    expect(await hasText(on.meeting.id)).toBe(false);
+    expect(await on.store.meeting(on.meeting)).toBeUndefined();
+    expect(await on.store.covered(on.meeting, 'mic')).toBe(0);
+    const head = await on.store.head(on.meeting);
+    expect(head).toMatchObject({ seq: 0, segmentNo: 0 });
+    expect(head.epoch).not.toBe(epoch);
+    const again = await on.store.append(on.meeting, finalEntry(1, { text: 'new' }), {
+      source: 'mic',
+      fence: 1,
+      coveredMs: 1,
+    });
+    expect(again).toMatchObject({ epoch: head.epoch, event: { seq: 1, text: 'new' } });
+  });
+
+  test('[STORE68] forgetting one meeting leaves the others, and their epochs', async () => {
+    const other = { ...on.meeting, id: `${on.meeting.id}-2` };
+    const { epoch } = await on.store.append(other, finalEntry(1, { text: 'stays' }));
+    await say(1, 'goes');
+    await on.store.forget(on.meeting);
+    expect(await on.store.read(other, 0, 10)).toMatchObject({ epoch, events: [{ text: 'stays' }] });
+    expect((await on.store.search({ tenant: other.tenant }, ['stays'], page)).items).toHaveLength(1);
+    const reborn = await on.store.append(on.meeting, finalEntry(1));
+    expect(reborn.epoch).not.toBe(epoch);
+  });
+
+  test('[STORE69] forgetting while others write leaves each log without a hole', async () => {
+    await Promise.all(
+      Array.from({ length: 60 }, (_, index) =>
+        index % 20 === 19 ? on.store.forget(on.meeting) : on.store.append(on.meeting, finalEntry(index + 1)),
+      ),
+    );
+    const { events } = await on.store.read(on.meeting, 0, 100);
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_event, index) => index + 1));
+    expect((await on.store.head(on.meeting)).seq).toBe(events.length);
+  });
+}
