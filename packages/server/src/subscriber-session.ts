@@ -181,8 +181,7 @@ export class SubscriberSession implements Member {
         return this.#state === state ? page : undefined;
       } catch (error) {
         failures += 1;
-        if (failures === 1) this.#observeError(error);
-        state.showsPartials = true;
+        if (failures === 1) this.#showMeanwhile(state, error);
         await delay(storeRetryMs(failures));
       }
     }
@@ -210,7 +209,18 @@ export class SubscriberSession implements Member {
       if (this.#state !== state) return;
     }
     this.#enter({ name: 'live', present, sent: state.sent, held: new Map() });
-    for (const partial of present.room.partials) this.#connection.write(partial.frame);
+    this.#showCurrent(present.room);
+  }
+
+  /** Nobody waits in silence for a store that is away. */
+  #showMeanwhile(state: CatchingUp, error: unknown): void {
+    this.#observeError(error);
+    state.showsPartials = true;
+    this.#showCurrent(state.present.room);
+  }
+
+  #showCurrent({ partials }: Room): void {
+    for (const partial of partials) this.#connection.write(partial.frame);
   }
 
   #showPartials({ present }: CatchingUp, messages: readonly Message[]): void {
