@@ -585,6 +585,18 @@ describe('[LINK3] too many connects', () => {
 describe('sockets that vanish, in every state', () => {
   const ways: End[] = ['fin', 'rst'];
 
+  test.each(ways)('(%s) while an upgrade is being refused', async (how) => {
+    await besideAHealthyMeeting({}, async ({ port }) => {
+      const refused = Array.from({ length: 60 }, () => new RawSocket(port));
+      for (const [index, socket] of refused.entries()) {
+        await new Promise((resolve) => socket.socket.once('connect', resolve));
+        const target = index % 2 ? `${base}/ws/meetings/%` : '/nothing';
+        socket.socket.write(requestHead(target, upgradeHeaders), () => socket.vanish(how));
+      }
+      await Promise.all(refused.map(({ ended }) => ended));
+    });
+  });
+
   test.each(ways)('(%s) before and while its token is looked at', async (how) => {
     const gate = new Gate();
     const verify = jwtAuthenticator({ secret });
