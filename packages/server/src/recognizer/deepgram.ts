@@ -53,6 +53,7 @@ export function deepgram(options: DeepgramOptions): Recognizer {
       if (!socket) throw new RecognizerError('the Deepgram SDK made no connection', { retryable: true });
       const abort = () => socket?.terminate();
       signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort(); // While the SDK was getting ready.
       try {
         await socket.opened;
       } finally {
@@ -103,7 +104,8 @@ class DeepgramStream implements RecognizerStream {
   readonly #request: RecognizerRequest;
   readonly #keepAlive: NodeJS.Timeout;
   #state: 'open' | 'finishing' | 'ended' = 'open';
-  #wroteAt = Date.now();
+  /** Not by the system's clock: one that is set back would let the stream be closed as idle. */
+  #wroteAt = performance.now();
   #hasAudio = false;
   /** Silence written before the first audio; not part of the stream's time. */
   #bridgedMs = 0;
@@ -126,7 +128,7 @@ class DeepgramStream implements RecognizerStream {
     // An empty frame would end the stream.
     if (this.#state !== 'open' || audio.length === 0 || !this.#socket.isOpen()) return undefined;
     this.#hasAudio = true;
-    this.#wroteAt = Date.now();
+    this.#wroteAt = performance.now();
     this.#listen.sendMedia(audio);
     return this.#socket.room;
   }
@@ -147,7 +149,7 @@ class DeepgramStream implements RecognizerStream {
   }
 
   #keepOpen(): void {
-    if (Date.now() - this.#wroteAt < keepAliveMs || !this.#socket.isOpen()) return;
+    if (performance.now() - this.#wroteAt < keepAliveMs || !this.#socket.isOpen()) return;
     if (!this.#hasAudio) return this.#bridge();
     this.#listen.sendKeepAlive({ type: 'KeepAlive' });
   }
@@ -156,7 +158,7 @@ class DeepgramStream implements RecognizerStream {
     const samples = Math.round((this.#request.sampleRate * bridgeMs) / 1000);
     this.#listen.sendMedia(new Uint8Array(samples * 2 * this.#request.channels));
     this.#bridgedMs += (samples / this.#request.sampleRate) * 1000;
-    this.#wroteAt = Date.now();
+    this.#wroteAt = performance.now();
     this.#hasAudio = true;
   }
 
