@@ -1,6 +1,13 @@
 import { publish } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
-import { jwtAuthenticator, memoryStore, StaleFenceError, type Store } from '@meetcast/server';
+import {
+  type Bus,
+  jwtAuthenticator,
+  memoryBus,
+  memoryStore,
+  StaleFenceError,
+  type Store,
+} from '@meetcast/server';
 import { interleave, speak, toneTiming } from '@meetcast/server/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { Gate } from '../support/adapters.ts';
@@ -14,7 +21,7 @@ import {
   speech,
   wordsIn,
 } from '../support/speech.ts';
-import { mintToken, type Stage, secret, startHub } from '../support/start-hub.ts';
+import { mintToken, type Stage, secret, startHub, unhurried } from '../support/start-hub.ts';
 
 const done = { code: 1000, reason: 'done' };
 
@@ -173,6 +180,26 @@ describe('[LOG1] two sources and their viewers', () => {
       );
     }
     for (const viewer of [first, late, resumed]) expectSegmentRule(viewer.messages);
+  });
+
+  test('[SUB4] an entry whose announcement was lost reaches who was there, though a newcomer was told of it first', async () => {
+    const inner = memoryBus();
+    let isLosing = false;
+    const bus: Bus = {
+      ...inner,
+      publish: async (...args) => (isLosing ? undefined : inner.publish(...args)),
+    };
+    const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 200 } });
+    const viewer = await stage.viewer();
+    const meeting = stage.hub.meeting({ tenant: 'acme', id: 'm' });
+    isLosing = true;
+    for (let seq = 1; seq <= 5; seq += 1) {
+      await meeting.status('note', `entry ${seq}`);
+      const newcomer = await stage.viewer({ query: 'history=none' });
+      expect((await newcomer.until('connected')).seq).toBe(seq);
+      await viewer.until('status', (status) => status.seq === seq);
+      expectUnbroken(viewer, 1);
+    }
   });
 
   test('[LOG4] a segment_no is one utterance from its first partial to its final, unique across sources', async () => {
