@@ -104,6 +104,8 @@ class DeepgramStream implements RecognizerStream {
   readonly #request: RecognizerRequest;
   readonly #keepAlive: NodeJS.Timeout;
   #state: 'open' | 'finishing' | 'ended' = 'open';
+  /** Whether the summary came, which follows the last words: a close without it is a loss, however clean. */
+  #isSummedUp = false;
   /** Not by the system's clock: one that is set back would let the stream be closed as idle. */
   #wroteAt = performance.now();
   #hasAudio = false;
@@ -119,6 +121,7 @@ class DeepgramStream implements RecognizerStream {
     listen.on('message', (message) => {
       const result = resultOf(message, this.#bridgedMs);
       if (result) this.results.push(result);
+      if (message.type === 'Metadata') this.#isSummedUp = true;
     });
     listen.on('error', () => {}); // The transport's close says more.
     socket.onClose((lost) => this.#closed(lost));
@@ -164,8 +167,9 @@ class DeepgramStream implements RecognizerStream {
 
   #closed({ code, reason }: Lost): void {
     // After CloseStream a close without a code has been seen as well.
-    if (this.#state === 'finishing' && (code === 1000 || code === 1005)) return this.#end({});
-    const message = `Deepgram closed the stream in mid-meeting with ${code}${reason ? `: ${reason}` : ''}`;
+    if (this.#state === 'finishing' && this.#isSummedUp && (code === 1000 || code === 1005))
+      return this.#end({});
+    const message = `Deepgram closed the stream before its last words with ${code}${reason ? `: ${reason}` : ''}`;
     this.#end({ error: new RecognizerError(message, { retryable: code !== 1008, code }) });
   }
 
