@@ -181,6 +181,7 @@ class Hub {
   async #close(): Promise<void> {
     for (const session of this.#ingests) session.end();
     await within(closeDeadlineMs, Promise.all([...this.#ingests].map(({ ended }) => ended)));
+    await nextTurn(); // Rooms hand out what they heard once a turn: the last words go before the goodbye.
     for (const connection of this.#subscribers)
       connection.close('restart', 'this node is going away; connect again');
     await within(1_000, Promise.all([...this.#subscribers].map((connection) => connection.closed)));
@@ -266,6 +267,8 @@ function reporting(authenticate: Authenticator, observe: Observe): Authenticator
     }
   };
 }
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Waits for a promise, but no longer. */
 async function within(ms: number, promise: Promise<unknown>): Promise<void> {
