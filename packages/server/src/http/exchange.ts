@@ -23,10 +23,16 @@ export function json(body: unknown, status = 200): HubResponse {
 }
 
 /** An error answer as RFC 9457 has it. `detail` says what to do. */
-export function problem(status: number, code: string, title: string, detail: string): HubResponse {
+export function problem(
+  status: number,
+  code: string,
+  title: string,
+  detail: string,
+  headers: Record<string, string> = {},
+): HubResponse {
   return {
     status,
-    headers: { 'content-type': 'application/problem+json; charset=utf-8' },
+    headers: { 'content-type': 'application/problem+json; charset=utf-8', ...headers },
     body: JSON.stringify({ type: 'about:blank', title, status, code, detail }),
   };
 }

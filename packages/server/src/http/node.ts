@@ -24,7 +24,10 @@ export async function toNode(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  response.writeHead(answer.status, { ...answer.headers, 'cache-control': 'no-store' });
+  const { upgrade, ...headers } = answer.headers;
+  // HTTP/2 knows no upgrade, and Node throws at the header.
+  const offer = upgrade !== undefined && request.httpVersionMajor < 2 ? { upgrade } : {};
+  response.writeHead(answer.status, { ...headers, ...offer, 'cache-control': 'no-store' });
   if (request.method === 'HEAD') return void response.end();
   if (typeof answer.body === 'string') return void response.end(answer.body);
   await pipeline(Readable.from(answer.body), response);

@@ -36,14 +36,13 @@ const largestPage = 1_000;
 /** Log entries read at a time while a transcript is written. */
 const readAtATime = 500;
 
-const upgradeRequired: HubResponse = {
-  ...problem(
-    426,
-    'upgrade_required',
-    'Upgrade required',
-    'this address is a WebSocket; connect with ws:// or wss://',
-  ),
-};
+const upgradeRequired = problem(
+  426,
+  'upgrade_required',
+  'Upgrade required',
+  'this address is a WebSocket; connect with ws:// or wss://',
+  { upgrade: 'websocket' },
+);
 
 /** The answer to a request, or nothing if its address is not the hub's. */
 export async function answer(request: HubRequest, context: RestContext): Promise<HubResponse | undefined> {
@@ -57,6 +56,7 @@ export async function answer(request: HubRequest, context: RestContext): Promise
       'method_not_allowed',
       'Method not allowed',
       `${request.method} is not possible here; use GET`,
+      { allow: 'GET, HEAD' },
     );
   }
   try {
@@ -109,8 +109,7 @@ async function grantFor(
 }
 
 function unauthorized(detail: string): HubResponse {
-  const answer = problem(401, 'auth_failed', 'Not authenticated', detail);
-  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Bearer' } };
+  return problem(401, 'auth_failed', 'Not authenticated', detail, { 'www-authenticate': 'Bearer' });
 }
 
 async function health(context: RestContext): Promise<HubResponse> {
