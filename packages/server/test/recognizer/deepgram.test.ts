@@ -152,6 +152,15 @@ test('[DG12] a connection that breaks while the last words are awaited is a loss
   expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', retryable: true });
 });
 
+test('[DG19] a clean close after the end of the audio and before the summary is a loss: last words may be missing', async () => {
+  const simulator = await simulate();
+  const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
+  const heard = listenTo(stream);
+  stream.finish();
+  simulator.fault({ kind: 'close', code: 1000 });
+  expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', code: 1000, retryable: true });
+});
+
 test('[DG13] several channels may be heard apart', async () => {
   const simulator = await simulate();
   const recognizer = deepgram({ apiKey: 'key', endpoint: simulator.url, multichannel: true });
