@@ -478,6 +478,26 @@ describe('senders that come and go', () => {
     expectUnbroken(viewer);
   });
 
+  test('[ING12] a recognizer that closes, however cleanly, before its last words: 4010, and nothing is lost', async () => {
+    const stage = await startHub();
+    const said = speech(12, 28);
+    const first = await stage.speaker({ session: 'one' });
+    stage.simulator.fault({ kind: 'slow-reader', bytesPerSecond: 40_000 });
+    await first.say(said.pcm);
+    const isDraining = () =>
+      stage.observed.some((event) => event.type === 'ingest' && event.step === 'draining');
+    first.send({ type: 'finalize' });
+    await vi.waitFor(() => expect(isDraining()).toBe(true), { interval: 5 });
+    stage.simulator.fault({ kind: 'close', code: 1000 });
+    expect(await first.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
+    await stage.simulator.clear();
+    const next = await stage.speaker({ session: 'one', resume: true });
+    const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
+    await next.say(said.pcm.subarray(bytesAt(fromMs)));
+    expect(await next.finalize()).toEqual(done);
+    expectTimes(await expectWords(stage, { mic: said.words }), 'mic', said);
+  });
+
   test('[ING19] a second sender is refused with 4002, and the first loses nothing', async () => {
     const stage = await startHub();
     const speaker = await stage.speaker();
@@ -513,7 +533,15 @@ describe('senders that come and go', () => {
   });
 
   test('[LINK4] hub.close() in mid-meeting: what was heard is stored, then 1012, and another hub goes on', async () => {
-    const store = memoryStore();
+    const inner = memoryStore();
+    const gate = new Gate();
+    const store: Store = {
+      ...inner,
+      async append(meeting, entry, reach) {
+        if (entry.type === 'transcript.final') await gate.pass();
+        return await inner.append(meeting, entry, reach);
+      },
+    };
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
     const speaker = await stage.speaker({ session: 'one' });
@@ -524,6 +552,7 @@ describe('senders that come and go', () => {
     const closing = stage.hub.close();
     const late = await stage.stranger();
     expect(await late.closed).toEqual({ code: 1013, reason: 'try_again_later' });
+    gate.open();
     expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
     expect(await viewer.closed).toEqual({ code: 1012, reason: 'restart' });
     await closing;
