@@ -250,7 +250,7 @@ export class SubscriberSession implements Member {
 const nothing = { seat: undefined, room: undefined };
 
 /** Where to begin, and whether that is everything that was asked for. Never a partial recovery. */
-export function beginning(
+function beginning(
   start: Start,
   head: Head,
   historyEntries: number,

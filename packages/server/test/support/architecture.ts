@@ -39,7 +39,7 @@ const shared = new Set(['meeting.ts', 'errors.ts', 'message.ts', 'async-queue.ts
 
 const wiring = new Set(['hub.ts', 'index.ts']);
 
-export function importsOf({ path, text }: SourceFile): Import[] {
+function importsOf({ path, text }: SourceFile): Import[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => ({
     from: path,
     to: fileName.startsWith('.') ? posix.join(posix.dirname(path), fileName) : fileName,

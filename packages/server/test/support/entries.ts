@@ -3,7 +3,7 @@ import type { LogEntry, LoggedEvent, Source, TranscriptFinal, TranscriptPartial 
 import type { MeetingRef } from '../../src/meeting.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../../src/message.ts';
 
-export const ts = '2026-03-02T09:00:04.120Z';
+const ts = '2026-03-02T09:00:04.120Z';
 
 let meetings = 0;
 
