@@ -65,6 +65,9 @@ test('[FORMAT6] long text is broken between words, and no word is lost', () => {
   expect(lines.join(' ').split(' ')).toEqual(words);
   expect(lines.length).toBeGreaterThan(5);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(42);
+  const [half, rest] = ['x'.repeat(21), 'x'.repeat(20)];
+  expect(srt.segment(said(`${half} ${rest}`), 1)).toContain(`\n${half} ${rest}\n`);
+  expect(srt.segment(said(`${half} ${half}`), 1)).toContain(`\n${half}\n${half}\n`);
   const unbreakable = 'x'.repeat(100);
   expect(srt.segment(said(`a ${unbreakable} b`), 1)).toContain(`\na\n${unbreakable}\nb\n`);
 });
