@@ -75,7 +75,7 @@ async function hasHub(child, port) {
   try {
     const seen = new Promise((resolve, reject) => {
       viewer.on('status', resolve);
-      viewer.closed.then(({ reason }) => reject(new Error(`the viewer's socket ended: ${reason}`)));
+      void viewer.closed.then(({ reason }) => reject(new Error(`the viewer's socket ended: ${reason}`)));
     });
     const seq = await ask(child, 'say');
     assert.equal((await seen).seq, seq);
