@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, get, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { subprotocols } from '@meetcast/protocol';
 import express from 'express';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -109,6 +109,35 @@ describe('a server with nobody else on it', () => {
     await once(leaver, 'connect');
     leaver.write(`GET /api/v1/ws/meetings/m HTTP/1.1\r\nhost: hub\r\n${upgradeHeaders}\r\n\r\n`);
     leaver.resetAndDestroy();
+    await expectHub({ stage, port });
+  });
+});
+
+describe('an upgrade that nobody listens for', () => {
+  test('[ATT10] is a request like any other, as without the hub', async () => {
+    const stage = await startHub();
+    const app = express();
+    app.get('/hello', (request, response) => void response.send(`hello ${request.get('x-name')}`));
+    app.post('/hello', express.text(), (request, response) => void response.send(request.body));
+    const { port } = await serve((server) => {
+      server.on('request', app);
+      stage.hub.attach(server);
+    });
+    // One connection, as HTTP clients of the JVM do it: the offer of HTTP/2 is passed over, and the next one follows.
+    const socket = connect(port, '127.0.0.1');
+    const answers = answersOf(socket);
+    const offer =
+      'host: hub\r\nx-name: J\u00fcrgen\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMA';
+    socket.write(Buffer.from(`GET /hello HTTP/1.1\r\n${offer}\r\n\r\n`, 'latin1'));
+    await answers.until(/^HTTP\/1\.1 200 [^]*hello J\u00fcrgen$/);
+    socket.write(
+      `POST /hello HTTP/1.1\r\n${offer}\r\ncontent-type: text/plain\r\ncontent-length: 8\r\n\r\nhalf`,
+    );
+    socket.write('half');
+    await answers.until(/^HTTP\/1\.1 200 [^]*halfhalf$/);
+    socket.write(`GET /api/v1/ping HTTP/1.1\r\n${offer}\r\n\r\n`);
+    await answers.until(/^HTTP\/1\.1 200 [^]*"pong":true/);
+    socket.destroy();
     await expectHub({ stage, port });
   });
 });
@@ -241,6 +270,18 @@ function upgrade(port: number, path: string): Promise<number | 'ended' | undefin
     });
     request.on('error', () => resolve('ended'));
   });
+}
+
+/** What a socket says, an answer at a time. */
+function answersOf(socket: Socket) {
+  let text = '';
+  socket.setEncoding('utf8');
+  return {
+    async until(answer: RegExp) {
+      while (!answer.test(text)) text += (await once(socket, 'data'))[0];
+      text = '';
+    },
+  };
 }
 
 /** How many listen to what. */

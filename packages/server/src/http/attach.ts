@@ -1,6 +1,7 @@
 /** Puts a hub on a Node server that others listen on too. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { problem } from './exchange.ts';
 import { toNode } from './node.ts';
 
@@ -54,23 +55,24 @@ function answerNotFound(request: IncomingMessage, response: ServerResponse): tru
 const isStandIn = Symbol.for('meetcast.standIn');
 
 /**
- * Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does. So this
- * listens, and ends them, while nobody else does, and only then: other libraries, too, end what they do not know only
- * when they are alone, and would wait for us as we for them.
+ * Node hands upgrades over only while somebody listens; while nobody does, an upgrade is a request like any other, and
+ * so is one to HTTP/2, which some clients try with every request. So this listens while nobody else does, and gives what
+ * is not the hub's back as a request. Only then: other libraries, too, answer what they do not know only when they are
+ * alone, and would wait for us as we for them.
  */
 function standIn(server: Server): () => void {
-  const endUnanswered = (_request: IncomingMessage, stream: Duplex) => {
-    stream.on('error', () => stream.destroy());
-    stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  const giveBack = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    stream.unshift(Buffer.concat([withoutUpgrade(request), head]));
+    server.emit(stream instanceof TLSSocket ? 'secureConnection' : 'connection', stream);
   };
-  endUnanswered[isStandIn] = true;
+  giveBack[isStandIn] = true;
   const isForeign = (name: string | symbol, listener: object) =>
     name === 'upgrade' && !(isStandIn in listener && listener[isStandIn]);
   const stepIn = () => {
-    if (server.listenerCount('upgrade') === 0) server.on('upgrade', endUnanswered);
+    if (server.listenerCount('upgrade') === 0) server.on('upgrade', giveBack);
   };
   const arrived = (name: string | symbol, listener: object) => {
-    if (isForeign(name, listener)) server.off('upgrade', endUnanswered);
+    if (isForeign(name, listener)) server.off('upgrade', giveBack);
   };
   const left = (name: string | symbol, listener: object) => {
     if (isForeign(name, listener)) stepIn();
@@ -81,7 +83,16 @@ function standIn(server: Server): () => void {
   return () => {
     server.off('newListener', arrived);
     server.off('removeListener', left);
-    endUnanswered[isStandIn] = false; // Its going is news to another hub's stand-in.
-    server.off('upgrade', endUnanswered);
+    giveBack[isStandIn] = false; // Its going is news to another hub's stand-in.
+    server.off('upgrade', giveBack);
   };
+}
+
+/** The head of a request as it came, but for the header that made it an upgrade. */
+function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
