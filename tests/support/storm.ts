@@ -97,9 +97,14 @@ interface Watcher {
 
 /** Lets the storm pass over a meeting; afterwards words said = stored = seen by every viewer. */
 export async function weather(storm: Storm): Promise<void> {
+  // First: making sound takes the process long enough for links to seem dead.
+  const said: Record<Source, Speech> = {
+    mic: speech(storm.words.mic, storm.seed),
+    system: speech(storm.words.system, storm.seed + 1),
+  };
   const random = randomFrom(storm.seed);
   const bus = unreliableBus({ random, ...storm.bus });
-  const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 50, heartbeatMs: 200 } });
+  const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 50, heartbeatMs: 500 } });
   const proxies = Object.fromEntries(
     await Promise.all(links.map(async (name) => [name, await faultProxy({ port: stage.port })] as const)),
   ) as Record<LinkName, FaultProxy>;
@@ -131,10 +136,6 @@ export async function weather(storm: Storm): Promise<void> {
   // Its link is sound, and no client of ours hides from it what the hub says.
   const bystander = await stage.viewer();
 
-  const said: Record<Source, Speech> = {
-    mic: speech(storm.words.mic, storm.seed),
-    system: speech(storm.words.system, storm.seed + 1),
-  };
   const say = async (source: Source) => {
     const publisher = publish({ ...optionsFor(proxies[source].port), source, sampleRate: 16_000 });
     const { pcm } = said[source];
@@ -213,7 +214,8 @@ async function check(
       interval: 10,
     });
   }
-  await vi.waitFor(() => expect(bystander.seqs.at(-1), 'the bystander sees the end').toBe(head), {
+  const gone = () => JSON.stringify({ readyState: bystander.ws.readyState, ...bystander.closing });
+  await vi.waitFor(() => expect(bystander.seqs.at(-1), `the bystander sees the end ${gone()}`).toBe(head), {
     timeout: 8_000,
     interval: 10,
   });
