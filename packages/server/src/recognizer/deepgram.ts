@@ -121,7 +121,7 @@ class DeepgramStream implements RecognizerStream {
     listen.on('message', (message) => {
       const result = resultOf(message, this.#bridgedMs);
       if (result) this.results.push(result);
-      if (message.type === 'Metadata') this.#isSummedUp = true;
+      if (message?.type === 'Metadata') this.#isSummedUp = true;
     });
     listen.on('error', () => {}); // The transport's close says more.
     socket.onClose((lost) => this.#closed(lost));
