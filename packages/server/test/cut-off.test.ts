@@ -33,6 +33,10 @@ test('[CUT2] a span that does not reach the broken end is whole', () => {
   expect(wholeWordsOf(end, 0)).toBe(end);
 });
 
+test('[CUT6] nor is one whole that ends only a little before it', () => {
+  expect(wholeWordsOf(heard, 2_050)).toMatchObject({ text: 'so it', endMs: 600 });
+});
+
 test('[CUT3] silence up to the broken end may hide half a word: none of it is vouched for', () => {
   expect(wholeWordsOf({ ...heard, text: '', words: [] }, 2_000)).toMatchObject({ text: '', endMs: 0 });
 });

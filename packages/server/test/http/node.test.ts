@@ -5,6 +5,7 @@ import { connect, createServer as createServer2 } from 'node:http2';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { Problem, TranscriptPage } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { toWeb } from '../../src/http/node.ts';
 import { createTranscriptHub, type TranscriptHub } from '../../src/hub.ts';
 import { jwtAuthenticator, memoryStore, type Store } from '../../src/index.ts';
 import { noRecognizer, secret, tokenFor } from '../support/hub.ts';
@@ -129,6 +130,26 @@ test('[NODE3] HEAD is GET without its body', async () => {
     expect(head.headers.get('content-type')).toBe(whole.headers.get('content-type'));
     await whole.text();
   }
+});
+
+test('[NODE3] HEAD of a long transcript reads none of it', async () => {
+  store.read = () => Promise.reject(new Error('nobody should ask'));
+  const head = await get(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' });
+  expect([head.status, await head.text()]).toEqual([200, '']);
+  expect((await ask(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' }))?.status).toBe(200);
+});
+
+test('[NODE10] a response that can no longer be written to is ended, not left open', async () => {
+  const spoilt = createServer((incoming, response) => {
+    response.write('the host has begun already');
+    void hub.handleRequest(incoming, response).then((isOurs) => answered.push(isOurs));
+  });
+  await new Promise<void>((resolve) => spoilt.listen(0, '127.0.0.1', resolve));
+  const { port: at } = spoilt.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${at}${base}/ping`);
+  await expect(response.text()).rejects.toThrow();
+  expect(answered).toEqual([true]);
+  spoilt.close();
 });
 
 test('[NODE4] nothing the hub answers may be kept by a cache', async () => {
@@ -354,6 +375,23 @@ test('[WEB4] a reader that stops early ends the reading, and one that waits is n
   expect(reads).toBe(1);
   await reader?.cancel();
   expect(reads).toBe(1);
+});
+
+test('[WEB6] a reader that stops early ends what it read from', async () => {
+  let isEnded = false;
+  async function* pieces() {
+    try {
+      for (;;) yield 'more';
+    } finally {
+      isEnded = true;
+    }
+  }
+  const response = toWeb({ status: 200, headers: {}, body: pieces() }, new Request('http://host.test/'));
+  const reader = response.body?.getReader();
+  await reader?.read();
+  expect(isEnded).toBe(false);
+  await reader?.cancel();
+  expect(isEnded).toBe(true);
 });
 
 test('[WEB5] a text that breaks off fails the reader', async () => {

@@ -1,7 +1,8 @@
 /** From an upgrade to a session: which address, who asks, may they, and is there room. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { startHub, type TestHub, tokenFor, Viewer } from '../support/hub.ts';
@@ -177,6 +178,15 @@ test('[WS1] a peer that resets the link or talks nonsense ends only its own sock
   );
   reset.resetAndDestroy();
   await (await hub.view()).connected();
+});
+
+test('[WS3] a peer that resets the link while it is refused does not end the process', async () => {
+  const hub = await run();
+  const stream = new PassThrough();
+  const request = { url: `${base}/ws/meetings/`, headers: {} } as IncomingMessage;
+  expect(hub.hub.handleUpgrade(request, stream, Buffer.alloc(0))).toBe(true);
+  expect(() => stream.emit('error', new Error('read ECONNRESET'))).not.toThrow();
+  expect(stream.destroyed).toBe(true);
 });
 
 test('[WS2] an upgrade of another path is left alone: false, and not a byte', async () => {
