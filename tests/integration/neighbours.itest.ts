@@ -113,8 +113,8 @@ describe('a server with nobody else on it', () => {
   });
 });
 
-describe('an upgrade that nobody listens for', () => {
-  test('[ATT10] is a request like any other, as without the hub', async () => {
+describe('an offer of HTTP/2', () => {
+  test('[ATT10] that nobody listens for is a request like any other, as without the hub', async () => {
     const stage = await startHub();
     const app = express();
     app.get('/hello', (request, response) => void response.send(`hello ${request.get('x-name')}`));

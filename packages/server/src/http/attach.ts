@@ -55,24 +55,25 @@ function answerNotFound(request: IncomingMessage, response: ServerResponse): tru
 const isStandIn = Symbol.for('meetcast.standIn');
 
 /**
- * Node hands upgrades over only while somebody listens; while nobody does, an upgrade is a request like any other, and
- * so is one to HTTP/2, which some clients try with every request. So this listens while nobody else does, and gives what
- * is not the hub's back as a request. Only then: other libraries, too, answer what they do not know only when they are
- * alone, and would wait for us as we for them.
+ * Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does. So this
+ * listens while nobody else does: it ends WebSockets, and gives back as requests the offers of HTTP/2 that some clients
+ * make with every request. Only then: other libraries, too, answer what they do not know only when they are alone, and
+ * would wait for us as we for them.
  */
 function standIn(server: Server): () => void {
-  const giveBack = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+  const answer = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') return end(stream);
     stream.unshift(Buffer.concat([withoutUpgrade(request), head]));
     server.emit(stream instanceof TLSSocket ? 'secureConnection' : 'connection', stream);
   };
-  giveBack[isStandIn] = true;
+  answer[isStandIn] = true;
   const isForeign = (name: string | symbol, listener: object) =>
     name === 'upgrade' && !(isStandIn in listener && listener[isStandIn]);
   const stepIn = () => {
-    if (server.listenerCount('upgrade') === 0) server.on('upgrade', giveBack);
+    if (server.listenerCount('upgrade') === 0) server.on('upgrade', answer);
   };
   const arrived = (name: string | symbol, listener: object) => {
-    if (isForeign(name, listener)) server.off('upgrade', giveBack);
+    if (isForeign(name, listener)) server.off('upgrade', answer);
   };
   const left = (name: string | symbol, listener: object) => {
     if (isForeign(name, listener)) stepIn();
@@ -83,9 +84,14 @@ function standIn(server: Server): () => void {
   return () => {
     server.off('newListener', arrived);
     server.off('removeListener', left);
-    giveBack[isStandIn] = false; // Its going is news to another hub's stand-in.
-    server.off('upgrade', giveBack);
+    answer[isStandIn] = false; // Its going is news to another hub's stand-in.
+    server.off('upgrade', answer);
   };
+}
+
+function end(stream: Duplex): void {
+  stream.on('error', () => stream.destroy());
+  stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
 }
 
 /** The head of a request as it came, but for the header that made it an upgrade. */
