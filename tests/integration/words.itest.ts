@@ -1,6 +1,7 @@
 import { publish } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
 import {
+  type Bus,
   jwtAuthenticator,
   memoryBus,
   memoryRegistry,
@@ -22,7 +23,7 @@ import {
   speech,
   wordsIn,
 } from '../support/speech.ts';
-import { mintToken, type Stage, secret, startHub } from '../support/start-hub.ts';
+import { mintToken, type Stage, secret, startHub, unhurried } from '../support/start-hub.ts';
 
 const done = { code: 1000, reason: 'done' };
 
@@ -181,6 +182,26 @@ describe('[LOG1] two sources and their viewers', () => {
       );
     }
     for (const viewer of [first, late, resumed]) expectSegmentRule(viewer.messages);
+  });
+
+  test('[SUB4] an entry whose announcement was lost reaches who was there, though a newcomer was told of it first', async () => {
+    const inner = memoryBus();
+    let isLosing = false;
+    const bus: Bus = {
+      ...inner,
+      publish: async (...args) => (isLosing ? undefined : inner.publish(...args)),
+    };
+    const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 200 } });
+    const viewer = await stage.viewer();
+    const meeting = stage.hub.meeting({ tenant: 'acme', id: 'm' });
+    isLosing = true;
+    for (let seq = 1; seq <= 5; seq += 1) {
+      await meeting.status('note', `entry ${seq}`);
+      const newcomer = await stage.viewer({ query: 'history=none' });
+      expect((await newcomer.until('connected')).seq).toBe(seq);
+      await viewer.until('status', (status) => status.seq === seq);
+      expectUnbroken(viewer, 1);
+    }
   });
 
   test('[LOG4] a segment_no is one utterance from its first partial to its final, unique across sources', async () => {
@@ -460,6 +481,26 @@ describe('senders that come and go', () => {
     expectUnbroken(viewer);
   });
 
+  test('[ING12] a recognizer that closes, however cleanly, before its last words: 4010, and nothing is lost', async () => {
+    const stage = await startHub();
+    const said = speech(12, 28);
+    const first = await stage.speaker({ session: 'one' });
+    stage.simulator.fault({ kind: 'slow-reader', bytesPerSecond: 40_000 });
+    await first.say(said.pcm);
+    const isDraining = () =>
+      stage.observed.some((event) => event.type === 'ingest' && event.step === 'draining');
+    first.send({ type: 'finalize' });
+    await vi.waitFor(() => expect(isDraining()).toBe(true), { interval: 5 });
+    stage.simulator.fault({ kind: 'close', code: 1000 });
+    expect(await first.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
+    await stage.simulator.clear();
+    const next = await stage.speaker({ session: 'one', resume: true });
+    const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
+    await next.say(said.pcm.subarray(bytesAt(fromMs)));
+    expect(await next.finalize()).toEqual(done);
+    expectTimes(await expectWords(stage, { mic: said.words }), 'mic', said);
+  });
+
   test('[ING19] a second sender is refused with 4002, and the first loses nothing', async () => {
     const stage = await startHub();
     const speaker = await stage.speaker();
@@ -495,7 +536,15 @@ describe('senders that come and go', () => {
   });
 
   test('[LINK4] hub.close() in mid-meeting: what was heard is stored, then 1012, and another hub goes on', async () => {
-    const store = memoryStore();
+    const inner = memoryStore();
+    const gate = new Gate();
+    const store: Store = {
+      ...inner,
+      async append(meeting, entry, reach) {
+        if (entry.type === 'transcript.final') await gate.pass();
+        return await inner.append(meeting, entry, reach);
+      },
+    };
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
     const speaker = await stage.speaker({ session: 'one' });
@@ -506,6 +555,7 @@ describe('senders that come and go', () => {
     const closing = stage.hub.close();
     const late = await stage.stranger();
     expect(await late.closed).toEqual({ code: 1013, reason: 'try_again_later' });
+    gate.open();
     expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
     expect(await viewer.closed).toEqual({ code: 1012, reason: 'restart' });
     await closing;

@@ -90,11 +90,10 @@ interface Chaos {
   late: number;
 }
 
-/** A bus as the contract allows it: it loses, repeats and reorders, while it may. */
-export function unreliableBus(chaos: Chaos): Bus & { calm(): void } {
+/** A bus as the contract allows it: it loses, repeats and reorders. */
+export function unreliableBus(chaos: Chaos): Bus {
   const inner = memoryBus();
   const timers = new Set<NodeJS.Timeout>();
-  let isCalm = false;
 
   function later(publish: () => void): void {
     const timer = setTimeout(() => {
@@ -105,12 +104,8 @@ export function unreliableBus(chaos: Chaos): Bus & { calm(): void } {
   }
 
   return {
-    calm() {
-      isCalm = true;
-    },
     async publish(meeting, message: Message) {
       const publish = () => void inner.publish(meeting, message);
-      if (isCalm) return publish();
       if (chaos.random() < chaos.lose) return;
       if (chaos.random() < chaos.late) later(publish);
       else publish();

@@ -57,6 +57,11 @@ export class Peer {
     this.ws.on('message', (data: Buffer) => this.#received(data, decode));
   }
 
+  /** How the socket closed, if it has. */
+  get closing(): Closing | undefined {
+    return this.#closing;
+  }
+
   /** The first message of this type, here or to come, that is as wanted; rejects when the socket closes without one. */
   until<Type extends Downstream['type']>(
     type: Type,

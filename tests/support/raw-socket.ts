@@ -111,7 +111,7 @@ interface Frame {
 }
 
 /** The frames a server sent after its answer to the upgrade. */
-export function framesIn(received: Buffer): Frame[] {
+function framesIn(received: Buffer): Frame[] {
   const frames: Frame[] = [];
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return frames;

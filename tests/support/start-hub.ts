@@ -51,7 +51,7 @@ export interface SpeakerOptions extends TokenClaims {
   port?: number;
 }
 
-export interface ViewerOptions extends TokenClaims {
+interface ViewerOptions extends TokenClaims {
   meeting?: string;
   /** Without the question mark. */
   query?: string;

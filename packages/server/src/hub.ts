@@ -200,6 +200,7 @@ class Hub {
     for (const session of this.#ingests) session.end();
     await within(this.#limits.closeDeadlineMs, this.#stored());
     this.#outbox.close();
+    await nextTurn(); // Rooms hand out what they heard once a turn: the last words go before the goodbye.
     for (const connection of this.#subscribers)
       connection.close('restart', 'this node is going away; connect again');
     this.#leaving.abort();
@@ -316,6 +317,8 @@ function reporting(authenticate: Authenticator, observe: Observe): Authenticator
     }
   };
 }
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Waits for a promise, but no longer. */
 async function within(ms: number, promise: Promise<unknown>): Promise<void> {

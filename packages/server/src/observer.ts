@@ -17,7 +17,7 @@ export type HubEvent =
   | { type: 'final'; meeting: MeetingRef; source: Source | undefined; seq: number }
   | { type: 'error'; stage: ErrorStage; meeting?: MeetingRef; error: unknown };
 
-export type ErrorStage = 'auth' | 'subscriber' | 'ingest' | 'store' | 'bus' | 'http';
+type ErrorStage = 'auth' | 'subscriber' | 'ingest' | 'store' | 'bus' | 'http';
 
 export type Observe = (event: HubEvent) => void;
 

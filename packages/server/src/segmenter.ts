@@ -101,7 +101,7 @@ export class Segmenter {
     }
     const startMs = channel.open?.spans[0]?.startMs ?? span.endMs;
     const isLong = span.endMs - startMs >= longestUtteranceMs;
-    if (span.endsUtterance || isLong) return [...finals, ...this.#endUtterance(channel)];
+    if (channel.open && (span.endsUtterance || isLong)) return [...finals, ...this.#endUtterance(channel)];
     return [...finals, ...this.#progress(channel, span)];
   }
 

@@ -133,9 +133,9 @@ test('[ADM5] after its end an admission tells nobody anything', async () => {
   const renewed = admission.renew('fresh');
   admission.end();
   await renewed;
+  expect(vi.getTimerCount()).toBe(0);
   vi.advanceTimersByTime(20 * minute);
   expect([told, words()]).toEqual([[], []]);
-  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('[ADM6] a fresh token that came before the beginning counts once it has begun', async () => {

@@ -122,6 +122,18 @@ test('[LOG5] nor when the link has come free in between, but not told yet', asyn
   expect(said().slice(2)).toEqual(['partial 3 newer', 'final 3 final 3']);
 });
 
+test('[LOG5] nor does an older partial go out after a newer one', async () => {
+  const { link, log, said } = await watch({ softUnsentBytes: 16_384 });
+  await link.step();
+  await batch(() => log.append(finalEntry(1, { text: large })));
+  await batch(() => log.append(finalEntry(2)));
+  await batch(() => log.show(partialEvent(3, 'held')));
+  await link.step();
+  await batch(() => log.show(partialEvent(3, 'newer')));
+  await link.open();
+  expect(said().slice(2)).toEqual(['partial 3 newer']);
+});
+
 test('[SUB8] every final of a slow viewer goes out, in order, up to the hard bound', async () => {
   const { link, log, said } = await watch({ softUnsentBytes: 16_384, hardUnsentBytes: 10_000_000 });
   await link.step();

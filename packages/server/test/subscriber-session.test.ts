@@ -293,6 +293,23 @@ test('[LOG9] viewers of a meeting that gets a new log are sent away with 1012', 
   expect(viewer.of('error')).toMatchObject([{ code: 'restart', retryable: true }]);
 });
 
+test('[LOG9] nor is one who is still catching up told entries of two logs as one', async () => {
+  const store = memoryStore();
+  const { read } = store;
+  let isNew = false;
+  store.read = async (...args) => {
+    const page = await read(...args);
+    const epoch = isNew ? 'another-epoch' : page.epoch;
+    isNew = true;
+    return { ...page, epoch };
+  };
+  const hub = await run({ store, limits: { pageEntries: 2 } });
+  await say(hub, 6);
+  const viewer = await hub.view();
+  expect((await viewer.closed).code).toBe(1012);
+  expect(viewer.seqs).toEqual([1, 2]);
+});
+
 test('[AUTH5] nothing crosses from one tenant to another', async () => {
   const hub = await run();
   await say(hub, 2);
@@ -459,7 +476,18 @@ test('[SUBS2] a viewer refused by the bus leaves nothing behind: the next one he
 });
 
 test('[SUBS3] viewers that leave at any moment give everything back', async () => {
-  const hub = await run({ limits: { subscribersPerMeeting: 500 } });
+  const bus = unreliableBus();
+  const { subscribe } = bus;
+  let subscriptions = 0;
+  bus.subscribe = async (...args) => {
+    const stop = await subscribe(...args);
+    subscriptions += 1;
+    return async () => {
+      subscriptions -= 1;
+      await stop();
+    };
+  };
+  const hub = await run({ bus, limits: { subscribersPerMeeting: 500 } });
   await say(hub, 20);
   const viewers = await Promise.all(Array.from({ length: 60 }, () => hub.view()));
   for (const [number, { socket }] of viewers.entries()) {
@@ -473,6 +501,7 @@ test('[SUBS3] viewers that leave at any moment give everything back', async () =
   await expect
     .poll(async () => (await hub.get('/api/v1/ws/stats')).json())
     .toEqual({ meetings: 0, subscribers: 0, ingests: 0 });
+  await expect.poll(() => subscriptions).toBe(0);
 });
 
 const large = 'x'.repeat(40_000);

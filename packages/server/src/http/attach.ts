@@ -1,6 +1,7 @@
 /** Puts a hub on a Node server that others listen on too. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { problem } from './exchange.ts';
 import { toNode } from './node.ts';
 
@@ -55,22 +56,24 @@ const isStandIn = Symbol.for('meetcast.standIn');
 
 /**
  * Node hands upgrades over only while somebody listens, and leaves an unanswered one open once anyone does. So this
- * listens, and ends them, while nobody else does, and only then: other libraries, too, end what they do not know only
- * when they are alone, and would wait for us as we for them.
+ * listens while nobody else does: it ends WebSockets, and gives back as requests the offers of HTTP/2 that some clients
+ * make with every request. Only then: other libraries, too, answer what they do not know only when they are alone, and
+ * would wait for us as we for them.
  */
 function standIn(server: Server): () => void {
-  const endUnanswered = (_request: IncomingMessage, stream: Duplex) => {
-    stream.on('error', () => stream.destroy());
-    stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  const answer = (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') return end(stream);
+    stream.unshift(Buffer.concat([withoutUpgrade(request), head]));
+    server.emit(stream instanceof TLSSocket ? 'secureConnection' : 'connection', stream);
   };
-  endUnanswered[isStandIn] = true;
+  answer[isStandIn] = true;
   const isForeign = (name: string | symbol, listener: object) =>
     name === 'upgrade' && !(isStandIn in listener && listener[isStandIn]);
   const stepIn = () => {
-    if (server.listenerCount('upgrade') === 0) server.on('upgrade', endUnanswered);
+    if (server.listenerCount('upgrade') === 0) server.on('upgrade', answer);
   };
   const arrived = (name: string | symbol, listener: object) => {
-    if (isForeign(name, listener)) server.off('upgrade', endUnanswered);
+    if (isForeign(name, listener)) server.off('upgrade', answer);
   };
   const left = (name: string | symbol, listener: object) => {
     if (isForeign(name, listener)) stepIn();
@@ -81,7 +84,21 @@ function standIn(server: Server): () => void {
   return () => {
     server.off('newListener', arrived);
     server.off('removeListener', left);
-    endUnanswered[isStandIn] = false; // Its going is news to another hub's stand-in.
-    server.off('upgrade', endUnanswered);
+    answer[isStandIn] = false; // Its going is news to another hub's stand-in.
+    server.off('upgrade', answer);
   };
+}
+
+function end(stream: Duplex): void {
+  stream.on('error', () => stream.destroy());
+  stream.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+}
+
+/** The head of a request as it came, but for the header that made it an upgrade. */
+function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }

@@ -32,11 +32,12 @@ export interface HubResponse {
   readonly body: string | AsyncIterable<string>;
 }
 
-/** The headers to send. */
-export const headersOf = ({ headers }: HubResponse): Record<string, string> => ({
-  'cache-control': 'no-store',
-  ...headers,
-});
+/** The headers to send. HTTP/2 knows no upgrade, and Node throws at the header. */
+export function headersOf({ headers }: HubResponse, httpVersion: number): Record<string, string> {
+  const { upgrade, ...others } = headers;
+  const offer = upgrade !== undefined && httpVersion < 2 ? { upgrade } : {};
+  return { 'cache-control': 'no-store', ...others, ...offer };
+}
 
 export function json(body: unknown, status = 200): HubResponse {
   return {
@@ -47,10 +48,16 @@ export function json(body: unknown, status = 200): HubResponse {
 }
 
 /** An error answer as RFC 9457 has it. `detail` says what to do. */
-export function problem(status: number, code: string, title: string, detail: string): HubResponse {
+export function problem(
+  status: number,
+  code: string,
+  title: string,
+  detail: string,
+  headers: Record<string, string> = {},
+): HubResponse {
   return {
     status,
-    headers: { 'content-type': 'application/problem+json; charset=utf-8' },
+    headers: { 'content-type': 'application/problem+json; charset=utf-8', ...headers },
     body: JSON.stringify({ type: 'about:blank', title, status, code, detail }),
   };
 }

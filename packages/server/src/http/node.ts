@@ -73,12 +73,12 @@ export async function toNode(
   const { status, body } = answer;
   if (typeof body === 'string') {
     const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(body) };
-    response.writeHead(status, { ...headersOf(answer), ...length });
+    response.writeHead(status, { ...headersOf(answer, request.httpVersionMajor), ...length });
     return void response.end(request.method === 'HEAD' ? undefined : body);
   }
   const pieces = body[Symbol.asyncIterator]();
   try {
-    response.writeHead(status, headersOf(answer));
+    response.writeHead(status, headersOf(answer, request.httpVersionMajor));
     if (request.method === 'HEAD') return void response.end();
     await pipeline(Readable.from(iterated(pieces), { highWaterMark: 1 }), response);
   } finally {
@@ -107,7 +107,7 @@ export function fromWeb(request: Request): HubRequest {
 
 export function toWeb(answer: HubResponse, request: Request): Response {
   const { status, body } = answer;
-  const init = { status, headers: headersOf(answer) };
+  const init = { status, headers: headersOf(answer, 1) };
   if (typeof body === 'string') {
     return new Response(request.method === 'HEAD' || status === 204 ? null : body, init);
   }

@@ -105,8 +105,7 @@ async function grantFor(
 }
 
 function unauthorized(detail: string): HubResponse {
-  const refusal = problem(401, 'auth_failed', 'Not authenticated', detail);
-  return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': 'Bearer' } };
+  return problem(401, 'auth_failed', 'Not authenticated', detail, { 'www-authenticate': 'Bearer' });
 }
 
 const bodyRefused = ({ why, message }: BodyRefused): HubResponse =>
@@ -117,8 +116,7 @@ const bodyRefused = ({ why, message }: BodyRefused): HubResponse =>
 function methodNotAllowed(method: string, methods: string[]): HubResponse {
   const allowed = methods.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
   const detail = `${method} is not possible here; use ${allowed.join(' or ')}`;
-  const refusal = problem(405, 'method_not_allowed', 'Method not allowed', detail);
-  return { ...refusal, headers: { ...refusal.headers, allow: allowed.join(', ') } };
+  return problem(405, 'method_not_allowed', 'Method not allowed', detail, { allow: allowed.join(', ') });
 }
 
 const upgradeRequired = (): HubResponse =>
@@ -127,4 +125,5 @@ const upgradeRequired = (): HubResponse =>
     'upgrade_required',
     'Upgrade required',
     'this address is a WebSocket; connect with ws:// or wss://',
+    { upgrade: 'websocket' },
   );

@@ -14,33 +14,43 @@ export type DeepgramMessage =
 
 /** `leadMs`: audio written before the stream's own began. */
 export function resultOf(message: DeepgramMessage, leadMs: number): RecognitionResult | undefined {
-  if (message.type === 'UtteranceEnd') return { kind: 'utterance-end', channel: message.channel?.[0] ?? 0 };
-  if (message.type !== 'Results') return undefined;
+  if (message?.type === 'UtteranceEnd') return { kind: 'utterance-end', channel: channelOf(message.channel) };
+  if (message?.type !== 'Results') return undefined;
   const best = message.channel?.alternatives?.[0];
   const startMs = since(message.start, leadMs);
   const endMs = since(message.start + message.duration, leadMs);
-  if (!best || !(endMs >= startMs)) return undefined;
-  const language = best.languages?.[0] ?? best.words?.[0]?.language;
+  if (typeof best?.transcript !== 'string' || !(endMs >= startMs)) return undefined;
+  const words = (Array.isArray(best.words) ? best.words : []).filter(isWord);
+  const language = best.languages?.[0] ?? words[0]?.language;
   return {
     kind: 'span',
-    channel: message.channel_index?.[0] ?? 0,
+    channel: channelOf(message.channel_index),
     startMs,
     endMs,
     isFinal: message.is_final === true,
     endsUtterance: message.speech_final === true,
     text: best.transcript,
-    words: (best.words ?? []).map((word) => wordOf(word, leadMs)),
-    confidence: best.confidence,
-    ...(language === undefined ? {} : { language }),
+    words: words.map((word) => wordOf(word, leadMs)),
+    ...(typeof best.confidence === 'number' ? { confidence: best.confidence } : {}),
+    ...(typeof language === 'string' ? { language } : {}),
   };
 }
+
+/** Of `[channel, channels]`. */
+const channelOf = (index: readonly unknown[] | undefined): number => {
+  const channel = index?.[0];
+  return typeof channel === 'number' && Number.isInteger(channel) ? channel : 0;
+};
+
+const isWord = (word: Word | null | undefined): word is Word =>
+  typeof (word?.punctuated_word ?? word?.word) === 'string' && Number.isFinite(word?.start);
 
 function wordOf(word: Word, leadMs: number): RecognizedWord {
   const startMs = since(word.start, leadMs);
   return {
     text: word.punctuated_word ?? word.word,
     startMs,
-    endMs: Math.max(startMs, since(word.end, leadMs)), // An end of -1 has been seen.
+    endMs: Math.max(startMs, since(word.end, leadMs) || 0), // An end of -1 has been seen.
     confidence: word.confidence,
     ...(word.speaker === undefined ? {} : { speaker: String(word.speaker) }),
   };

@@ -53,6 +53,7 @@ export function deepgram(options: DeepgramOptions): Recognizer {
       if (!socket) throw new RecognizerError('the Deepgram SDK made no connection', { retryable: true });
       const abort = () => socket?.terminate();
       signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort(); // While the SDK was getting ready.
       try {
         await socket.opened;
       } finally {
@@ -103,7 +104,10 @@ class DeepgramStream implements RecognizerStream {
   readonly #request: RecognizerRequest;
   readonly #keepAlive: NodeJS.Timeout;
   #state: 'open' | 'finishing' | 'ended' = 'open';
-  #wroteAt = Date.now();
+  /** Whether the summary came, which follows the last words: a close without it is a loss, however clean. */
+  #isSummedUp = false;
+  /** Not by the system's clock: one that is set back would let the stream be closed as idle. */
+  #wroteAt = performance.now();
   #hasAudio = false;
   /** Silence written before the first audio; not part of the stream's time. */
   #bridgedMs = 0;
@@ -117,6 +121,7 @@ class DeepgramStream implements RecognizerStream {
     listen.on('message', (message) => {
       const result = resultOf(message, this.#bridgedMs);
       if (result) this.results.push(result);
+      if (message?.type === 'Metadata') this.#isSummedUp = true;
     });
     listen.on('error', () => {}); // The transport's close says more.
     socket.onClose((lost) => this.#closed(lost));
@@ -126,7 +131,7 @@ class DeepgramStream implements RecognizerStream {
     // An empty frame would end the stream.
     if (this.#state !== 'open' || audio.length === 0 || !this.#socket.isOpen()) return undefined;
     this.#hasAudio = true;
-    this.#wroteAt = Date.now();
+    this.#wroteAt = performance.now();
     this.#listen.sendMedia(audio);
     return this.#socket.room;
   }
@@ -147,7 +152,7 @@ class DeepgramStream implements RecognizerStream {
   }
 
   #keepOpen(): void {
-    if (Date.now() - this.#wroteAt < keepAliveMs || !this.#socket.isOpen()) return;
+    if (performance.now() - this.#wroteAt < keepAliveMs || !this.#socket.isOpen()) return;
     if (!this.#hasAudio) return this.#bridge();
     this.#listen.sendKeepAlive({ type: 'KeepAlive' });
   }
@@ -156,14 +161,15 @@ class DeepgramStream implements RecognizerStream {
     const samples = Math.round((this.#request.sampleRate * bridgeMs) / 1000);
     this.#listen.sendMedia(new Uint8Array(samples * 2 * this.#request.channels));
     this.#bridgedMs += (samples / this.#request.sampleRate) * 1000;
-    this.#wroteAt = Date.now();
+    this.#wroteAt = performance.now();
     this.#hasAudio = true;
   }
 
   #closed({ code, reason }: Lost): void {
     // After CloseStream a close without a code has been seen as well.
-    if (this.#state === 'finishing' && (code === 1000 || code === 1005)) return this.#end({});
-    const message = `Deepgram closed the stream in mid-meeting with ${code}${reason ? `: ${reason}` : ''}`;
+    if (this.#state === 'finishing' && this.#isSummedUp && (code === 1000 || code === 1005))
+      return this.#end({});
+    const message = `Deepgram closed the stream before its last words with ${code}${reason ? `: ${reason}` : ''}`;
     this.#end({ error: new RecognizerError(message, { retryable: code !== 1008, code }) });
   }
 

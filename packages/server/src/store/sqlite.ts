@@ -14,14 +14,15 @@ export interface SqliteOptions extends SqlStoreOptions {
 
 /**
  * A commit is on disk when it is said to be. Readers go on while somebody writes. What is deleted is overwritten. The
- * wait for a lock comes first: the other pragmas may need it.
+ * wait for a lock comes first, as the other pragmas may need it; it is short, because the driver waits on one of the few
+ * threads that other stores of this process need to let go of the lock.
  */
-const pragmas = ['busy_timeout = 200', 'journal_mode = WAL', 'synchronous = FULL', 'secure_delete = ON'];
+const pragmas = ['busy_timeout = 20', 'journal_mode = WAL', 'synchronous = FULL', 'secure_delete = ON'];
 
 /** Connections that read, so that a long search holds up nothing else. */
 const readers = 3;
 
-/** How long a write waits for those of other processes, in all and between two tries. */
+/** How long a lock of another process is waited for, in all and between two tries. */
 const longestWaitMs = 5_000;
 const retryMs = 20;
 
@@ -43,8 +44,8 @@ class SqliteEngine implements SqlEngine {
   }
 
   all(text: string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    const [idlest] = this.#readers.toSorted((a, b) => a.waiting - b.waiting);
-    return (idlest ?? this.#writer).all(text, values);
+    const [idlest = this.#writer] = this.#readers.toSorted((a, b) => a.waiting - b.waiting);
+    return patiently(() => idlest.all(text, values));
   }
 
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
@@ -79,7 +80,8 @@ class SqliteEngine implements SqlEngine {
   }
 
   async #transact<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    await this.#begin();
+    // Taking the write lock at the start: a transaction that reads first could not go on once somebody else wrote.
+    await patiently(() => this.#writer.exec('BEGIN IMMEDIATE'));
     try {
       const value = await work(this.#writer);
       await this.#writer.exec('COMMIT');
@@ -91,25 +93,21 @@ class SqliteEngine implements SqlEngine {
     }
   }
 
-  /**
-   * Takes the write lock at the start, because a transaction that reads first could not go on once somebody else wrote.
-   * Waits in turns rather than inside the driver, whose few threads other stores of this process need meanwhile.
-   */
-  async #begin(): Promise<void> {
-    const deadline = performance.now() + longestWaitMs;
-    for (;;) {
-      try {
-        return await this.#writer.exec('BEGIN IMMEDIATE');
-      } catch (error) {
-        if (!codeOf(error).startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error;
-        await delay(retryMs * Math.random());
-      }
-    }
-  }
-
   async #truncateLog(): Promise<void> {
     const [result] = await this.#writer.all('PRAGMA wal_checkpoint(TRUNCATE)').catch(() => []);
     this.#isScrubDue = result?.busy !== 0;
+  }
+}
+
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + longestWaitMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!codeOf(error).startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error;
+      await delay(retryMs * Math.random());
+    }
   }
 }
 
