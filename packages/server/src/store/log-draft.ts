@@ -12,6 +12,8 @@ export interface LogWrite {
   readonly reach?: Reach | undefined;
   /** The recognizer's own words for the entry. */
   readonly raw?: string | undefined;
+  /** What the entry is found by. */
+  readonly terms?: readonly string[];
 }
 
 /** What a write came to. */
@@ -29,6 +31,7 @@ export interface Coverage {
 export interface NewEntry {
   readonly event: LoggedEvent;
   readonly raw: string | undefined;
+  readonly terms: readonly string[];
 }
 
 /** A meeting's own row. */
@@ -63,9 +66,9 @@ export class LogDraft {
   }
 
   /** Changes nothing if it throws. */
-  write({ entry, reach, raw }: LogWrite): Written {
+  write({ entry, reach, raw, terms = [] }: LogWrite): Written {
     const coveredMs = reach ? this.#cover(reach) : 0;
-    return { epoch: this.row.epoch, event: entry && this.#append(entry, raw), coveredMs };
+    return { epoch: this.row.epoch, event: entry && this.#append(entry, { raw, terms }), coveredMs };
   }
 
   isRevised({ event }: NewEntry): boolean {
@@ -82,7 +85,7 @@ export class LogDraft {
     return covered;
   }
 
-  #append(entry: LogEntry, raw: string | undefined): LoggedEvent {
+  #append(entry: LogEntry, beside: Omit<NewEntry, 'event'>): LoggedEvent {
     const { title, language, source, endedAt, segmentNo, revises } = factsOf(entry);
     const there = segmentNo === undefined ? undefined : this.#segments.get(segmentNo);
     if (there) return there;
@@ -92,7 +95,7 @@ export class LogDraft {
       this.#segments.set(segmentNo, event);
       this.revised.delete(segmentNo);
     }
-    this.entries.push({ event, raw });
+    this.entries.push({ event, ...beside });
     this.row = {
       ...this.row,
       seq: event.seq,

@@ -1,8 +1,7 @@
 /** Writes down what drafts of logs came to. */
 import type { LoggedEvent } from '@meetcast/protocol';
 import { factsOf, plain } from './entry-facts.ts';
-import type { LogDraft, NewEntry } from './log-draft.ts';
-import { termsOf } from './search-terms.ts';
+import type { LogDraft } from './log-draft.ts';
 import { forRows, pairs, type Sql, type SqlValue, tuples } from './sql.ts';
 
 export async function save(sql: Sql, drafts: readonly LogDraft[]): Promise<void> {
@@ -76,12 +75,9 @@ function spokenIn(event: LoggedEvent) {
 const termRows = (draft: LogDraft): SqlValue[][] =>
   draft.entries
     .filter((entry) => !draft.isRevised(entry))
-    .flatMap((entry) =>
-      termsIn(entry).map((term) => [draft.row.ref.tenant, term, draft.row.meeting, entry.event.seq]),
+    .flatMap(({ terms, event }) =>
+      terms.map((term) => [draft.row.ref.tenant, term, draft.row.meeting, event.seq]),
     );
-
-const termsIn = ({ event }: NewEntry): string[] =>
-  event.type === 'transcript.final' ? termsOf(event.text) : [];
 
 const logRow = ({ row }: LogDraft): SqlValue[] => [
   row.meeting,

@@ -54,7 +54,7 @@ async function* named(sql: Sql, tenant: string, id: string): AsyncGenerator<numb
 }
 
 /** Meetings looked through at first, and how much more each time. */
-const fewMeetings = 4;
+const fewMeetings = 2;
 const growth = 4;
 
 /** The meetings that have all terms, newest first. */
@@ -116,15 +116,16 @@ async function hitsIn(
   });
   const these = meetings.map((_meeting, index) => `$${values.length + index + 1}`);
   return sql.all(
-    `SELECT found.meeting, found.seq, m.id, e.event FROM (
+    `WITH found AS MATERIALIZED (
        SELECT t.meeting, t.seq FROM meetcast_terms t WHERE t.tenant = $1 AND t.term = $2
        AND t.meeting >= $6 AND t.meeting <= $7 AND t.meeting IN (${these.join(', ')})
-       AND (t.meeting < $3 OR (t.meeting = $3 AND t.seq > $4))
-       ${hasOthers.join(' ')} ORDER BY t.meeting DESC, t.seq LIMIT $5
-     ) found
-     JOIN meetcast_meetings m ON m.meeting = found.meeting
-     JOIN meetcast_entries e ON e.meeting = found.meeting AND e.seq = found.seq
-     ORDER BY found.meeting DESC, found.seq`,
+       AND (t.meeting < $3 OR (t.meeting = $3 AND t.seq > $4)) ${hasOthers.join(' ')}
+     )
+     SELECT page.meeting, page.seq, m.id, e.event
+     FROM (SELECT meeting, seq FROM found ORDER BY meeting DESC, seq LIMIT $5) page
+     JOIN meetcast_meetings m ON m.meeting = page.meeting
+     JOIN meetcast_entries e ON e.meeting = page.meeting AND e.seq = page.seq
+     ORDER BY page.meeting DESC, page.seq`,
     [...values, ...meetings],
   );
 }

@@ -2,6 +2,7 @@
 import type { LogEntry, TranscriptFinal } from '@meetcast/protocol';
 import type { MeetingRef } from '../meeting.ts';
 import { migrator } from './migrate.ts';
+import { termsOf } from './search-terms.ts';
 import { eventIn, nextEpoch, type Row, type Sql, type SqlEngine, type SqlValue } from './sql.ts';
 import { writeBatch } from './sql-batch.ts';
 import { forget, retract } from './sql-deletions.ts';
@@ -47,8 +48,13 @@ class SqlStore implements Store {
 
   async append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string): Promise<Logged> {
     this.#checkOpen();
-    const write = { meeting, entry, reach, raw: this.#keepRaw ? raw : undefined };
-    const { epoch, event } = await this.#writes.write(write);
+    const { epoch, event } = await this.#writes.write({
+      meeting,
+      entry,
+      reach,
+      raw: this.#keepRaw ? raw : undefined,
+      terms: entry.type === 'transcript.final' ? termsOf(entry.text) : [],
+    });
     if (!event) throw new Error('an entry that was written is there');
     return { epoch, event };
   }

@@ -8,7 +8,7 @@ import { SqliteConnection } from './sqlite-connection.ts';
 import type { Store } from './store.ts';
 
 export interface SqliteOptions extends SqlStoreOptions {
-  /** Where the file `meetcast.db` is, made if missing. */
+  /** Where the file `meetcast.db` is; made if missing, for this user alone. */
   readonly directory: string;
 }
 
@@ -27,7 +27,7 @@ const longestWaitMs = 5_000;
 const retryMs = 20;
 
 export function sqliteStore(options: SqliteOptions): Store {
-  mkdirSync(options.directory, { recursive: true });
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   return sqlStore(new SqliteEngine(join(options.directory, 'meetcast.db')), options);
 }
 
