@@ -10,8 +10,14 @@ import { stores } from '../support/stores.ts';
 
 const ref = { tenant: 'acme', id: 'm' };
 
-async function request(stage: Stage, query = '', claims: TokenClaims = {}, headers: object = {}) {
-  const address = `http://127.0.0.1:${stage.port}/api/v1/meetings/m/events?${query}`;
+async function request(
+  stage: Stage,
+  query = '',
+  claims: TokenClaims = {},
+  headers: object = {},
+  meeting = 'm',
+) {
+  const address = `http://127.0.0.1:${stage.port}/api/v1/meetings/${meeting}/events?${query}`;
   return await fetch(address, {
     headers: { authorization: `Bearer ${await mintToken(claims)}`, ...headers },
   });
@@ -116,12 +122,15 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
 
   test('[REST12] [LOG9] a forgotten meeting ends the stream at once, and the way back begins in the new log', async () => {
     const bus = countingBus();
-    const stage = await startHub({ store: open(), bus });
+    const store = open();
+    const stage = await startHub({ store, bus, limits: { ...unhurried, headCheckMs: 600_000 } });
     await say(stage, 1, 3);
     const reader = await read(stage);
     await reader.until(({ seqs }) => seqs.length === 3);
+    const heads = vi.spyOn(store, 'head');
     const waiting = poll(stage, `since=3&wait_seconds=25`);
-    await vi.waitFor(() => expect(stage.observed.length).toBeGreaterThan(0));
+    // It looks once before it joins and once after.
+    await vi.waitFor(() => expect(heads.mock.settledResults.length).toBe(2), { interval: 5 });
     const address = `http://127.0.0.1:${stage.port}/api/v1/meetings/m`;
     const headers = { authorization: `Bearer ${await mintToken({ role: 'owner' })}` };
     expect((await fetch(address, { method: 'DELETE', headers })).status).toBe(204);
@@ -250,11 +259,12 @@ describe('[REST12] a stream ends', () => {
   });
 
   test('when the hub closes: readers and polls are told at once, and nobody comes in any more', async () => {
-    const stage = await startHub();
+    const bus = countingBus();
+    const stage = await startHub({ bus });
     const reader = await read(stage);
     const idle = await read(stage, 'history=none');
-    const waiting = poll(stage, 'since=0&wait_seconds=25');
-    await vi.waitFor(async () => expect(await seats(stage)).toBe(2), { interval: 5 });
+    const polled = request(stage, 'wait_seconds=25', {}, {}, 'other');
+    await vi.waitFor(() => expect(bus.subscriptions).toBe(2), { interval: 5 });
     const from = performance.now();
     await stage.hub.close();
     expect(performance.now() - from).toBeLessThan(900);
@@ -262,7 +272,7 @@ describe('[REST12] a stream ends', () => {
       expect(await of.ended).toBe('whole');
       expect(of.of('error')).toMatchObject([{ code: 'going_away', retryable: true }]);
     }
-    expect(await waiting).toMatchObject({ events: [] });
+    expect(await (await polled).json()).toMatchObject({ events: [], next: 0 });
     const headers = { authorization: `Bearer ${await mintToken()}` };
     for (const path of ['events', 'transcript']) {
       const late = await stage.hub.fetch(new Request(`http://hub/api/v1/meetings/m/${path}`, { headers }));
@@ -369,6 +379,23 @@ describe('[REST11] the same through fetch', () => {
     expect(await seats(stage)).toBe(0);
   });
 
+  test('a reader who comes late is not shown a partial whose final is there', async () => {
+    const stage = await startHub();
+    const answer = await open(stage);
+    const body = answer?.body?.getReader();
+    await body?.read();
+    const meeting = stage.hub.meeting(ref);
+    const segmentNo = await meeting.partial({ text: 'hel', startMs: 0, endMs: 1, source: 'mic' });
+    await meeting.final({ text: 'hello', startMs: 0, endMs: 2, segmentNo, source: 'mic' });
+    await stage.get('ping');
+    const { value } = (await body?.read()) ?? {};
+    expect(Buffer.from(value ?? []).toString()).toContain('"hello"');
+    await meeting.status('mark', '');
+    const next = await body?.read();
+    expect(Buffer.from(next?.value ?? []).toString()).toContain('"mark"');
+    await body?.cancel();
+  });
+
   test('one whose request is aborted, and one who never reads the answer, too', async () => {
     const stage = await startHub({ limits: { ...unhurried, heartbeatMs: 30 } });
     const stop = new AbortController();
@@ -412,6 +439,17 @@ describe('[REST13] a poll', () => {
       });
     expect(await poll(stage, 'since=0&epoch=another&limit=9')).toMatchObject({ recovered: true, next: 4 });
   });
+
+  test('sees what was said between its look and its wait', async () => {
+    const bus = countingBus();
+    const subscribe = bus.subscribe.bind(bus);
+    const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 600_000 } });
+    bus.subscribe = async (...args) => {
+      await say(stage, 1, 1);
+      return await subscribe(...args);
+    };
+    expect((await poll(stage, 'since=0&wait_seconds=20')).next).toBe(1);
+  }, 15_000);
 
   test('of a client that left holds nothing', async () => {
     const bus = countingBus();

@@ -9,7 +9,7 @@ import {
 import { memoryStore, type Store } from '@meetcast/server';
 import { describe, expect, test, vi } from 'vitest';
 import { RawSocket } from '../support/raw-socket.ts';
-import { mintToken, type Stage, startHub, type TokenClaims } from '../support/start-hub.ts';
+import { mintToken, type Stage, startHub, type TokenClaims, unhurried } from '../support/start-hub.ts';
 import { stores } from '../support/stores.ts';
 
 const owner = { role: 'owner' };
@@ -195,7 +195,8 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
   });
 
   test('[REST17] a forgotten meeting is empty everywhere, and its viewers find the new log', async () => {
-    const stage = await startHub({ store: open() });
+    // Nobody else may find out for the viewer.
+    const stage = await startHub({ store: open(), limits: { ...unhurried, headCheckMs: 600_000 } });
     await post(stage, 'm', spoken('zebra'));
     const viewer = await stage.viewer();
     const { epoch } = await viewer.until('connected');
