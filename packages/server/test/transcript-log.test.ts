@@ -1,94 +1,104 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../src/bus/memory.ts';
+import { StaleFenceError } from '../src/errors.ts';
+import { HostMeeting } from '../src/host-meeting.ts';
 import type { Message } from '../src/message.ts';
+import { type HubEvent, safely } from '../src/observer.ts';
+import { memoryRegistry } from '../src/registry/memory.ts';
+import { memoryStore } from '../src/store/memory.ts';
 import type { TranscriptLog } from '../src/transcript-log.ts';
-import { finalEntry, freshMeeting, statusEntry } from './support/entries.ts';
+import { finalEntry, freshMeeting, partialEvent, statusEntry } from './support/entries.ts';
 import { logOf } from './support/log.ts';
-import { seeded } from './support/random.ts';
-import { type Condition, type UnsteadyStore, unsteadyStore } from './support/unsteady-store.ts';
 
-let store: UnsteadyStore;
+const meeting = freshMeeting();
+let store: ReturnType<typeof memoryStore>;
+let bus: ReturnType<typeof memoryBus>;
+let observed: HubEvent[];
 let log: TranscriptLog;
-let announced: Message[];
 
-beforeEach(async () => {
-  vi.useFakeTimers();
-  store = unsteadyStore();
-  const bus = memoryBus();
-  log = logOf(freshMeeting(), store, bus);
-  announced = [];
-  await bus.subscribe(log.meeting, (message) => announced.push(message));
-});
-afterEach(() => void vi.useRealTimers());
-
-const stored = async () => (await store.inner.read(log.meeting, 0, 1_000)).events;
-const after = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
-
-test('[LOG7] an entry is announced after it is kept, never before', async () => {
-  store.condition = 'away';
-  const kept = log.append(statusEntry('live'));
-  await after(5_000);
-  expect(announced).toEqual([]);
-  store.condition = 'well';
-  await after(1_000);
-  expect((await kept).seq).toBe(1);
-  expect(announced.map(({ seq }) => seq)).toEqual([1]);
-  expect(await stored()).toHaveLength(1);
+beforeEach(() => {
+  store = memoryStore();
+  bus = memoryBus();
+  observed = [];
+  log = logOf(meeting, store, bus, undefined, (event) => observed.push(event));
 });
 
-test('[TLOG1] a write whose answer was lost is found again: nothing is kept twice, of any kind', async () => {
-  const entries = [statusEntry('live'), finalEntry(1), statusEntry('idle'), finalEntry(2)];
-  for (const entry of entries) {
-    store.condition = 'lossy';
-    const kept = log.append(entry);
-    await after(0);
-    store.condition = 'well';
-    await after(1_000);
-    await kept;
-  }
-  expect(announced.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
-  expect(await stored()).toEqual(entries.map((entry, index) => ({ ...entry, seq: index + 1 })));
+test('[LOG7] a final is in the store before anyone hears of it', async () => {
+  const heads: Promise<{ seq: number }>[] = [];
+  const heard: Message[] = [];
+  await bus.subscribe(meeting, (message) => {
+    heard.push(message);
+    heads.push(store.head(meeting));
+  });
+  const message = await log.append(finalEntry(1));
+  expect(heard).toEqual([message]);
+  expect(await heads[0]).toMatchObject({ seq: 1 });
 });
 
-test('[TLOG2] it is found behind what others wrote meanwhile, and told apart from its likes', async () => {
+test('[LOG7] what the store refuses nobody hears of', async () => {
+  const heard: Message[] = [];
+  await bus.subscribe(meeting, (message) => heard.push(message));
+  await store.cover(meeting, { source: 'mic', fence: 2, coveredMs: 0 });
+  const stale = log.append(finalEntry(1), { source: 'mic', fence: 1, coveredMs: 900 });
+  await expect(stale).rejects.toThrow(StaleFenceError);
+  expect(heard).toEqual([]);
+});
+
+test('[REDIS2] a bus that fails does not fail the append, and is reported', async () => {
+  bus.publish = () => Promise.reject(new Error('the bus is down'));
+  expect((await log.append(finalEntry(1))).seq).toBe(1);
+  expect((await log.append(statusEntry('idle'))).seq).toBe(2);
+  expect(log.show(partialEvent(2, 'so')).seq).toBe(0);
+  await expect.poll(() => observed.filter(({ type }) => type === 'error')).toHaveLength(3);
+  expect(observed.find(({ type }) => type === 'error')).toMatchObject({ stage: 'bus', meeting });
+});
+
+test('[LOG2] what is shown is not kept', async () => {
+  log.show(partialEvent(1, 'so'));
+  expect(await log.head()).toMatchObject({ seq: 0 });
+});
+
+test('[TLOG1] every final is observed with its place, and nothing else is', async () => {
   await log.append(statusEntry('live'));
-  store.condition = 'lossy';
-  const kept = log.append({ ...statusEntry('live'), ts: '2026-03-02T09:00:05.000Z' });
-  await after(0);
-  for (const number of upTo(20)) await store.inner.append(log.meeting, finalEntry(number));
-  store.condition = 'well';
-  await after(1_000);
-  expect((await kept).seq).toBe(2);
-  expect(await stored()).toHaveLength(22);
+  await log.append(finalEntry(1));
+  expect(observed).toEqual([{ type: 'final', meeting, source: 'mic', seq: 2 }]);
 });
 
-test('[TLOG3] 50 entries at once keep their order, each once, whatever the store does', async () => {
-  for (const seed of upTo(20)) {
-    const random = seeded(seed);
-    const own = unsteadyStore();
-    const conditions: Condition[] = ['well', 'well', 'away', 'lossy'];
-    own.weather = () => conditions[Math.floor(random() * conditions.length)];
-    const busy = logOf(freshMeeting(), own, memoryBus());
-    const entries = upTo(50).map((number) =>
-      random() < 0.5 ? finalEntry(number) : statusEntry(`${number}`),
-    );
-    const all = Promise.all(entries.map((entry) => busy.append(entry)));
-    await after(600_000);
-    expect((await all).map(({ seq }) => seq)).toEqual(upTo(50));
-    const { events } = await own.inner.read(busy.meeting, 0, 100);
-    expect(events, `seed ${seed}`).toEqual(entries.map((entry, index) => ({ ...entry, seq: index + 1 })));
-  }
+test('[OBS1] an observer that throws changes nothing', async () => {
+  const throwing = safely(() => {
+    throw new Error('a broken observer');
+  });
+  const own = logOf(meeting, store, bus, undefined, throwing);
+  expect((await own.append(finalEntry(1))).seq).toBe(1);
+  expect(safely(undefined)({ type: 'final', meeting, source: 'mic', seq: 1 })).toBeUndefined();
 });
 
-test('[TLOG4] the settled head counts what still waited; the head is asked at once', async () => {
-  store.condition = 'away';
-  const appended = log.append(statusEntry('live'));
-  const settled = log.settledHead();
-  await expect(log.head()).rejects.toThrow('away');
-  await after(3_000);
-  store.condition = 'well';
-  await after(1_000);
-  await appended;
-  expect((await settled).seq).toBe(1);
+test('[HOST1] a host’s entries are numbered with everyone’s, and answered with their seq', async () => {
+  const host = new HostMeeting(log, memoryRegistry());
+  expect(await host.status('live', 'it begins', { stage: 'now' })).toBe(1);
+  expect(await host.tip('ask why', 'coaching')).toBe(2);
+  expect(await host.summary('it was said', ['do it'])).toBe(3);
+  expect(
+    await host.final({ text: 'so', startMs: 0, endMs: 1, speaker: 'Ayşe', source: 'mic', language: 'tr' }),
+  ).toBe(4);
+  const { events } = await log.read(0, 10);
+  expect(events).toMatchObject([
+    { type: 'status', status: 'live', message: 'it begins', details: { stage: 'now' } },
+    { type: 'ai.tip', tip: 'ask why', category: 'coaching' },
+    { type: 'summary', summary: 'it was said', action_items: ['do it'] },
+    { type: 'transcript.final', speaker: 'Ayşe', meta: { source: 'mic', language: 'tr' }, segment_no: 1 },
+  ]);
+  for (const event of events)
+    expect(event).toMatchObject({ meeting_id: meeting.id, ts: expect.stringMatching(/Z$/) });
+});
+
+test('[LOG4] a host’s segments get numbers of their own, above all that are in the log', async () => {
+  await log.append(finalEntry(41));
+  const host = new HostMeeting(log, memoryRegistry());
+  const partial = await host.partial({ text: 'so', startMs: 0, endMs: 1 });
+  expect(partial).toBe(42);
+  await host.final({ text: 'in between', startMs: 0, endMs: 1 });
+  await host.final({ text: 'so it is', startMs: 0, endMs: 1, segmentNo: partial });
+  const { events } = await log.read(1, 10);
+  expect(events).toMatchObject([{ segment_no: 43 }, { segment_no: 42 }]);
 });

@@ -1,191 +1,182 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { AsyncQueue } from '../src/async-queue.ts';
 import { AudioAccount } from '../src/audio-ledger.ts';
 import { memoryBus } from '../src/bus/memory.ts';
+import { RecognizerError } from '../src/errors.ts';
+import type { MeetingRef } from '../src/meeting.ts';
 import type { Message } from '../src/message.ts';
-import type { Outbox } from '../src/outbox.ts';
 import type { RecognitionResult, RecognizerStream } from '../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../src/registry/memory.ts';
+import { memoryStore } from '../src/store/memory.ts';
 import { StreamClock } from '../src/stream-clock.ts';
-import type { TranscriptLog } from '../src/transcript-log.ts';
 import { Transcription } from '../src/transcription.ts';
-import { freshMeeting } from './support/entries.ts';
-import { logOf, outboxWith } from './support/log.ts';
-import { type UnsteadyStore, unsteadyStore } from './support/unsteady-store.ts';
+import { finalEntry, freshMeeting } from './support/entries.ts';
+import { logOf } from './support/log.ts';
 
-/** A recognizer stream that says what a test makes it say. */
-class FakeStream implements RecognizerStream {
-  readonly channels = 1;
-  readonly results = new AsyncQueue<RecognitionResult>();
-  write = () => undefined;
-  flush = () => {};
-  finish = () => this.results.end();
-  abort = () => this.results.end();
+const second = 32_000;
 
-  /** One utterance; each second of audio is a word. */
-  say(second: number, isFinal = true): void {
-    const [startMs, endMs, text] = [second * 1_000, second * 1_000 + 900, `word${second}`];
-    const words = [{ text, startMs, endMs }];
-    this.results.push({
-      kind: 'span',
-      channel: 0,
-      startMs,
-      endMs,
-      isFinal,
-      endsUtterance: isFinal,
-      text,
-      words,
-    });
-  }
-
-  /** Nothing was said up to here. */
-  hush(endMs: number): void {
-    const silence = { startMs: endMs - 100, endMs, isFinal: true, endsUtterance: false, text: '', words: [] };
-    this.results.push({ kind: 'span', channel: 0, ...silence });
-  }
-}
-
-let store: UnsteadyStore;
-let outbox: Outbox;
-let log: TranscriptLog;
-let stream: FakeStream;
-let shown: string[];
-let transcription: Transcription;
-let ended: Promise<unknown>;
-
-const format = { sampleRate: 16_000, channels: 1 };
-const slowMs = 1_000;
+let meeting: MeetingRef;
+let store: ReturnType<typeof memoryStore>;
+let registry: ReturnType<typeof memoryRegistry>;
 
 beforeEach(() => {
-  vi.useFakeTimers();
-  store = unsteadyStore();
-  outbox = outboxWith({ slowMs });
-  log = logOf(freshMeeting(), store, memoryBus(), outbox);
-  shown = [];
-  ({ stream, transcription, ended } = transcribe(1));
+  meeting = freshMeeting();
+  store = memoryStore();
+  registry = memoryRegistry();
 });
-afterEach(() => void vi.useRealTimers());
 
-function transcribe(fence: number) {
-  const own = new FakeStream();
-  const clock = new StreamClock(format, 0);
-  const made = new Transcription({
+/** A transcription of a stream whose results the test makes up. */
+function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
+  const results = new AsyncQueue<RecognitionResult>();
+  const stream: RecognizerStream = {
+    channels: 1,
+    results,
+    write: () => undefined,
+    flush: () => {},
+    finish: () => results.end(),
+    abort: () => results.end(),
+  };
+  const clock = new StreamClock({ sampleRate: 16_000, channels: 1 }, fromMs);
+  const account = new AudioAccount();
+  account.begin(fromMs);
+  const messages: Message[] = [];
+  const log = logOf(meeting, store, memoryBus());
+  const transcription = new Transcription({
     log,
-    registry: memoryRegistry(),
+    registry,
     source: 'mic',
     fence,
-    stream: own,
+    stream,
     clock,
-    account: new AudioAccount(),
-    lastSegmentNo: 0,
-    onMessage: ({ type, seq, segmentNo, text }: Message) =>
-      shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`),
+    account,
+    lastSegmentNo,
+    onMessage: (message) => messages.push(message),
   });
-  clock.forward(60 * 32_000);
-  return { stream: own, transcription: made, ended: made.run().catch((error: unknown) => error) };
+  const outcome = transcription.run().then(
+    () => 'done' as const,
+    (error: unknown) => error,
+  );
+  const said = () =>
+    messages
+      .map(({ text }) => JSON.parse(text))
+      .map(({ type, segment_no, text }) => `${type.slice(11)} ${segment_no} ${text}`);
+  return { results, clock, account, transcription, outcome, messages, said, log };
 }
 
-const after = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-const stored = async () =>
-  (await store.inner.read(log.meeting, 0, 100)).events.map((event) => 'text' in event && event.text);
-
-test('[ING10] what is durable follows the store: words, then silence', async () => {
-  stream.say(0);
-  await after(10);
-  expect(shown).toEqual(['final 1 1 word0']);
-  expect(transcription.durableMs).toBe(900);
-  stream.hush(2_500);
-  await after(10);
-  expect(transcription.durableMs).toBe(2_500);
-  expect(await store.inner.covered(log.meeting, 'mic')).toBe(2_500);
+/** Words of a final span, each a tenth of a second long, at these seconds. */
+const heard = (fromMs: number, toMs: number, words: [string, number][], more = {}): RecognitionResult => ({
+  kind: 'span',
+  channel: 0,
+  startMs: fromMs,
+  endMs: toMs,
+  isFinal: true,
+  endsUtterance: false,
+  text: words.map(([text]) => text).join(' '),
+  words: words.map(([text, startMs]) => ({ text, startMs, endMs: startMs + 100 })),
+  ...more,
 });
 
-test('[DEG1] while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
-  stream.say(0);
-  await after(10);
-  store.condition = 'away';
-  stream.say(1, false);
-  stream.say(1);
-  stream.say(2);
-  stream.hush(3_500);
-  stream.say(4, false);
-  await after(30_000);
-  expect(shown).toEqual([
-    'final 1 1 word0',
-    'partial - 2 word1',
-    'partial - 2 word1',
-    'partial - 3 word2',
-    'partial - 4 word4',
+test('[LOG4] an utterance has one segment_no from its first partial to its final, above all that are in the log', async () => {
+  await store.append(meeting, finalEntry(7));
+  const { results, clock, outcome, said } = transcribe({ lastSegmentNo: 7 });
+  clock.forward(4 * second);
+  results.push(heard(0, 900, [['so', 100]], { isFinal: false }));
+  results.push(heard(0, 1_000, [['so', 100]], { endsUtterance: true }));
+  results.push(heard(1_000, 2_000, [['yes', 1_100]], { endsUtterance: true }));
+  results.end();
+  expect(await outcome).toBe('done');
+  expect(said()).toEqual(['partial 8 so', 'final 8 so', 'final 9 yes']);
+});
+
+test('[TIME2] times are on the meeting’s clock, behind what was kept off the record', async () => {
+  const { results, clock, outcome, messages } = transcribe({ fromMs: 60_000 });
+  clock.forward(second);
+  clock.skip(10 * second);
+  clock.forward(second);
+  results.push(heard(0, 1_000, [['so', 500]], { endsUtterance: true }));
+  results.push(heard(1_000, 2_000, [['yes', 1_500]], { endsUtterance: true }));
+  results.end();
+  await outcome;
+  expect(messages.map(({ text }) => JSON.parse(text))).toMatchObject([
+    { start_ms: 60_500, end_ms: 60_600 },
+    { start_ms: 71_500, end_ms: 71_600 },
   ]);
-  expect(transcription.durableMs).toBe(900);
-  store.condition = 'well';
-  await after(1_100);
-  expect(shown.slice(5)).toEqual(['final 2 2 word1', 'final 3 3 word2']);
-  expect(transcription.durableMs).toBe(3_500);
-  expect(await stored()).toEqual(['word0', 'word1', 'word2']);
 });
 
-test('[DEG2] a store that only is slow gets the words shown after a while, as a partial', async () => {
-  store.condition = 'silent';
-  stream.say(0);
-  await after(slowMs - 10);
-  expect(shown).toEqual([]);
-  await after(20);
-  expect(shown).toEqual(['partial - 1 word0']);
-  store.condition = 'well';
-  await after(10);
-  expect(shown).toEqual(['partial - 1 word0', 'final 1 1 word0']);
+test('[ING10] durable is what is stored: words that wait for their end are not, silence is', async () => {
+  const { results, clock, transcription, account, outcome } = transcribe();
+  clock.forward(8 * second);
+  results.push(heard(0, 2_000, [['so', 700]]));
+  await expect.poll(() => transcription.durableMs).toBe(700);
+  results.push(heard(2_000, 3_000, [['yes', 2_400]], { endsUtterance: true }));
+  await expect.poll(() => transcription.durableMs).toBe(3_000);
+  expect(await store.covered(meeting, 'mic')).toBe(3_000);
+  results.push(heard(3_000, 7_000, []));
+  await expect.poll(() => transcription.durableMs).toBe(7_000);
+  results.end();
+  await outcome;
+  expect([transcription.durableMs, account.covered.totalMs]).toEqual([8_000, 8_000]);
 });
 
-test('[DEG3] a stream that ends while the store is away ends when its words are stored', async () => {
-  store.condition = 'away';
-  stream.say(0);
-  stream.finish();
-  let isEnded = false;
-  void ended.then(() => {
-    isEnded = true;
-  });
-  await after(60_000);
-  expect(isEnded).toBe(false);
-  store.condition = 'well';
-  await after(1_100);
-  expect(await ended).toBeUndefined();
-  expect(transcription.durableMs).toBe(60_000);
+test('[TRANS1] the stream’s end ends the utterance that waits, and everything received is durable', async () => {
+  const { results, clock, transcription, outcome, said } = transcribe();
+  clock.forward(3 * second);
+  results.push(heard(0, 2_000, [['so', 700]]));
+  results.end();
+  expect(await outcome).toBe('done');
+  expect(said().at(-1)).toBe('final 1 so');
+  expect(transcription.durableMs).toBe(3_000);
 });
 
-test('[ING19] words that waited while another claim wrote are refused, and what follows them is not written', async () => {
-  store.condition = 'away';
-  stream.say(0);
-  stream.say(1);
-  await after(100);
-  await store.inner.cover(log.meeting, { source: 'mic', fence: 2, coveredMs: 0 });
-  store.condition = 'well';
-  await after(1_100);
-  expect(await ended).toMatchObject({ name: 'StaleFenceError' });
-  expect(transcription.durableMs).toBe(0);
-  expect(await stored()).toEqual([]);
+test('[ING12] a stream that stops leaves to the sender what was not final, and stores none of it', async () => {
+  const { results, clock, transcription, outcome } = transcribe();
+  clock.forward(4 * second);
+  results.push(heard(0, 1_000, [['so', 100]], { endsUtterance: true }));
+  results.push(heard(1_000, 2_000, [['half', 1_500]]));
+  results.end({ error: new RecognizerError('gone', { retryable: true }) });
+  expect(await outcome).toMatchObject({ name: 'RecognizerError' });
+  expect(transcription.durableMs).toBe(1_500);
+  expect((await store.read(meeting, 0, 10)).events).toMatchObject([{ text: 'so' }]);
 });
 
-test('[DEG4] a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
-  store.condition = 'away';
-  stream.say(0);
-  await after(10);
+test('[ING19] once another claim has written, this one’s words are refused and its run ends', async () => {
+  const { results, clock, outcome } = transcribe({ fence: 5 });
+  clock.forward(4 * second);
+  results.push(heard(0, 1_000, [['so', 100]], { endsUtterance: true }));
+  await expect.poll(() => store.covered(meeting, 'mic')).toBe(1_000);
+  await store.cover(meeting, { source: 'mic', fence: 6, coveredMs: 0 });
+  results.push(heard(1_000, 2_000, [['too late', 1_100]], { endsUtterance: true }));
+  expect(await outcome).toMatchObject({ name: 'StaleFenceError' });
+  expect(await store.head(meeting)).toMatchObject({ seq: 1 });
+});
+
+test('[TRANS2] a transcription that is given up rejects, and stores nothing more', async () => {
+  const { results, clock, transcription, outcome } = transcribe();
+  clock.forward(second);
+  results.push(heard(0, 1_000, [['so', 100]]));
+  await expect.poll(() => transcription.durableMs).toBe(100);
   transcription.abort();
-  expect(await ended).toBeInstanceOf(Error);
-  const place = log.cover({ source: 'mic', fence: 2, coveredMs: 0 });
-  await after(5_000);
-  store.condition = 'well';
-  await after(1_100);
-  expect(await place).toBe(900);
-  expect(await stored()).toEqual(['word0']);
+  expect(await outcome).toBeInstanceOf(Error);
+  expect(await store.head(meeting)).toMatchObject({ seq: 0 });
 });
 
-test('[DEG5] a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
-  store.condition = 'silent';
-  stream.say(0);
-  stream.finish();
-  await after(100);
-  outbox.close();
-  expect(await ended).toMatchObject({ message: 'the hub closed before the store could be written' });
-  expect(transcription.durableMs).toBe(0);
+test('[TRANS3] audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
+  const { results, clock, transcription, outcome, said } = transcribe();
+  clock.forward(2 * second);
+  transcription.cutOff();
+  results.push(
+    heard(
+      0,
+      2_000,
+      [
+        ['whole', 500],
+        ['hal', 1_890],
+      ],
+      { endsUtterance: true },
+    ),
+  );
+  results.end();
+  expect(await outcome).toBe('done');
+  expect(said()).toEqual(['final 1 whole']);
+  expect(transcription.durableMs).toBe(600);
 });
