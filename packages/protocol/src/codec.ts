@@ -1,5 +1,6 @@
 /** Bytes to messages and back: the one place where a frame becomes something typed, or a named problem. */
 import type * as z from 'zod/mini';
+import { type PostedEvent, PostedEvent as PostedEventSchema } from './meetings.ts';
 import {
   type IngestDownstream,
   IngestDownstream as IngestDownstreamSchema,
@@ -10,7 +11,6 @@ import {
   type SubscriberUpstream,
   SubscriberUpstream as SubscriberUpstreamSchema,
 } from './messages.ts';
-import { type PostedEvent, PostedEvent as PostedEventSchema } from './rest.ts';
 
 /** A message, or a sentence that names the field that is wrong. `type` is what the frame said it was, if it did. */
 export type Decoded<T> = { ok: true; message: T } | { ok: false; problem: string; type?: string };

@@ -33,6 +33,7 @@ export {
   subprotocol,
   subprotocols,
 } from './identity.ts';
+export { EventPage, MeetingList, MeetingSummary, PostedAnswer, PostedEvent, SearchPage } from './meetings.ts';
 export {
   Ack,
   Auth,
@@ -53,17 +54,11 @@ export {
   SubscriberUpstream,
 } from './messages.ts';
 export {
-  EventPage,
   Health,
   HealthDetailed,
   HubStats,
-  MeetingList,
   MeetingStats,
-  MeetingSummary,
-  PostedAnswer,
-  PostedEvent,
   Problem,
-  SearchPage,
   SourceStats,
   TranscriptPage,
 } from './rest.ts';

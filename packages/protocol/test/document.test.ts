@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
-import * as rest from '../src/rest.ts';
+import * as meetings from '../src/meetings.ts';
+import * as status from '../src/rest.ts';
 import { jsonBlocks, protocolDocument, protocolTables, section } from './support/document.ts';
 import { frameText, readFixture, wires } from './support/fixtures.ts';
+
+const rest = { ...status, ...meetings };
 
 const messages = new Map(wires.flatMap(({ members }) => [...members]));
 const frames = wires.flatMap(({ decode, fixtures }) => fixtures.valid.map((frame) => ({ decode, frame })));

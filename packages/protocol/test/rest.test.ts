@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
-import * as rest from '../src/rest.ts';
+import * as meetings from '../src/meetings.ts';
+import * as status from '../src/rest.ts';
 import { readFixture } from './support/fixtures.ts';
+
+const rest = { ...status, ...meetings };
 
 const schemas = { ...rest };
 

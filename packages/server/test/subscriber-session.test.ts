@@ -295,7 +295,7 @@ test('[LOG9] viewers of a meeting that gets a new log are sent away with 1012', 
 
 test('[LOG9] nor is one who is still catching up told entries of two logs as one', async () => {
   const store = memoryStore();
-  const { read } = store;
+  const read = store.read.bind(store);
   let isNew = false;
   store.read = async (...args) => {
     const page = await read(...args);

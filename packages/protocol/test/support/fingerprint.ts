@@ -2,8 +2,11 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { Claims, closeCodes, MeetingId, SourceName, subprotocols } from '../../src/index.ts';
-import * as rest from '../../src/rest.ts';
+import * as meetings from '../../src/meetings.ts';
+import * as status from '../../src/rest.ts';
 import { wires } from './fixtures.ts';
+
+const rest = { ...status, ...meetings };
 
 export type Fingerprint = Record<string, string>;
 

@@ -5,8 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { BodyRefused, type HubRequest, type HubResponse, headersOf } from './exchange.ts';
 
 export function fromNode(request: IncomingMessage, response: ServerResponse): HubRequest {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  let gone: AbortController | undefined;
   return {
     method: request.method ?? 'GET',
     target: targetText(request),
@@ -15,7 +14,14 @@ export function fromNode(request: IncomingMessage, response: ServerResponse): Hu
       return Array.isArray(value) ? value[0] : value;
     },
     text: (maxBytes) => nodeText(request, maxBytes),
-    signal: gone.signal,
+    get signal() {
+      if (!gone) {
+        const leaving = new AbortController();
+        response.once('close', () => leaving.abort());
+        gone = leaving;
+      }
+      return gone.signal;
+    },
   };
 }
 

@@ -133,7 +133,7 @@ test('[NODE3] HEAD is GET without its body', async () => {
 });
 
 test('[NODE3] HEAD of a long transcript reads none of it', async () => {
-  store.read = () => Promise.reject(new Error('nobody should ask'));
+  store.transcript = () => Promise.reject(new Error('nobody should ask'));
   const head = await get(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' });
   expect([head.status, await head.text()]).toEqual([200, '']);
   expect((await ask(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' }))?.status).toBe(200);
@@ -212,8 +212,8 @@ test('[NODE5] a failing store is a 500 that says nothing of why', async () => {
 
 test('[NODE6] a text that breaks off must not look whole', async () => {
   await say(3, 'x'.repeat(100_000));
-  const { read } = store;
-  store.read = async (meeting, after, limit) => {
+  const read = store.transcript.bind(store);
+  store.transcript = async (meeting, after, limit) => {
     if (after > 0) throw new Error('the store is gone');
     return read(meeting, after, Math.min(limit, 2));
   };
@@ -224,10 +224,10 @@ test('[NODE6] a text that breaks off must not look whole', async () => {
 
 test('[NODE7] a client that leaves mid-answer ends the reading', async () => {
   let reads = 0;
-  const page = (await memoryStoreWith(500)).events;
-  store.read = async (_meeting, after) => {
+  const page = await memoryStoreWith(500);
+  store.transcript = async (_meeting, after) => {
     reads += 1;
-    return { epoch: 'e', events: page.map((event, index) => ({ ...event, seq: after + index + 1 })) };
+    return page.map((final, index) => ({ ...final, seq: after + index + 1 }));
   };
   const client = request({
     port,
@@ -261,7 +261,7 @@ async function memoryStoreWith(count: number) {
       text: 'y'.repeat(2_000),
     });
   }
-  return other.read(meeting, 0, count);
+  return other.transcript(meeting, 0, count);
 }
 
 test('[NODE8] a framework that rewrote the url has kept what the client wrote', async () => {
@@ -362,10 +362,10 @@ test('[WEB3] a token in the query counts, unless the host switched that off', as
 
 test('[WEB4] a reader that stops early ends the reading, and one that waits is not run ahead of', async () => {
   let reads = 0;
-  const page = (await memoryStoreWith(50)).events;
-  store.read = async (_meeting, after) => {
+  const page = await memoryStoreWith(50);
+  store.transcript = async (_meeting, after) => {
     reads += 1;
-    return { epoch: 'e', events: page.map((event, index) => ({ ...event, seq: after + index + 1 })) };
+    return page.map((final, index) => ({ ...final, seq: after + index + 1 }));
   };
   const response = await ask(`${base}/meetings/m/transcript?format=txt`);
   const reader = response?.body?.getReader();
@@ -396,7 +396,7 @@ test('[WEB6] a reader that stops early ends what it read from', async () => {
 
 test('[WEB5] a text that breaks off fails the reader', async () => {
   await say(3);
-  store.read = () => Promise.reject(new Error('the store is gone'));
+  store.transcript = () => Promise.reject(new Error('the store is gone'));
   const response = await ask(`${base}/meetings/m/transcript?format=txt`);
   await expect(response?.text()).rejects.toThrow();
 });

@@ -123,7 +123,7 @@ function roleOf(folder: string, file: string): Place['role'] {
   if (folder === 'testing') return 'testing';
   if (folder === 'http') return 'http';
   if (folder !== '') {
-    if (contracts[folder] === file) return 'contract';
+    if (contracts[folder] === file || file === 'search-terms.ts') return 'contract';
     return adapters.has(file.replace(/\.ts$/, '')) ? 'adapter' : 'helper';
   }
   if (wiring.has(file)) return 'wiring';
