@@ -36,6 +36,8 @@ export interface CrashFigures {
 
 const meetings = ['one', 'two', 'three', 'four'];
 const speedUp = 4;
+/** Every second hub has a store that takes its time, so that a crash is likely to come in the middle of a write. */
+const slowStoreMs = 150;
 const frameBytes = 3_200;
 const bytesPerMs = 32;
 /** How far a recognizer's word times may be off. */
@@ -93,6 +95,7 @@ const settingsOf = ({ store }: CrashRun, { url }: DeepgramSimulator) => ({
   secret,
   port: 0,
   limits: unhurried,
+  dawdleMs: slowStoreMs,
 });
 
 async function crash(run: CrashRun, hub: HubProcess, tenant: string, all: Meeting[]): Promise<CrashFigures> {
@@ -112,7 +115,7 @@ async function crash(run: CrashRun, hub: HubProcess, tenant: string, all: Meetin
     await hub.kill();
     await inspect(run, tenant, all);
     const from = performance.now();
-    const { listening } = hub.begin();
+    const { listening } = hub.begin(count % 2 === 0 ? 0 : slowStoreMs);
     const isEarly = random() < 0.2;
     if (isEarly) {
       crashesWhileStarting += 1;
@@ -125,7 +128,7 @@ async function crash(run: CrashRun, hub: HubProcess, tenant: string, all: Meetin
     const first = firstFinalAfter(all, from);
     if (first !== undefined) firstFinals.push(first - from);
   }
-  await hub.begin().listening.catch(() => {});
+  await hub.begin(0).listening.catch(() => {});
   isOver = true;
   await speaking;
   await settle(run, tenant, all);

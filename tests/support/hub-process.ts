@@ -14,6 +14,8 @@ export interface HubProcessSettings {
   /** 0: any free one; a restarted hub keeps it. */
   port: number;
   limits: Partial<Limits>;
+  /** How long the store may take for a write, and again for its answer. */
+  dawdleMs: number;
 }
 
 const tests = fileURLToPath(new URL('..', import.meta.url));
@@ -73,8 +75,8 @@ export class HubProcess {
   }
 
   /** Starts it; the promise inside resolves once it listens, or was killed before. */
-  begin(): { listening: Promise<void> } {
-    const settings = { ...this.#settings, port: this.#port || this.#settings.port };
+  begin(dawdleMs = this.#settings.dawdleMs): { listening: Promise<void> } {
+    const settings = { ...this.#settings, dawdleMs, port: this.#port || this.#settings.port };
     const child = fork(this.#program, {
       env: { PATH: process.env.PATH, HUB_SETTINGS: JSON.stringify(settings) },
       execArgv: [],
