@@ -129,14 +129,14 @@ describe('an offer of HTTP/2', () => {
     const offer =
       'host: hub\r\nx-name: J\u00fcrgen\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMA';
     socket.write(Buffer.from(`GET /hello HTTP/1.1\r\n${offer}\r\n\r\n`, 'latin1'));
-    await answers.until(/^HTTP\/1\.1 200 [^]*hello J\u00fcrgen$/);
+    await answers.until(/^HTTP\/1\.1 200 [\s\S]*hello J\u00fcrgen$/);
     socket.write(
       `POST /hello HTTP/1.1\r\n${offer}\r\ncontent-type: text/plain\r\ncontent-length: 8\r\n\r\nhalf`,
     );
     socket.write('half');
-    await answers.until(/^HTTP\/1\.1 200 [^]*halfhalf$/);
+    await answers.until(/^HTTP\/1\.1 200 [\s\S]*halfhalf$/);
     socket.write(`GET /api/v1/ping HTTP/1.1\r\n${offer}\r\n\r\n`);
-    await answers.until(/^HTTP\/1\.1 200 [^]*"pong":true/);
+    await answers.until(/^HTTP\/1\.1 200 [\s\S]*"pong":true/);
     socket.destroy();
     await expectHub({ stage, port });
   });
