@@ -1,6 +1,5 @@
 /** Bytes to messages and back: the one place where a frame becomes something typed, or a named problem. */
 import type * as z from 'zod/mini';
-import { type PostedEvent, PostedEvent as PostedEventSchema } from './meetings.ts';
 import {
   type IngestDownstream,
   IngestDownstream as IngestDownstreamSchema,
@@ -16,7 +15,7 @@ import {
 export type Decoded<T> = { ok: true; message: T } | { ok: false; problem: string; type?: string };
 
 /** Builds a decoder of text frames from a schema. Never throws. */
-function decoder<T>(
+export function decoder<T>(
   schema: z.ZodMiniType<T>,
   shape: (json: unknown) => unknown = same,
 ): (text: string) => Decoded<T> {
@@ -48,16 +47,9 @@ function withoutBare(json: unknown): unknown {
 const same = (json: unknown) => json;
 
 /** Senders in other languages write `null` for a field they leave out. */
-function withoutNulls(json: unknown): unknown {
+export function withoutNulls(json: unknown): unknown {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
   return Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
-}
-
-/** The same for a posted event, whose `meta` has fields of its own. */
-function withoutPostedNulls(json: unknown): unknown {
-  const event = withoutNulls(json);
-  if (typeof event !== 'object' || event === null || !('meta' in event)) return event;
-  return { ...event, meta: withoutNulls(event.meta) };
 }
 
 function typeOf(json: unknown): string | undefined {
@@ -102,10 +94,6 @@ export const decodeSubscriberDownstream: (text: string) => Decoded<SubscriberDow
 export const decodeIngestUpstream: (text: string) => Decoded<IngestUpstream> = decoder(
   IngestUpstreamSchema,
   withoutNulls,
-);
-export const decodePostedEvent: (text: string) => Decoded<PostedEvent> = decoder(
-  PostedEventSchema,
-  withoutPostedNulls,
 );
 export const decodeIngestDownstream: (text: string) => Decoded<IngestDownstream> =
   decoder(IngestDownstreamSchema);

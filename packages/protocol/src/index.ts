@@ -3,7 +3,6 @@ export {
   type Decoded,
   decodeIngestDownstream,
   decodeIngestUpstream,
-  decodePostedEvent,
   decodeSubscriberDownstream,
   decodeSubscriberUpstream,
   encode,
@@ -33,7 +32,7 @@ export {
   subprotocol,
   subprotocols,
 } from './identity.ts';
-export { EventPage, MeetingList, MeetingSummary, PostedAnswer, PostedEvent, SearchPage } from './meetings.ts';
+export { EventPage, MeetingList, MeetingSummary, SearchPage } from './meetings.ts';
 export {
   Ack,
   Auth,
@@ -53,6 +52,7 @@ export {
   SubscriberDownstream,
   SubscriberUpstream,
 } from './messages.ts';
+export { decodePostedEvent, PostedAnswer, PostedEvent } from './posted-event.ts';
 export {
   Health,
   HealthDetailed,

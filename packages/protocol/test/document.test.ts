@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import * as meetings from '../src/meetings.ts';
+import { PostedAnswer, PostedEvent } from '../src/posted-event.ts';
 import * as status from '../src/rest.ts';
 import { jsonBlocks, protocolDocument, protocolTables, section } from './support/document.ts';
 import { frameText, readFixture, wires } from './support/fixtures.ts';
 
-const rest = { ...status, ...meetings };
+const rest = { ...status, ...meetings, PostedAnswer, PostedEvent };
 
 const messages = new Map(wires.flatMap(({ members }) => [...members]));
 const frames = wires.flatMap(({ decode, fixtures }) => fixtures.valid.map((frame) => ({ decode, frame })));

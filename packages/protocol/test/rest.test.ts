@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import * as meetings from '../src/meetings.ts';
+import { PostedAnswer, PostedEvent } from '../src/posted-event.ts';
 import * as status from '../src/rest.ts';
 import { readFixture } from './support/fixtures.ts';
 
-const rest = { ...status, ...meetings };
+const rest = { ...status, ...meetings, PostedAnswer, PostedEvent };
 
 const schemas = { ...rest };
 

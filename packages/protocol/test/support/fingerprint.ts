@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { Claims, closeCodes, MeetingId, SourceName, subprotocols } from '../../src/index.ts';
 import * as meetings from '../../src/meetings.ts';
+import { PostedAnswer, PostedEvent } from '../../src/posted-event.ts';
 import * as status from '../../src/rest.ts';
 import { wires } from './fixtures.ts';
 
-const rest = { ...status, ...meetings };
+const rest = { ...status, ...meetings, PostedAnswer, PostedEvent };
 
 export type Fingerprint = Record<string, string>;
 

@@ -362,7 +362,7 @@ test('[WEB3] a token in the query counts, unless the host switched that off', as
 
 test('[WEB4] a reader that stops early ends the reading, and one that waits is not run ahead of', async () => {
   let reads = 0;
-  const page = await memoryStoreWith(50);
+  const page = await memoryStoreWith(600);
   store.transcript = async (_meeting, after) => {
     reads += 1;
     return page.map((final, index) => ({ ...final, seq: after + index + 1 }));
@@ -372,9 +372,11 @@ test('[WEB4] a reader that stops early ends the reading, and one that waits is n
   await reader?.read();
   await reader?.read();
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  expect(reads).toBe(1);
+  const read = reads;
+  expect(read).toBeLessThanOrEqual(2);
   await reader?.cancel();
-  expect(reads).toBe(1);
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(reads).toBe(read);
 });
 
 test('[WEB6] a reader that stops early ends what it read from', async () => {
