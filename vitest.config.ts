@@ -17,9 +17,12 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'integration', include: ['tests/integration/**/*.itest.ts'],
+        test: {
+          name: 'integration',
+          include: ['tests/integration/**/*.itest.ts'],
           globalSetup: ['tests/support/services.ts'],
-          testTimeout: 30_000 },
+          testTimeout: 30_000,
+        },
       },
     ],
   },

@@ -69,6 +69,18 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
     expect(ids).toEqual(['m-6', 'm-5', 'm-4', 'm-3', 'm-2', 'm-1', 'm-0']);
   });
 
+  test('[REST1] a meeting is called what its sender calls it', async () => {
+    const stage = await startHub({ store: open() });
+    const sender = await stage.stranger({ meeting: 'named' });
+    sender.send({ type: 'handshake', source: 'mic', title: 'Weekly planning' });
+    await sender.until('handshake_ack');
+    await expect
+      .poll(
+        async () => MeetingSummary.safeParse(await (await ask(stage, 'meetings/named')).json()).data?.title,
+      )
+      .toBe('Weekly planning');
+  });
+
   test('[REST1] one meeting: when it began and ended, its title, languages and sources', async () => {
     const stage = await startHub({ store: open() });
     await post(stage, 'm', { type: 'status', status: 'live', details: { title: 'Stand-up' } });

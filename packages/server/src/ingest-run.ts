@@ -34,6 +34,8 @@ export interface Run {
   /** Where on the meeting's clock its first sample stands, and in which log. */
   readonly from: { readonly ms: number; readonly epoch: string };
   readonly isResumed: boolean;
+  /** What the sender calls the meeting. */
+  readonly title: string | undefined;
 }
 
 /** Who sends what, as the handshake said. */
@@ -99,7 +101,9 @@ export async function openRun(
   const perSecond = limits.ingestFramesPerSecond;
   const frames = new TokenBucket(perSecond, perSecond, Date.now());
   const from = { ms: fromMs, epoch };
-  return { sessionId, source, format, claim, stream, clock, account, transcription, frames, from, isResumed };
+  const { title } = handshake;
+  const placed = { from, isResumed, title };
+  return { sessionId, source, format, claim, stream, clock, account, transcription, frames, ...placed };
 }
 
 /**

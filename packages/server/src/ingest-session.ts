@@ -46,6 +46,8 @@ type State =
   | { readonly name: 'finishing'; readonly run: Run; readonly ending: Ending; readonly watch: NodeJS.Timeout }
   | { readonly name: 'closed' };
 
+type Ping = Extract<IngestUpstream, { type: 'ping' }>;
+
 /** What a sender may say after its handshake, beside audio. */
 type Control = Exclude<IngestUpstream, { type: 'handshake' | 'auth' | 'ping' }>;
 
@@ -104,7 +106,7 @@ export class IngestSession {
       return this.#connection.close('bad_message', decoded.problem);
     }
     const { message } = decoded;
-    if (message.type === 'ping') return this.#connection.send({ ...message, type: 'pong' });
+    if (message.type === 'ping') return this.#pong(message);
     if (message.type === 'auth') return void this.#admission.renew(message.token);
     if (message.type === 'handshake') return this.#handshake(message);
     if (isEarly) return this.#refuse('bad_handshake', `"${message.type}" came before the handshake`);
@@ -207,21 +209,30 @@ export class IngestSession {
     intake.read();
   }
 
+  /** A sender that asks and never reads must not fill the memory. */
+  #pong(ping: Ping): void {
+    if (this.#connection.unsentBytes > this.#context.limits.hardUnsentBytes) {
+      return this.#connection.close('slow_consumer', 'this socket is not read; connect again and resume');
+    }
+    this.#connection.send({ ...ping, type: 'pong' });
+  }
+
   #control(message: Control): void {
     const state = this.#state;
     if (message.type === 'close') return this.#connection.close('done');
     if (state.name === 'claiming' || state.name === 'opening') state.early.push(message);
     if (state.name !== 'streaming') return;
     if (message.type === 'finalize') return this.#finish(state.run, 'finalized');
+    if (message.type === 'off_record' && !state.intake.offRecord(message.on)) return;
     state.run.stream.flush();
-    if (message.type === 'off_record' && state.intake.offRecord(message.on))
-      this.#sayOffRecord(state.run, message.on);
+    if (message.type === 'off_record') this.#sayOffRecord(state.run, message.on);
   }
 
   /** It stands before the first words in the log, for those who write it wait their turn. */
-  #sayStarted({ source, isResumed }: Run): void {
+  #sayStarted({ source, isResumed, title }: Run): void {
     const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
-    this.#say(status, message, { source }).catch((error: unknown) => this.#fail(error));
+    const details = { source, ...(title === undefined ? {} : { title }) };
+    this.#say(status, message, details).catch((error: unknown) => this.#fail(error));
   }
 
   #sayOffRecord({ source }: Run, on: boolean): void {

@@ -2,8 +2,6 @@
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
 import type { Start } from '../start.ts';
 
-export type Route = WebSocketRoute | RestRoute;
-
 export interface WebSocketRoute {
   readonly name: 'subscribe' | 'ingest';
   readonly meeting: string;
@@ -51,8 +49,8 @@ const plainPaths = {
   '/search': 'search',
 } as const;
 
-export type PlainName = (typeof plainPaths)[keyof typeof plainPaths];
-export type MeetingName = (typeof restPaths)[number][2];
+type PlainName = (typeof plainPaths)[keyof typeof plainPaths];
+type MeetingName = (typeof restPaths)[number][2];
 
 /** The WebSocket address a path is. A meeting id that is none is left to the caller to refuse. */
 export function webSocketRoute(path: string, basePath: string): WebSocketRoute | undefined {

@@ -123,9 +123,10 @@ export function removalContract(open: Open, hasText: HasText): void {
 
   test('[STORE67] a meeting that is forgotten is gone whole; its next entry is seq 1 of another epoch', async () => {
     const word = secret('word');
+    const fence = Date.now() * 1_000 + 1;
     const { epoch } = await on.store.append(on.meeting, finalEntry(1, { text: word }), {
       source: 'mic',
-      fence: 7,
+      fence,
       coveredMs: 900,
     });
     await say(2, word);
@@ -133,6 +134,7 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(await on.store.forget(on.meeting)).toBe(false);
     expect(await hasText(word)).toBe(false);
     expect(await hasText(on.meeting.id)).toBe(false);
+    expect(await hasText(String(fence))).toBe(false);
     expect(await on.store.meeting(on.meeting)).toBeUndefined();
     expect(await on.store.covered(on.meeting, 'mic')).toBe(0);
     const head = await on.store.head(on.meeting);
