@@ -17,7 +17,8 @@ export function fromNode(request: IncomingMessage, response: ServerResponse): Hu
     get signal() {
       if (!gone) {
         const leaving = new AbortController();
-        response.once('close', () => leaving.abort());
+        if (response.closed) leaving.abort();
+        else response.once('close', () => leaving.abort());
         gone = leaving;
       }
       return gone.signal;
