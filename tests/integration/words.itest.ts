@@ -647,3 +647,20 @@ async function talk(
   const [mic, system] = await Promise.all([one('mic', count, seed), one('system', count + 5, seed + 1)]);
   return { mic, system };
 }
+
+test('[STORE24] what the recognizer itself said is kept for a final when the store was asked to', async () => {
+  const store = memoryStore({ keepRaw: true });
+  const stage = await startHub({ store });
+  const speaker = await stage.speaker();
+  await speaker.say(speech(3, 5).pcm);
+  expect((await speaker.finalize()).code).toBe(1000);
+  const [final] = await stage.transcript();
+  const raw = await store.raw({ tenant: 'acme', id: 'm' }, final?.seq ?? 0);
+  const said = JSON.parse(raw ?? '[]') as {
+    type: string;
+    channel: { alternatives: { transcript: string }[] };
+  }[];
+  expect(said.map(({ type }) => type)).toEqual(said.map(() => 'Results'));
+  expect(said.map(({ channel }) => channel.alternatives[0]?.transcript).join(' ')).toBe(final?.text);
+  expect(JSON.stringify(final)).not.toContain('Results');
+});

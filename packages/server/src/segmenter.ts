@@ -12,6 +12,8 @@ export interface Utterance {
   readonly speaker: string | undefined;
   readonly confidence: number | undefined;
   readonly language: string | undefined;
+  /** What the recognizer said for it, in order; only on a final. */
+  readonly raw: readonly string[];
   /** On a final: every word before this time is in a final up to this one. */
   readonly settledMs: number;
 }
@@ -31,6 +33,7 @@ interface Piece {
   readonly speaker: string | undefined;
   readonly confidence: number | undefined;
   readonly language: string | undefined;
+  readonly raw: string | undefined;
 }
 
 interface Channel {
@@ -138,6 +141,7 @@ export class Segmenter {
       speaker: spans[0]?.speaker,
       confidence: mean(confidences),
       language: spans[0]?.language,
+      raw: isFinal ? [...new Set(spans.flatMap(({ raw }) => raw ?? []))] : [],
       settledMs: isFinal ? Math.min(endMs, this.#settledBeside(endMs)) : 0,
     };
   }
@@ -190,5 +194,6 @@ function pieceOf(
     speaker,
     confidence: span.confidence,
     language: span.language,
+    raw: span.raw,
   };
 }

@@ -40,12 +40,13 @@ export class TranscriptLog {
    * Resolves when the entry is kept. Who hears of it, hears of it after that; `onDelay` is called once if it takes
    * noticeably long.
    */
-  async append(entry: LogEntry, reach?: Reach, onDelay?: () => void): Promise<Message> {
+  async append(entry: LogEntry, reach?: Reach, onDelay?: () => void, raw?: string): Promise<Message> {
     const text = JSON.stringify(entry);
     // A final needs no look: its number names it.
     const isNamed = entry.type === 'transcript.final';
     const write = async (isRetry: boolean) =>
-      (isRetry && !isNamed && (await this.#kept(text))) || this.#store.append(this.meeting, entry, reach);
+      (isRetry && !isNamed && (await this.#kept(text))) ||
+      this.#store.append(this.meeting, entry, reach, raw);
     const logged = await this.#outbox.write(this.meeting, Buffer.byteLength(text), write, onDelay);
     const message = loggedMessage(logged);
     this.#announce(message);

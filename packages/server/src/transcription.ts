@@ -106,7 +106,8 @@ export class Transcription {
     const { log, onMessage } = this.#options;
     const entry: LogEntry = { type: 'transcript.final', ...spoken };
     // While the store is away the words still show; the numbered final follows.
-    const written = log.append(entry, this.#reach(coveredMs), () => this.#show(spoken));
+    const raw = utterance.raw.length === 0 ? undefined : `[${utterance.raw.join(',')}]`;
+    const written = log.append(entry, this.#reach(coveredMs), () => this.#show(spoken), raw);
     this.#await(written.then(onMessage), coveredMs);
   }
 

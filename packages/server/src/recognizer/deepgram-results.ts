@@ -33,6 +33,7 @@ export function resultOf(message: DeepgramMessage, leadMs: number): RecognitionR
     words: words.map((word) => wordOf(word, leadMs)),
     ...(typeof best.confidence === 'number' ? { confidence: best.confidence } : {}),
     ...(typeof language === 'string' ? { language } : {}),
+    ...(message.is_final === true && best.transcript !== '' ? { raw: JSON.stringify(message) } : {}),
   };
 }
 

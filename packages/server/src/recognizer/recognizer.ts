@@ -37,6 +37,8 @@ export interface RecognizedSpan {
   readonly words: readonly RecognizedWord[];
   readonly confidence?: number;
   readonly language?: string;
+  /** What the recognizer itself said, as JSON; kept by stores that are asked to. */
+  readonly raw?: string;
 }
 
 /** The speaker paused after the words already given. */
