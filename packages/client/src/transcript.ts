@@ -70,10 +70,11 @@ function retracted({ finals, partials }: Transcript, retract: Retract): Transcri
 }
 
 function covers(retract: Retract, words: TranscriptFinal | TranscriptPartial): boolean {
-  const { segment_no, start_ms, end_ms } = retract;
+  const { segment_no, start_ms, end_ms, meta } = retract;
   if (segment_no !== undefined)
     return words.segment_no === segment_no || ('revises' in words && words.revises === segment_no);
   if (start_ms === undefined && end_ms === undefined) return false;
+  if (meta?.source !== undefined && meta.source !== sourceOf(words)) return false;
   const from = start_ms ?? 0;
   const to = end_ms ?? Number.POSITIVE_INFINITY;
   const overlaps = words.start_ms < to && words.end_ms > from;

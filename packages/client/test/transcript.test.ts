@@ -57,6 +57,8 @@ test('[TR9] a retraction by range takes all that overlaps it, and only that', ()
   expect(seqs(...three, retract({ start_ms: 2_000 }))).toEqual([1]);
   expect(seqs(...three, retract({ end_ms: 2_001 }))).toEqual([3]);
   expect(seqs(...three, retract({}))).toEqual([1, 2, 3]);
+  const both = [final(1, { meta: { source: 'mic' } }), final(2, { meta: { source: 'system' } })];
+  expect(seqs(...both, retract({ start_ms: 0, end_ms: 9_999, meta: { source: 'mic' } }))).toEqual([2]);
 });
 
 test('[TR10] a transcript is never changed in place', () => {

@@ -1,5 +1,6 @@
 /** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
 import type { LogEntry, Retract, Source, TranscriptFinal } from '@meetcast/protocol';
+import type { Retraction } from './store.ts';
 
 export interface EntryFacts {
   readonly title: string | undefined;
@@ -33,6 +34,23 @@ function endedBy(entry: LogEntry): string | null | undefined {
   if (entry.type !== 'status') return undefined;
   if (entry.status === 'ended') return entry.ts;
   return entry.status === 'live' || entry.status === 'recovered' ? null : undefined;
+}
+
+/** The entry that says what was taken back. */
+export function retractionEntry(
+  meetingId: string,
+  what: Retraction,
+  ts: string,
+): LogEntry & { type: 'retract' } {
+  const common = { type: 'retract' as const, meeting_id: meetingId, ts };
+  if ('segmentNo' in what) return { ...common, segment_no: what.segmentNo };
+  const { startMs, endMs, source } = what;
+  return {
+    ...common,
+    start_ms: startMs,
+    end_ms: endMs,
+    ...(source === undefined ? {} : { meta: { source } }),
+  };
 }
 
 /** What stands where a retracted final stood: its place in the order, and nothing of what was said. */

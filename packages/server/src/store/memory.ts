@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
 import { StaleFenceError } from '../errors.ts';
 import { type MeetingRef, meetingKey } from '../meeting.ts';
-import { factsOf, including, tombstoneOf } from './entry-facts.ts';
+import { factsOf, including, retractionEntry, tombstoneOf } from './entry-facts.ts';
 import { termsOf } from './search-terms.ts';
 import type { MeetingInfo, Page, PageRequest, Reach, Retraction, SearchHit, Store } from './store.ts';
 
@@ -125,9 +125,7 @@ class MemoryStore implements Store {
       log.standing.delete(event.segment_no);
       log.raw.delete(event.seq);
     }
-    const target =
-      'segmentNo' in what ? { segment_no: what.segmentNo } : { start_ms: what.startMs, end_ms: what.endMs };
-    const event = insert(log, { type: 'retract', meeting_id: meeting.id, ts, ...target });
+    const event = insert(log, retractionEntry(meeting.id, what, ts));
     return { epoch: log.epoch, event };
   }
 

@@ -1,6 +1,6 @@
 /** What takes text away: retractions, and forgetting a meeting. */
 import type { MeetingRef } from '../meeting.ts';
-import { tombstoneOf } from './entry-facts.ts';
+import { retractionEntry, tombstoneOf } from './entry-facts.ts';
 import { LogDraft } from './log-draft.ts';
 import { eventIn, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';
@@ -28,12 +28,10 @@ export async function retract(
     sql,
     finals.map(({ seq }) => [row.meeting, seq]),
   );
-  const target =
-    'segmentNo' in what ? { segment_no: what.segmentNo } : { start_ms: what.startMs, end_ms: what.endMs };
   const draft = new LogDraft(row, new Map(), new Map());
   const { epoch, event } = draft.write({
     meeting: ref,
-    entry: { type: 'retract', meeting_id: ref.id, ts, ...target },
+    entry: retractionEntry(ref.id, what, ts),
   });
   await save(sql, [draft]);
   if (!event) throw new Error('a retraction is an entry');

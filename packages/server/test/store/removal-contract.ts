@@ -74,7 +74,8 @@ export function removalContract(open: Open, hasText: HasText): void {
     await say(1, 'mine', { start_ms: 0, end_ms: 9, meta: { source: 'mic' } });
     await say(2, 'theirs', { start_ms: 0, end_ms: 9, meta: { source: 'system' } });
     await say(3, 'whose', { start_ms: 0, end_ms: 9, meta: {} });
-    await retract({ startMs: 0, endMs: 5.5, source: 'system' });
+    const { event } = await retract({ startMs: 0, endMs: 5.5, source: 'system' });
+    expect(event).toMatchObject({ type: 'retract', start_ms: 0, end_ms: 5.5, meta: { source: 'system' } });
     expect(await textsIn()).toEqual(['mine', 'whose']);
     await retract({ startMs: 0, endMs: 5.5 });
     expect(await textsIn()).toEqual([]);
