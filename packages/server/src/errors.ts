@@ -6,6 +6,11 @@ export class StaleFenceError extends Error {
   override readonly name = 'StaleFenceError';
 }
 
+/** An entry that the database takes offence at, and would again: the fault is in what was written. */
+export class EntryRefusedError extends Error {
+  override readonly name = 'EntryRefusedError';
+}
+
 /** Why a recognizer refused a stream or stopped in its middle. `message` is safe to show to the sender. */
 export class RecognizerError extends Error {
   override readonly name = 'RecognizerError';
@@ -28,6 +33,7 @@ export class AuthError extends Error {
 
 interface Named {
   StaleFenceError: StaleFenceError;
+  EntryRefusedError: EntryRefusedError;
   RecognizerError: RecognizerError;
   AuthError: AuthError;
 }

@@ -2,7 +2,7 @@ export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
 export { memoryBus } from './bus/memory.ts';
-export { AuthError, RecognizerError, StaleFenceError } from './errors.ts';
+export { AuthError, EntryRefusedError, RecognizerError, StaleFenceError } from './errors.ts';
 export type { HostMeeting, HostSegment } from './host-meeting.ts';
 export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
 export { defaultLimits, type Limits } from './limits.ts';

@@ -26,6 +26,9 @@ interface Write {
 /** What a waiting write takes beside its entry. */
 const writeBytes = 512;
 
+/** Tries of a write that the database refuses: once may be a race, and one bad entry must not hold up its meeting. */
+const mostRefusals = 3;
+
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #lanes = new Map<string, Lane>();
@@ -56,6 +59,7 @@ export class Outbox {
     onDelay = () => {},
   ): Promise<T> {
     if (this.#isClosed) return Promise.reject(givenUp());
+    let refusals = 0;
     return new Promise((resolve, reject) => {
       const write: Write = {
         bytes: bytes + writeBytes,
@@ -64,7 +68,8 @@ export class Outbox {
           try {
             resolve(await attempt(isRetry));
           } catch (error) {
-            if (!isNamed('StaleFenceError', error)) throw error;
+            if (isNamed('EntryRefusedError', error)) refusals += 1;
+            if (!isNamed('StaleFenceError', error) && refusals < mostRefusals) throw error;
             reject(error);
           }
         },

@@ -2,6 +2,7 @@
 import type { LogEntry, Source, TranscriptPartial } from '@meetcast/protocol';
 import type { AudioAccount } from './audio-ledger.ts';
 import { wholeWordsOf } from './cut-off.ts';
+import { isNamed } from './errors.ts';
 import { stamp } from './meeting.ts';
 import type { Message } from './message.ts';
 import type { RecognizerStream } from './recognizer/recognizer.ts';
@@ -104,11 +105,31 @@ export class Transcription {
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const { log, onMessage } = this.#options;
-    const entry: LogEntry = { type: 'transcript.final', ...spoken };
+    const entry = { type: 'transcript.final' as const, ...spoken };
     // While the store is away the words still show; the numbered final follows.
     const raw = utterance.raw.length === 0 ? undefined : `[${utterance.raw.join(',')}]`;
     const written = log.append(entry, this.#reach(coveredMs), () => this.#show(spoken), raw);
-    this.#await(written.then(onMessage), coveredMs);
+    const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
+    this.#await(kept.then(onMessage), coveredMs);
+  }
+
+  /** Words that no store takes must not hold up those after them: the log says that they are missing. */
+  #leaveGap(
+    error: unknown,
+    { start_ms, end_ms }: LogEntry & { type: 'transcript.final' },
+    coveredMs: number,
+  ) {
+    if (!isNamed('EntryRefusedError', error)) throw error;
+    const { log, source } = this.#options;
+    const gap = {
+      type: 'gap' as const,
+      ...stamp(log.meeting),
+      source,
+      start_ms,
+      end_ms,
+      cause: 'entry_refused',
+    };
+    return log.append(gap, this.#reach(coveredMs));
   }
 
   #show(spoken: Omit<TranscriptPartial, 'type'>): void {

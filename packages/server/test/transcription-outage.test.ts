@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AsyncQueue } from '../src/async-queue.ts';
 import { AudioAccount } from '../src/audio-ledger.ts';
 import { memoryBus } from '../src/bus/memory.ts';
+import { EntryRefusedError } from '../src/errors.ts';
 import type { Message } from '../src/message.ts';
 import type { Outbox } from '../src/outbox.ts';
 import type { RecognitionResult, RecognizerStream } from '../src/recognizer/recognizer.ts';
@@ -151,6 +152,33 @@ test('[DEG3] a stream that ends while the store is away ends when its words are 
   await after(1_100);
   expect(await ended).toBeUndefined();
   expect(transcription.durableMs).toBe(60_000);
+});
+
+test('[LOG10] words that the store can never take leave a gap in the log, and hold up none after them', async () => {
+  const append = store.inner.append.bind(store.inner);
+  let tries = 0;
+  store.inner.append = (meeting, entry, ...rest) => {
+    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return append(meeting, entry, ...rest);
+    tries += 1;
+    return Promise.reject(new EntryRefusedError('not this one'));
+  };
+  for (const second of [0, 1, 2]) stream.say(second);
+  stream.finish();
+  await after(5_000);
+  expect(await ended).toBeUndefined();
+  expect(tries).toBe(3);
+  const { events } = await store.inner.read(log.meeting, 0, 100);
+  expect(events.map((event) => ('text' in event ? event.text : event.type))).toEqual([
+    'word0',
+    'word2',
+    'gap',
+  ]);
+  expect(events.at(-1)).toMatchObject({
+    source: 'mic',
+    start_ms: 1_000,
+    end_ms: 1_900,
+    cause: 'entry_refused',
+  });
 });
 
 test('[ING19] words that waited while another claim wrote are refused, and what follows them is not written', async () => {

@@ -74,6 +74,7 @@ export type Retraction =
  *   entry is kept. With a `reach` it moves the source's coverage in the same step, or throws `StaleFenceError` and
  *   changes nothing. A final whose `segment_no` is already there is not added again: the entry there is the answer.
  * - `raw` is what the recognizer itself said for an entry, if it came with it and the store was opened with `keepRaw`.
+ *   An entry it can never take it refuses with `EntryRefusedError`.
  * - `read` gives the entries after a seq, in order, at most `limit`; an empty page is the end.
  * - `head` of a meeting nobody wrote to is seq 0 of the epoch its first entry will have.
  * - `cover` moves a source's fence and coverage up, never down, and answers with the coverage.

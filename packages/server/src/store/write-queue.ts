@@ -1,4 +1,5 @@
 /** Writes in the order they came, many to a transaction. */
+import { EntryRefusedError } from '../errors.ts';
 import type { LogWrite, Written } from './log-draft.ts';
 import type { Sql } from './sql.ts';
 import type { Outcome } from './sql-batch.ts';
@@ -88,8 +89,12 @@ export class WriteQueue {
       const outcomes = await this.#committer.together(batch.map(({ write }) => write));
       for (const [index, job] of batch.entries()) settle(job, outcomes[index]);
     } catch (error) {
-      if (batch.length === 1 || !this.#committer.isRefusal(error)) {
-        for (const job of batch) job.reject(error);
+      const isRefusal = this.#committer.isRefusal(error);
+      if (batch.length === 1 || !isRefusal) {
+        const reason = isRefusal
+          ? new EntryRefusedError('the database refused the entry', { cause: error })
+          : error;
+        for (const job of batch) job.reject(reason);
         return;
       }
       const half = Math.ceil(batch.length / 2);

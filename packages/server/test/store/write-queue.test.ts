@@ -57,6 +57,7 @@ test('[QUEUE3] a write that the database refuses fails by itself', async () => {
   const outcomes = await Promise.allSettled(ids.map((id) => queue.write(write(id))));
   expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(ids.map((id) => id !== 'bad'));
   expect(commits.transactions.flat()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(outcomes[2]).toMatchObject({ reason: { name: 'EntryRefusedError', cause: expect.any(RangeError) } });
 });
 
 test('[QUEUE4] while the database is away a batch is tried once, and what comes later is tried again', async () => {
