@@ -9,6 +9,7 @@ import {
 import { memoryStore, type Store } from '@meetcast/server';
 import { describe, expect, test, vi } from 'vitest';
 import { RawSocket } from '../support/raw-socket.ts';
+import { speech } from '../support/speech.ts';
 import { mintToken, type Stage, startHub, type TokenClaims, unhurried } from '../support/start-hub.ts';
 import { stores } from '../support/stores.ts';
 
@@ -67,6 +68,17 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
       after = page.next;
     }
     expect(ids).toEqual(['m-6', 'm-5', 'm-4', 'm-3', 'm-2', 'm-1', 'm-0']);
+  });
+
+  test('[TIME2] a meeting that was forgotten begins at 0 again', async () => {
+    const stage = await startHub({ store: open() });
+    const sender = await stage.speaker({ meeting: 'again' });
+    await sender.say(speech(4, 7).pcm);
+    await sender.finalize();
+    expect((await ask(stage, 'meetings/again', { method: 'DELETE', ...owner })).status).toBe(204);
+    const next = await stage.stranger({ meeting: 'again' });
+    next.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
+    expect(await next.until('handshake_ack')).toMatchObject({ status: 'success', resume_from_ms: 0 });
   });
 
   test('[REST1] a meeting is called what its sender calls it', async () => {

@@ -72,6 +72,14 @@ export class AudioLedger {
     return this.#meetings.get(meetingKey(meeting)) ?? new Map();
   }
 
+  /** The meeting has a new log and a new clock; only what is being sent now goes on. */
+  forget(meeting: MeetingRef): void {
+    const key = meetingKey(meeting);
+    const active = [...this.of(meeting)].filter(([, { isActive }]) => isActive);
+    if (active.length === 0) this.#meetings.delete(key);
+    else this.#meetings.set(key, new Map(active));
+  }
+
   /** Where on its clock a meeting is: the furthest that any of its sources has got on this node. 0 if none was heard. */
   positionMs(meeting: MeetingRef): number {
     return Math.max(0, ...[...this.of(meeting).values()].map(({ received }) => received.positionMs));

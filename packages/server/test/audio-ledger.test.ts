@@ -88,3 +88,19 @@ test('[LEDGER7] a meeting that has just begun is remembered, however many others
   expect(ledger.positionMs({ tenant: 'acme', id: 'm0' })).toBe(1_000);
   expect(ledger.positionMs({ tenant: 'acme', id: 'm1000' })).toBe(2_000);
 });
+
+test('[LEDGER8] of a forgotten meeting only what is being sent is still known', () => {
+  const ledger = new AudioLedger();
+  const [mic, system] = [ledger.account(meeting, 'mic'), ledger.account(meeting, 'system')];
+  mic.begin(0);
+  mic.received.to(9_000);
+  mic.end();
+  system.begin(0);
+  system.received.to(4_000);
+  ledger.forget(meeting);
+  expect([...ledger.of(meeting).keys()]).toEqual(['system']);
+  expect(ledger.positionMs(meeting)).toBe(4_000);
+  system.end();
+  ledger.forget(meeting);
+  expect(ledger.positionMs(meeting)).toBe(0);
+});

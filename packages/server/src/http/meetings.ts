@@ -27,6 +27,7 @@ export async function oneMeeting({ meeting, context }: MeetingCall): Promise<Hub
 export async function forgetMeeting({ meeting, context }: MeetingCall): Promise<HubResponse> {
   const isForgotten = await context.store.forget(meeting);
   if (!isForgotten) return notFound(`there is no meeting "${meeting.id}"`);
+  context.ledger.forget(meeting);
   context.rooms.restart(meeting);
   return { status: 204, headers: {}, body: '' };
 }
