@@ -61,11 +61,15 @@ function explain(json: unknown, type: string | undefined, error: z.core.$ZodErro
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     return 'the message is not a JSON object';
   const issue = error.issues[0];
-  const field = issue?.path.join('.');
+  const field = [...(issue?.path ?? []), ...unknownIn(issue)].join('.');
   if (!issue || !field || field === 'type')
     return `"type": ${type === undefined ? 'is missing or not text' : `"${type.slice(0, 40)}" is not known here`}`;
   return `"${field}": ${expectation(issue)}`;
 }
+
+/** The first field that an object may not have. */
+const unknownIn = (issue: z.core.$ZodIssue | undefined): string[] =>
+  issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1).map((key) => key.slice(0, 40)) : [];
 
 /** What a field should have been. `zod/mini` ships no texts, which keeps it small in a browser. */
 function expectation(issue: z.core.$ZodIssue): string {
@@ -78,6 +82,7 @@ function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_format' && issue.format === 'datetime')
     return 'expected an RFC 3339 UTC instant, such as 2026-01-01T00:00:00.000Z';
   if (issue.code === 'custom') return issue.message;
+  if (issue.code === 'unrecognized_keys') return 'is not known here';
   if (issue.code === 'invalid_format')
     return `not a valid value${issue.pattern ? ` (${issue.pattern})` : ''}`;
   return 'not a valid value';

@@ -95,7 +95,10 @@ export const Gap = z.object({
 });
 export type Gap = z.infer<typeof Gap>;
 
-/** Text that is gone from the log, its rows and exports: one segment, or a stretch of the meeting's clock. */
+/**
+ * Text that is gone from the log, its rows and exports: one segment, or a stretch of the meeting's clock. In the place of
+ * a final it says which segment was there, and from when to when.
+ */
 export const Retract = z.object({
   type: z.literal('retract'),
   seq: Seq,
@@ -103,6 +106,8 @@ export const Retract = z.object({
   segment_no: z.optional(Seq),
   start_ms: z.optional(Ms),
   end_ms: z.optional(Ms),
+  /** Segments that are gone with it, because they revise what it names, or were revised by it. */
+  revisions: z.optional(z.array(Seq)),
 });
 export type Retract = z.infer<typeof Retract>;
 

@@ -62,3 +62,4 @@ export {
   SourceStats,
   TranscriptPage,
 } from './rest.ts';
+export { isRetracted, reachesInto, type SpokenWords, type Stretch } from './retraction.ts';

@@ -91,6 +91,8 @@ export const Handshake = z.object({
   title: z.optional(z.string().check(z.maxLength(512))),
   session_id: z.optional(z.string().check(z.minLength(1), z.maxLength(128))),
   resume: z.optional(z.boolean()),
+  /** Without `resume`: to go on if the hub has heard the session, and begin anew otherwise. */
+  resume_if_known: z.optional(z.boolean()),
 });
 export type Handshake = z.infer<typeof Handshake>;
 
@@ -101,6 +103,8 @@ export const HandshakeAck = z.object({
   session_id: z.optional(z.string()),
   /** Where on the meeting's clock the audio that follows begins. */
   resume_from_ms: z.optional(Ms),
+  /** From where on the meeting's clock nobody else has sent the source: earlier positions of the session stand. */
+  session_from_ms: z.optional(Ms),
   epoch: z.optional(z.string()),
   /** The largest binary frame this hub takes. */
   max_frame_bytes: z.optional(Count),
@@ -137,6 +141,7 @@ export const IngestDownstream = z.discriminatedUnion('type', [
   TranscriptPartial,
   TranscriptFinal,
   Status,
+  Retract,
   ErrorMessage,
   AuthOk,
   Pong,

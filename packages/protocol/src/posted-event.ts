@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { type Decoded, decoder, withoutNulls } from './codec.ts';
 import { Ms, Seq } from './events.ts';
 import { SourceName } from './identity.ts';
+import type { Stretch } from './retraction.ts';
 
 const PostedMs = Ms.check(z.maximum(Number.MAX_SAFE_INTEGER));
 
@@ -24,20 +25,26 @@ const postedSegment = {
   ),
 };
 
-interface Stretch {
-  readonly start_ms?: number | undefined;
-  readonly end_ms?: number | undefined;
-}
-
 const endsAfterItStarts = z.refine<Stretch>(({ start_ms = 0, end_ms = start_ms }) => end_ms >= start_ms, {
   path: ['end_ms'],
   error: 'expected no less than "start_ms"',
 });
 
-const saysWhat = z.refine<Stretch & { readonly segment_no?: number | undefined }>(
+interface PostedRetraction extends Stretch {
+  readonly segment_no?: number | undefined;
+  readonly meta?: object | undefined;
+}
+
+const saysWhat = z.refine<PostedRetraction>(
   ({ segment_no, start_ms, end_ms }) =>
     segment_no !== undefined || (start_ms !== undefined && end_ms !== undefined),
   { path: ['segment_no'], error: 'expected it, or "start_ms" and "end_ms"' },
+);
+
+const saysItOnce = z.refine<PostedRetraction>(
+  ({ segment_no, ...stretch }) =>
+    segment_no === undefined || Object.keys(stretch).every((field) => field === 'type'),
+  { path: ['segment_no'], error: 'expected it alone, without a stretch' },
 );
 
 /** An event that a back end puts into a meeting. A partial is shown and not kept. */
@@ -63,14 +70,16 @@ export const PostedEvent = z.discriminatedUnion('type', [
   z
     .object({ type: z.literal('transcript.final'), ...postedSegment, revises: z.optional(Seq) })
     .check(endsAfterItStarts),
+  // Strict: a field that narrows it, and is not known here, would leave it taking back more than was meant.
   z
-    .object({
+    .strictObject({
       type: z.literal('retract'),
       segment_no: z.optional(Seq),
       start_ms: z.optional(PostedMs),
       end_ms: z.optional(PostedMs),
+      meta: z.optional(z.strictObject({ source: z.optional(SourceName) })),
     })
-    .check(saysWhat, endsAfterItStarts),
+    .check(saysWhat, saysItOnce, endsAfterItStarts),
 ]);
 export type PostedEvent = z.infer<typeof PostedEvent>;
 
