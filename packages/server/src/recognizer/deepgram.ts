@@ -4,7 +4,13 @@ import { AsyncQueue } from '../async-queue.ts';
 import { RecognizerError } from '../errors.ts';
 import { resultOf } from './deepgram-results.ts';
 import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
-import type { RecognitionResult, Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
+import type {
+  AudioFormat,
+  RecognitionResult,
+  Recognizer,
+  RecognizerRequest,
+  RecognizerStream,
+} from './recognizer.ts';
 
 export interface DeepgramOptions {
   apiKey: string;
@@ -34,7 +40,9 @@ const withoutReconnect = { reconnect: false } as const;
 
 export function deepgram(options: DeepgramOptions): Recognizer {
   const endpoint = options.endpoint?.replace(/\/v1\/listen\/?$/, '');
+  const channelsFor = ({ channels }: AudioFormat) => (options.multichannel === true ? channels : 1);
   return {
+    channelsFor,
     async open(request, signal) {
       signal.throwIfAborted();
       let socket: DeepgramSocket | undefined;
@@ -59,12 +67,7 @@ export function deepgram(options: DeepgramOptions): Recognizer {
       } finally {
         signal.removeEventListener('abort', abort);
       }
-      return new DeepgramStream(
-        listen,
-        socket,
-        request,
-        options.multichannel === true ? request.channels : 1,
-      );
+      return new DeepgramStream(listen, socket, request, channelsFor(request));
     },
   };
 }

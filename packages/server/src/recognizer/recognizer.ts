@@ -1,5 +1,6 @@
 /** Speech in, words out: the contract of every recognizer. */
 import type { Source } from '@meetcast/protocol';
+import type { RecognizerError } from '../errors.ts';
 
 /** 16-bit little-endian PCM, channels interleaved. */
 export interface AudioFormat {
@@ -12,6 +13,8 @@ export interface RecognizerRequest extends AudioFormat {
   /** BCP 47, or `auto`. Absent: the recognizer's own default. */
   readonly language?: string;
   readonly source: Source;
+  /** The writer keeps what it has not written, and waits for as long as it is told: nothing need fall off a bound. */
+  readonly canWait?: boolean;
 }
 
 /** Times are milliseconds of audio written to this stream. */
@@ -47,7 +50,40 @@ export interface UtteranceEnd {
   readonly channel: number;
 }
 
-export type RecognitionResult = RecognizedSpan | UtteranceEnd;
+/** How the way to the recognizer is, told in order with the words. A stream is up until it says otherwise. */
+export interface RecognizerState {
+  readonly kind: 'state';
+  /** `silent`: audio goes in and nothing comes out. Both it and `reconnecting` last until `recovered`. */
+  readonly state: 'reconnecting' | 'silent' | 'recovered';
+  /** One sentence, safe to show. */
+  readonly reason: string;
+}
+
+/**
+ * Audio of every channel that gives no words.
+ *
+ * - `too_long_away`: it was kept as long as the bound allowed and nobody could hear it.
+ * - `refused`: it is the rest, told right before `results` throws. Its sender may still have it.
+ */
+export interface Unheard {
+  readonly kind: 'unheard';
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly cause: 'too_long_away' | 'refused';
+}
+
+/** Audio that a stream was given and nobody heard. It is its holder's, who discards it. Times are those of the stream. */
+export interface LeftAudio {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly bytes: number;
+  /** What comes after so many bytes, in pieces. Throws once the disk has lost it, or after `discard`. */
+  read(skip: number): AsyncIterable<Uint8Array>;
+  /** Resolves when nothing of it is kept; never rejects. */
+  discard(): Promise<void>;
+}
+
+export type RecognitionResult = RecognizedSpan | UtteranceEnd | RecognizerState | Unheard;
 
 /**
  * One open stream.
@@ -57,6 +93,8 @@ export type RecognitionResult = RecognizedSpan | UtteranceEnd;
  * - `write` never drops audio and never throws. It answers with a promise when the writer should wait for it.
  * - `flush` asks for the words so far as final spans and goes on. `finish` says that no more audio comes.
  * - After `abort`, or when `results` has ended, nothing is left open.
+ * - `surrender` is an `abort` that hands over the audio nobody heard, if there is any. A stream that has it, and whose
+ *   `results` throws, holds on to that audio until one of the two is called.
  */
 export interface RecognizerStream {
   /** How many channels results are given for; 1 where channels are mixed. */
@@ -65,10 +103,14 @@ export interface RecognizerStream {
   write(audio: Uint8Array): Promise<void> | undefined;
   flush(): void;
   finish(): void;
-  abort(): void;
+  /** `failure`: what the stream is given up for, if the fault is its own. */
+  abort(failure?: RecognizerError): void;
+  surrender?(): LeftAudio | undefined;
 }
 
 /** Opens streams. `open` rejects with a RecognizerError that says why in one sentence, or when `signal` aborts. */
 export interface Recognizer {
   open(request: RecognizerRequest, signal: AbortSignal): Promise<RecognizerStream>;
+  /** For how many channels its streams give results, known before one is open. Without it only mono is known. */
+  channelsFor?(format: AudioFormat): number;
 }

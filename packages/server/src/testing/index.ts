@@ -10,6 +10,15 @@ export {
 } from './simulator.ts';
 export { interleave, type SpeakOptions, speak, speakStream, type ToneWord, wordTimes } from './speak.ts';
 export type { RefusedHandshake, StreamRecord } from './stream-record.ts';
+export {
+  type SpokenWord,
+  spokenWords,
+  type TimedText,
+  type TimeError,
+  type TimeErrorOptions,
+  timeErrors,
+  timeToleranceMs,
+} from './time-errors.ts';
 export { type HeardWord, ToneDecoder } from './tone-decoder.ts';
 export { toneTiming } from './tones.ts';
 export { vocabulary } from './vocabulary.ts';
