@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     deepgram: 'src/recognizer/deepgram.ts',
     postgres: 'src/store/postgres.ts',
+    redis: 'src/redis.ts',
     sqlite: 'src/store/sqlite.ts',
     testing: 'src/testing/index.ts',
   },

@@ -1,6 +1,21 @@
 /** Who is connected, in the whole cluster: the contract of every registry. */
 import type { Source } from '@meetcast/protocol';
 import type { MeetingRef } from '../meeting.ts';
+import type { Remote } from '../remote.ts';
+
+/** How much of a source one node has heard, in one log. Milliseconds. */
+export interface AudioNote {
+  readonly source: Source;
+  readonly epoch: string;
+  readonly receivedMs: number;
+  readonly forwardedMs: number;
+  readonly coveredMs: number;
+  /** Where on the meeting's clock the last sample stood. */
+  readonly positionMs: number;
+}
+
+/** What becomes of a meeting when one of its sources is given back: with the last one it idles, or ends. */
+export type Aftermath = 'goes-on' | 'idles' | 'ends';
 
 /** The right to send one source of a meeting. */
 export interface Claim {
@@ -9,15 +24,32 @@ export interface Claim {
   readonly fence: number;
   /** Aborts when the same session claims again elsewhere. */
   readonly lost: AbortSignal;
+  /** Aborts when somebody who is not let in waits for this claim, whose sender is gone, to be given back. */
+  readonly wanted: AbortSignal;
   /** The sender is gone and only its last words are on their way: a newcomer should wait rather than give up. */
   drain(): Promise<void>;
-  /** Gives the claim back and says how many sources of the meeting are still claimed. */
-  release(): Promise<number>;
+  /** Nobody sends, but the sender may come back: the source stays claimed, and a newcomer should still wait. */
+  vacate(): Promise<void>;
+  /** Lets the other nodes know, now and then, what this node has heard of the source so far. */
+  note(audio: Omit<AudioNote, 'source'>): void;
+  /**
+   * Gives the claim back. The meeting goes on while any of its sources is claimed, vacant or not. With the last one it
+   * ends if that one has `finalized`, or another one has since this one's sender was gone; otherwise it idles.
+   */
+  release(how?: 'finalized'): Promise<Aftermath>;
+}
+
+export interface ClaimOptions {
+  /** The fence is to be above this one. */
+  readonly above?: number | undefined;
+  /** The same session begins anew: like a newcomer it waits for the last words of a claim that drains or is vacant. */
+  readonly isAnew?: boolean;
 }
 
 /** Somebody else sends this source. */
 export interface Held {
   readonly kind: 'held';
+  /** Whether it is worth waiting for: the claim drains, or is vacant. */
   readonly draining: boolean;
 }
 
@@ -35,11 +67,17 @@ export interface MeetingCounts {
   readonly subscribers: number;
   /** The sources that are being sent now. */
   readonly ingests: readonly Source[];
+  /** Those whose claims are vacant. */
+  readonly vacant: readonly Source[];
+  /** What other nodes have heard, those that are gone too: at most one note per node and source. */
+  readonly elsewhere: readonly AudioNote[];
 }
 
 export interface HubCounts {
+  /** Those with a viewer, or a source that is being sent. */
   readonly meetings: number;
   readonly subscribers: number;
+  /** Sources that are being sent now. */
   readonly ingests: number;
 }
 
@@ -47,16 +85,23 @@ export interface HubCounts {
  * Counts and excludes, in the whole cluster.
  *
  * - One claim per (meeting, source). The session that holds it may claim it again: the older claim is lost, and its
- *   fence is lower.
+ *   fence is lower. A fence is above every earlier one of the source that the registry knows of, and above `above`.
+ * - A claim that drains or is vacant excludes like any other, until it is given back: whoever asks for it in vain is
+ *   told that it drains, and its holder, on whichever node, that it is wanted.
  * - At most `seats` viewers of a meeting at a time.
  * - `nextSegmentNo` never gives a number twice for a meeting, and none below `atLeast`.
+ * - What a node holds is free again within a lease after the node died.
+ * - A registry that is cut off decides alone, by what its node holds; joined again, the highest fence of a source wins
+ *   and the others are lost. The store's fence decides who may write meanwhile.
  * - Releasing twice is the same as once; releasing a lost claim takes nothing from its successor.
  */
 export interface Registry {
-  claim(meeting: MeetingRef, source: Source, session: string): Promise<Claim | Held>;
+  claim(meeting: MeetingRef, source: Source, session: string, options?: ClaimOptions): Promise<Claim | Held>;
   seat(meeting: MeetingRef, connection: string, seats: number): Promise<Seat | Full>;
   counts(meeting: MeetingRef): Promise<MeetingCounts>;
   totals(): Promise<HubCounts>;
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number>;
   close(): Promise<void>;
+  /** Whether it reaches other nodes; a registry for one node has none. */
+  readonly remote?: Remote;
 }

@@ -1,7 +1,7 @@
 /** Every Registry passes this. A new adapter's test file is one call. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MeetingRef } from '../../src/meeting.ts';
-import type { Claim, Registry } from '../../src/registry/registry.ts';
+import type { AudioNote, Claim, Registry } from '../../src/registry/registry.ts';
 import { freshMeeting } from '../support/entries.ts';
 
 /** Two nodes of one cluster; a registry for a single node is given twice. `close` ends what `open` opened besides them. */
@@ -26,8 +26,13 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     await opened.close?.();
   });
 
-  async function claimed(node: Registry, session: string, source: 'mic' | 'system' = 'mic'): Promise<Claim> {
-    const claim = await node.claim(meeting, source, session);
+  async function claimed(
+    node: Registry,
+    session: string,
+    source: 'mic' | 'system' = 'mic',
+    above?: number,
+  ): Promise<Claim> {
+    const claim = await node.claim(meeting, source, session, { above });
     if (claim.kind !== 'claim') throw new Error(`${session} was told that ${source} is held`);
     return claim;
   }
@@ -96,6 +101,87 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     expect(await held(here, 'b')).toEqual({ kind: 'held', draining: false });
   });
 
+  /** A claim whose sender may come back. */
+  async function vacated(node: Registry, session: string): Promise<Claim> {
+    const claim = await claimed(node, session);
+    await claim.vacate();
+    return claim;
+  }
+  const vacant = async () => (await there.counts(meeting)).vacant;
+
+  test('[ING20] a vacant claim is told apart from what is being sent, and from nothing', async () => {
+    const before = await there.totals();
+    const claim = await vacated(here, 'a');
+    expect([await ingests(), await vacant()]).toEqual([[], ['mic']]);
+    expect(await there.totals()).toEqual(before);
+    await claimed(there, 'b', 'system');
+    expect([await ingests(), await vacant()]).toEqual([['system'], ['mic']]);
+    await claim.release();
+    expect([await ingests(), await vacant()]).toEqual([['system'], []]);
+    const counted = { meetings: before.meetings + 1, ingests: before.ingests + 1 };
+    expect(await there.totals()).toMatchObject(counted);
+  });
+
+  test('[ING20] the same session has a vacant claim at once: higher fence, and the older one is lost', async () => {
+    const older = await vacated(here, 'a');
+    const newer = await claimed(there, 'a');
+    expect(newer.fence).toBeGreaterThan(older.fence);
+    await expect.poll(() => older.lost.aborted).toBe(true);
+    expect(older.wanted.aborted).toBe(false);
+    expect([await ingests(), await vacant()]).toEqual([['mic'], []]);
+    await older.vacate();
+    expect(await vacant()).toEqual([]);
+    expect(await held(here, 'b')).toEqual({ kind: 'held', draining: false });
+    expect(await newer.release()).toBe('idles');
+  });
+
+  test.each(['another session', 'the same, anew'])(
+    '[ING20] %s waits for a vacant claim, whose holder hears that it is wanted',
+    async (who) => {
+      const claim = await vacated(here, 'a');
+      const ask = () => there.claim(meeting, 'mic', who === 'another session' ? 'b' : 'a', { isAnew: true });
+      expect(claim.wanted.aborted).toBe(false);
+      expect(await ask()).toEqual({ kind: 'held', draining: true });
+      await expect.poll(() => claim.wanted.aborted).toBe(true);
+      expect(await vacant()).toEqual(['mic']);
+      expect(claim.lost.aborted).toBe(false);
+      await claim.release();
+      expect(await ask()).toMatchObject({ kind: 'claim' });
+    },
+  );
+
+  test('[ING20] nobody wants a claim that is sent, but one that drains; who begins anew waits for that', async () => {
+    const claim = await claimed(here, 'a');
+    await held(there, 'b');
+    await claim.drain();
+    expect(claim.wanted.aborted).toBe(false);
+    const anew = { isAnew: true };
+    expect(await there.claim(meeting, 'mic', 'a', anew)).toEqual({ kind: 'held', draining: true });
+    await expect.poll(() => claim.wanted.aborted).toBe(true);
+    await claim.vacate();
+    const next = await claimed(there, 'a');
+    expect(await here.claim(meeting, 'mic', 'a', anew)).toMatchObject({ kind: 'claim' });
+    await expect.poll(() => next.lost.aborted).toBe(true);
+  });
+
+  test('[ING15] a vacant claim keeps its meeting, which ends with it if the other source was finalized meanwhile', async () => {
+    const [mic, system] = [await vacated(here, 'a'), await claimed(there, 'b', 'system')];
+    expect(await system.release('finalized')).toBe('goes-on');
+    expect(await mic.release()).toBe('ends');
+    const [first, second] = [await vacated(here, 'c'), await claimed(there, 'd', 'system')];
+    expect(await second.release()).toBe('goes-on');
+    expect(await first.release()).toBe('idles');
+  });
+
+  test('[ING15] a sender that was gone, came back and is gone again has no end left from before', async () => {
+    await vacated(here, 'a');
+    const system = await claimed(there, 'b', 'system');
+    expect(await system.release('finalized')).toBe('goes-on');
+    const again = await claimed(there, 'a');
+    await again.vacate();
+    expect(await again.release()).toBe('idles');
+  });
+
   test('[REG7] a released source can be claimed by anyone', async () => {
     await (await claimed(here, 'a')).release();
     expect(await ingests()).toEqual([]);
@@ -103,17 +189,22 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     expect(await held(here, 'a')).toMatchObject({ kind: 'held' });
   });
 
-  test('[REG8] release says how many sources of the meeting are still claimed', async () => {
+  test('[REG8] release says whether the meeting goes on, and how it is left by its last source', async () => {
     const [mic, system] = [await claimed(here, 'a', 'mic'), await claimed(there, 'b', 'system')];
-    expect(await mic.release()).toBe(1);
-    expect(await system.release()).toBe(0);
+    expect(await mic.release()).toBe('goes-on');
+    expect(await system.release()).toBe('idles');
+    const [first, last] = [await claimed(here, 'c', 'mic'), await claimed(there, 'd', 'system')];
+    expect(await first.release('finalized')).toBe('goes-on');
+    expect(await last.release()).toBe('idles'); // It was sent while the other one was finalized.
+    const only = await claimed(here, 'e');
+    expect(await only.release('finalized')).toBe('ends');
   });
 
   test('[REG9] releasing twice is the same as once, whoever has claimed in between', async () => {
     const first = await claimed(here, 'a');
     await first.release();
     await claimed(there, 'b');
-    expect(await first.release()).toBe(1);
+    expect(await first.release()).toBe('goes-on');
     expect(await ingests()).toEqual(['mic']);
     expect(await held(here, 'c')).toMatchObject({ kind: 'held' });
   });
@@ -125,7 +216,7 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     expect(await ingests()).toEqual(['mic']);
     expect(await held(here, 'b')).toMatchObject({ kind: 'held' });
     expect(newer.lost.aborted).toBe(false);
-    expect(await newer.release()).toBe(0);
+    expect(await newer.release()).toBe('idles');
   });
 
   test('[SUB11] a meeting has so many seats in the whole cluster', async () => {
@@ -163,7 +254,7 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
   });
 
   test('[REG14] counts of a meeting nobody is in are zero', async () => {
-    expect(await here.counts(meeting)).toEqual({ subscribers: 0, ingests: [] });
+    expect(await here.counts(meeting)).toEqual({ subscribers: 0, ingests: [], vacant: [], elsewhere: [] });
   });
 
   test('[REG15] totals count the meetings, viewers and senders of the whole cluster', async () => {
@@ -217,5 +308,66 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
   test('[REG18] meetings and tenants count their segments apart', async () => {
     await here.nextSegmentNo(meeting, 400);
     expect(await there.nextSegmentNo({ ...meeting, tenant: 'globex' }, 1)).toBeLessThan(400);
+  });
+
+  test('[REG21] a claim that is to be above a fence is, and so are those after it', async () => {
+    const first = await claimed(here, 'a');
+    const far = first.fence + 3_600_000_000;
+    const raised = await claimed(here, 'a', 'mic', far);
+    expect(raised.fence).toBeGreaterThan(far);
+    expect(raised.lost.aborted).toBe(false);
+    await expect.poll(() => first.lost.aborted).toBe(true);
+    expect((await claimed(there, 'a', 'mic', first.fence)).fence).toBeGreaterThan(raised.fence);
+    expect(await there.claim(meeting, 'mic', 'b', { above: far * 2 })).toEqual({
+      kind: 'held',
+      draining: false,
+    });
+  });
+
+  const heard = (receivedMs: number): Omit<AudioNote, 'source'> => ({
+    epoch: 'an epoch, with a comma',
+    receivedMs,
+    forwardedMs: receivedMs - 0.5,
+    coveredMs: 0,
+    positionMs: receivedMs + 7_000,
+  });
+  const elsewhereOf = async (node: Registry) => (await node.counts(meeting)).elsewhere;
+  const generous = { timeout: 15_000 };
+
+  test('[REG22] what a node has heard of a source is known on the others, and only there', async () => {
+    const claim = await claimed(here, 'a', 'system');
+    claim.note(heard(100));
+    claim.note(heard(200));
+    if (here !== there) {
+      await expect.poll(() => elsewhereOf(there), generous).toEqual([{ source: 'system', ...heard(200) }]);
+    }
+    expect(await elsewhereOf(here)).toEqual([]);
+    if (here === there) return;
+    claim.note(heard(300));
+    await expect.poll(() => elsewhereOf(there), generous).toEqual([{ source: 'system', ...heard(300) }]);
+  });
+
+  test('[REG23] the last note of a claim that was given back stays, beside the next holder’s', async () => {
+    const first = await claimed(here, 'a');
+    first.note(heard(100));
+    await first.release();
+    first.note(heard(900));
+    if (here === there) return expect(await elsewhereOf(there)).toEqual([]);
+    expect(await elsewhereOf(there)).toEqual([{ source: 'mic', ...heard(100) }]);
+    const second = await claimed(there, 'b');
+    second.note(heard(50));
+    await second.release();
+    expect(await elsewhereOf(here)).toEqual([{ source: 'mic', ...heard(50) }]);
+    expect(await elsewhereOf(there)).toEqual([{ source: 'mic', ...heard(100) }]);
+  });
+
+  test('[REG24] a viewer who comes back has a place again, and the limit still holds', async () => {
+    for (let turn = 0; turn < 5; turn += 1) {
+      const seat = await (turn % 2 ? here : there).seat(meeting, 'v1', 1);
+      if (seat.kind !== 'seat') throw new Error('the only viewer was refused');
+      expect(await there.seat(meeting, 'v2', 1)).toEqual({ kind: 'full' });
+      await seat.release();
+    }
+    expect((await here.counts(meeting)).subscribers).toBe(0);
   });
 }

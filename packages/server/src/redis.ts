@@ -1,0 +1,4 @@
+/** Many nodes: the adapters that meet in Redis. */
+export { redisBus } from './bus/redis.ts';
+export type { RedisConnectOptions } from './redis/options.ts';
+export { type RedisRegistryOptions, redisRegistry } from './registry/redis.ts';

@@ -1,0 +1,305 @@
+/** A registry for many nodes: what each of them holds, kept together in Redis by leases. */
+import { type Source, sources } from '@meetcast/protocol';
+import type { MeetingRef } from '../meeting.ts';
+import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts';
+import type { RedisConnectOptions } from '../redis/options.ts';
+import type { Remote } from '../remote.ts';
+import { decodeNote, encodeNote } from './audio-note.ts';
+import { type Holder, Holdings } from './holdings.ts';
+import { type Left, RedisMeetings, skip } from './redis-meetings.ts';
+import { Renewals } from './redis-renewals.ts';
+import { RedisTotals } from './redis-totals.ts';
+import type {
+  Aftermath,
+  Claim,
+  ClaimOptions,
+  Full,
+  Held,
+  HubCounts,
+  MeetingCounts,
+  Registry,
+  Seat,
+} from './registry.ts';
+import { SegmentNos } from './segment-nos.ts';
+
+export type RedisRegistryOptions = RedisConnectOptions & {
+  /** How long what a node holds outlasts it. Milliseconds; 10 000 unless told. */
+  readonly leaseMs?: number;
+};
+
+/** Throws TypeError for options that cannot be meant. It connects in the background. */
+export function redisRegistry({ leaseMs = 10_000, ...connect }: RedisRegistryOptions): Registry {
+  if (!(leaseMs > 0)) throw new TypeError(`leaseMs must be a positive number, got ${leaseMs}`);
+  return new RedisRegistry(openRedisLink(connect), Math.round(leaseMs));
+}
+
+/** Meetings that are given back at once when a node closes. */
+const atOnce = 64;
+
+/** What a Redis without room, or without the copies it needs, answers: as good as away. */
+const unable = /^(OOM|MISCONF|NOREPLICAS|BUSY) /;
+
+const isAway = (error: unknown): boolean =>
+  error instanceof RedisAwayError || (error instanceof Error && unable.test(error.message));
+
+/*
+ * The holdings are what counts here, and Redis what the nodes agree by. A command that seemed to fail may have been
+ * carried out all the same, even later. That is harmless: a claim of this node that it does not know of is written
+ * over by its next renewal, or ends with its lease, and has never met the store; it cannot take over from another node,
+ * as a claim names the time after which it is void; a seat ends with its lease; a segment number is left out; a
+ * renewal gives back to a lease what was released, but not against a higher fence.
+ */
+class RedisRegistry implements Registry {
+  readonly #link: RedisLink;
+  readonly #holdings = new Holdings();
+  readonly #segmentNos = new SegmentNos();
+  readonly #meetings: RedisMeetings;
+  readonly #totals: RedisTotals;
+  readonly #renewals: Renewals;
+  readonly #leaseMs: number;
+  /** When the senders of claims were gone: microseconds of Redis. */
+  readonly #goneAt = new WeakMap<Holder, number>();
+  /** Until then others may still be telling a Redis that has forgotten. */
+  #unsureUntil = 0;
+
+  constructor(link: RedisLink, leaseMs: number) {
+    this.#link = link;
+    this.#leaseMs = leaseMs;
+    const holdings = this.#holdings;
+    this.#meetings = new RedisMeetings(link, leaseMs);
+    this.#totals = new RedisTotals(link, leaseMs, () => holdings.seatCount);
+    const parts = {
+      link,
+      holdings,
+      segmentNos: this.#segmentNos,
+      meetings: this.#meetings,
+      totals: this.#totals,
+    };
+    this.#renewals = new Renewals(parts, leaseMs);
+    link.watch((state) => {
+      if (state === 'back') this.#back();
+    });
+  }
+
+  get remote(): Remote {
+    return this.#link;
+  }
+
+  claim(
+    meeting: MeetingRef,
+    source: Source,
+    session: string,
+    options: ClaimOptions = {},
+  ): Promise<Claim | Held> {
+    return this.#renewals.inTurn(meeting, () => this.#claim(meeting, source, session, options));
+  }
+
+  async #claim(
+    meeting: MeetingRef,
+    source: Source,
+    session: string,
+    options: ClaimOptions,
+  ): Promise<Claim | Held> {
+    const { above = 0, isAnew = false } = options;
+    const holdings = this.#holdings;
+    const before = holdings.find(meeting)?.claims.get(source);
+    // Redis may have forgotten who is in the way, or know of somebody who has replaced them.
+    if (before && (before.session !== session || isAnew)) await this.#renewals.renew(meeting);
+    const floor = Math.max(above, holdings.lastFence);
+    const holder = await this.#decide(
+      async () => {
+        const answer = await this.#meetings.claim(meeting, source, session, floor, isAnew);
+        if (answer.kind === 'held') {
+          if (answer.wanted) this.#renewals.tellWanted(answer.wanted, meeting, source);
+          return { kind: 'held' as const, draining: answer.draining };
+        }
+        const granted = holdings.hold(meeting, source, session, answer.fence);
+        if (answer.from !== undefined) this.#renewals.tellLost(answer.from, meeting, source, answer.fence);
+        this.#segmentNos.raise(meeting, answer.segmentNo);
+        this.#renewals.sawClaimed(meeting, answer.claimed);
+        return granted;
+      },
+      () => holdings.claim(meeting, source, session, options),
+    );
+    if (holder.kind === 'held') return holder;
+    this.#totals.noteSource(meeting, source, true);
+    await this.#cameIn(meeting);
+    return this.#claimOf(holder);
+  }
+
+  #claimOf(holder: Holder): Claim {
+    return {
+      kind: 'claim',
+      fence: holder.fence,
+      lost: holder.lost.signal,
+      wanted: holder.wanted.signal,
+      drain: async () => void (await this.#leave(holder, 'draining')),
+      vacate: async () => {
+        const left = await this.#leave(holder, 'vacant');
+        if (!this.#holdings.isHeld(holder)) return;
+        this.#totals.noteSource(holder.meeting, holder.source, false);
+        await this.#wentOut(holder.meeting, left);
+      },
+      note: (audio) => {
+        if (this.#holdings.isHeld(holder)) this.#renewals.note(holder, encodeNote(audio));
+      },
+      release: (how) => this.#release(holder, how),
+    };
+  }
+
+  async #leave(holder: Holder, state: 'draining' | 'vacant'): Promise<Left | undefined> {
+    if (!this.#holdings.leave(holder, state)) return undefined;
+    // In turn: a renewal that is on its way does not know of it.
+    const left = await this.#renewals.inTurn(holder.meeting, () =>
+      this.#decide(
+        () => this.#meetings.left(holder),
+        () => undefined,
+      ),
+    );
+    if (left && !this.#goneAt.has(holder)) this.#goneAt.set(holder, left.at);
+    return left;
+  }
+
+  async #release(holder: Holder, how?: 'finalized'): Promise<Aftermath> {
+    const { meeting, source } = holder;
+    const others = this.#renewals.othersIn(meeting);
+    const isHeld = this.#holdings.isHeld(holder);
+    const notes = isHeld ? this.#renewals.takeNote(holder) : new Map();
+    const here = this.#holdings.release(holder, how);
+    const left = await this.#decide(
+      () => this.#meetings.leave(meeting, isHeld ? { claims: [holder], notes } : {}, how),
+      () => undefined,
+    );
+    if (isHeld) {
+      this.#totals.noteSource(meeting, source, left?.claimed.includes(source) ?? false);
+      await this.#wentOut(meeting, left);
+    }
+    if (!left) return others.length > 0 ? 'goes-on' : here;
+    if (left.claimed.length > 0) return 'goes-on';
+    const goneAt = this.#goneAt.get(holder) ?? Number.POSITIVE_INFINITY;
+    return here === 'ends' || left.finalizedAt > goneAt ? 'ends' : 'idles';
+  }
+
+  async seat(meeting: MeetingRef, connection: string, seats: number): Promise<Seat | Full> {
+    const holdings = this.#holdings;
+    const isFull = () => holdings.seatsIn(meeting) >= seats;
+    const isSeated =
+      !isFull() &&
+      (await this.#decide(
+        async () => {
+          const isFree = await this.#meetings.seat(meeting, connection, seats);
+          if (isFree) holdings.sit(meeting, connection);
+          return isFree;
+        },
+        () => {
+          if (isFull()) return false;
+          holdings.sit(meeting, connection);
+          return true;
+        },
+      ));
+    if (!isSeated) return { kind: 'full' };
+    await this.#cameIn(meeting);
+    return { kind: 'seat', release: () => this.#stand(meeting, connection) };
+  }
+
+  async #stand(meeting: MeetingRef, connection: string): Promise<void> {
+    if (!this.#holdings.stand(meeting, connection)) return;
+    const left = await this.#decide(
+      () => this.#meetings.leave(meeting, { seats: [connection] }),
+      () => undefined,
+    );
+    await this.#wentOut(meeting, left);
+  }
+
+  counts(meeting: MeetingRef): Promise<MeetingCounts> {
+    return this.#decide(
+      async () => {
+        const { seats, sent, vacant, notes } = await this.#meetings.counts(meeting);
+        return {
+          subscribers: seats,
+          ingests: sources.filter((source) => sent.includes(source)),
+          vacant: sources.filter((source) => vacant.includes(source)),
+          elsewhere: notes.flatMap(([source, text]) => decodeNote(source, text) ?? []),
+        };
+      },
+      () => ({
+        subscribers: this.#holdings.seatsIn(meeting),
+        ingests: this.#holdings.sent(meeting),
+        vacant: this.#holdings.vacant(meeting),
+        elsewhere: [],
+      }),
+    );
+  }
+
+  totals(): Promise<HubCounts> {
+    return this.#decide(
+      () => this.#totals.read(),
+      () => this.#holdings.totals(),
+    );
+  }
+
+  nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number> {
+    const known = this.#segmentNos.known(meeting);
+    const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
+    return this.#decide(
+      async () => {
+        const next = await this.#meetings.nextSegmentNo(meeting, atLeast, known?.highest ?? 0, isUnsure);
+        this.#segmentNos.agree(meeting, next);
+        return next;
+      },
+      () => this.#segmentNos.nextAlone(meeting, atLeast, skip()),
+    );
+  }
+
+  /** Gives back what is held; if Redis is away, the leases do. */
+  async close(): Promise<void> {
+    await this.#renewals.close();
+    const held = this.#holdings.all();
+    this.#holdings.clear();
+    for (let from = 0; from < held.length; from += atOnce) {
+      await Promise.all(
+        held.slice(from, from + atOnce).map(async ({ meeting, claims, seats }) => {
+          const left = await this.#meetings
+            .leave(meeting, { claims: [...claims.values()], seats })
+            .catch(() => undefined);
+          for (const source of claims.keys()) {
+            this.#totals.noteSource(meeting, source, left?.claimed.includes(source) ?? false);
+          }
+          this.#noteEmpty(meeting, left);
+        }),
+      );
+    }
+    if (held.length > 0) await this.#totals.tell();
+    this.#segmentNos.clear();
+    await this.#link.close();
+  }
+
+  #back(): void {
+    this.#unsureUntil = performance.now() + this.#leaseMs;
+    void this.#renewals.renewAll();
+  }
+
+  async #cameIn(meeting: MeetingRef): Promise<void> {
+    this.#totals.noteMeeting(meeting, true);
+    await this.#totals.tell();
+  }
+
+  async #wentOut(meeting: MeetingRef, left: Left | undefined): Promise<void> {
+    this.#noteEmpty(meeting, left);
+    await this.#totals.tell();
+  }
+
+  #noteEmpty(meeting: MeetingRef, left: Left | undefined): void {
+    if (left?.sent.length === 0 && left.seats === 0) this.#totals.noteMeeting(meeting, false);
+  }
+
+  /** Asks Redis, or decides by what this node holds when Redis cannot be asked. */
+  async #decide<T>(asked: () => Promise<T>, alone: () => T): Promise<T> {
+    try {
+      return await asked();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      return alone();
+    }
+  }
+}
