@@ -1,6 +1,9 @@
 /** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
-import type { LogEntry, Retract, Source, TranscriptFinal } from '@meetcast/protocol';
-import type { Retraction } from './store.ts';
+import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
+import { StaleEpochError } from '../errors.ts';
+import { isTombstone } from '../retractions.ts';
+import { isSameUtterance } from '../utterance.ts';
+import type { LastSession, Reach } from './store.ts';
 
 export interface EntryFacts {
   readonly title: string | undefined;
@@ -8,6 +11,7 @@ export interface EntryFacts {
   readonly source: Source | undefined;
   /** `null`: the meeting goes on again. */
   readonly endedAt: string | null | undefined;
+  /** Of a final, or of what stands in its place. */
   readonly segmentNo: number | undefined;
   readonly revises: number | undefined;
 }
@@ -22,7 +26,7 @@ export function factsOf(entry: LogEntry): EntryFacts {
     language: isFinal ? entry.meta?.language : undefined,
     source: isFinal ? entry.meta?.source : undefined,
     endedAt: endedBy(entry),
-    segmentNo: isFinal ? entry.segment_no : undefined,
+    segmentNo: isFinal || (entry.type === 'retract' && isTombstone(entry)) ? entry.segment_no : undefined,
     revises: isFinal ? entry.revises : undefined,
   };
 }
@@ -36,31 +40,30 @@ function endedBy(entry: LogEntry): string | null | undefined {
   return entry.status === 'live' || entry.status === 'recovered' ? null : undefined;
 }
 
-/** The entry that says what was taken back. */
-export function retractionEntry(
-  meetingId: string,
-  what: Retraction,
-  ts: string,
-): LogEntry & { type: 'retract' } {
-  const common = { type: 'retract' as const, meeting_id: meetingId, ts };
-  if ('segmentNo' in what) return { ...common, segment_no: what.segmentNo };
-  const { startMs, endMs, source } = what;
-  return {
-    ...common,
-    start_ms: startMs,
-    end_ms: endMs,
-    ...(source === undefined ? {} : { meta: { source } }),
-  };
+/** How far an append moves its source: what is not kept, for its number names another utterance, is not covered. */
+export function reachFor(reach: Reach, entry: LogEntry | undefined, there: LoggedEvent | undefined): Reach {
+  const isKept = !entry || !there || isSameUtterance(entry, there);
+  return isKept ? reach : { ...reach, coveredMs: 0 };
 }
 
-/** What stands where a retracted final stood: its place in the order, and nothing of what was said. */
-export const tombstoneOf = ({ seq, meeting_id, ts, segment_no }: TranscriptFinal): Retract => ({
-  type: 'retract',
-  seq,
-  meeting_id,
-  ts,
-  segment_no,
-});
+/** `wanted`: the only log a write is for, if it is for one only. */
+export function checkEpoch(epoch: string, wanted: string | undefined): void {
+  if (wanted === undefined || wanted === epoch) return;
+  throw new StaleEpochError(`the log ${wanted} is no more; the meeting's log is ${epoch}`);
+}
+
+/** Who sent a source last, after a reach. Where an earlier one is not known, nobody is. */
+export function lastSessionAfter(
+  before: { readonly coveredMs: number; readonly last: LastSession | undefined } | undefined,
+  session: string | undefined,
+  coveredMs: number,
+): LastSession | undefined {
+  if (session === undefined || (before && !before.last)) return before?.last;
+  const { last } = before ?? {};
+  // One of which nothing is covered has yet to begin.
+  const hasBegun = before && last?.session === session && before.coveredMs > last.fromMs;
+  return hasBegun ? last : { session, fromMs: coveredMs };
+}
 
 /** A list with one more item, or the same list if it is there already. */
 export const including = <T>(items: readonly T[], item: T | undefined): readonly T[] =>

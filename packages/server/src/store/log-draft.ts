@@ -2,8 +2,10 @@
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
 import { StaleFenceError } from '../errors.ts';
 import type { MeetingRef } from '../meeting.ts';
-import { factsOf, including } from './entry-facts.ts';
-import type { Reach } from './store.ts';
+import { asKept, type RetractEntry } from '../retractions.ts';
+import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { termsOf } from './search-terms.ts';
+import type { LastSession, Reach, TimedWord } from './store.ts';
 
 /** A write of the log: an entry, a source's reach, or both in one step. */
 export interface LogWrite {
@@ -14,6 +16,9 @@ export interface LogWrite {
   readonly raw?: string | undefined;
   /** What the entry is found by. */
   readonly terms?: readonly string[];
+  readonly words?: readonly TimedWord[] | undefined;
+  /** The only log it is for. */
+  readonly epoch?: string | undefined;
 }
 
 /** What a write came to. */
@@ -26,6 +31,7 @@ export interface Written {
 export interface Coverage {
   readonly fence: number;
   readonly coveredMs: number;
+  readonly last: LastSession | undefined;
 }
 
 export interface NewEntry {
@@ -48,6 +54,15 @@ export interface LogRow {
   readonly sources: readonly Source[];
 }
 
+/** What a meeting's log has, as far as its writes depend on it. */
+export interface LogState {
+  readonly covered?: ReadonlyMap<Source, Coverage> | undefined;
+  /** At least those entries there are of the segments that will be written, and of those that these revise. */
+  readonly segments?: Map<number, LoggedEvent> | undefined;
+  /** All of them, if a final will be written. */
+  readonly retractions?: readonly RetractEntry[] | undefined;
+}
+
 export class LogDraft {
   /** What is to be written. */
   row: LogRow;
@@ -57,38 +72,55 @@ export class LogDraft {
   readonly revised = new Set<number>();
   readonly #covered: ReadonlyMap<Source, Coverage>;
   readonly #segments: Map<number, LoggedEvent>;
+  readonly #retractions: readonly RetractEntry[];
 
-  /** `segments` has at least those entries there are of the segments that will be written. */
-  constructor(row: LogRow, covered: ReadonlyMap<Source, Coverage>, segments: Map<number, LoggedEvent>) {
+  constructor(row: LogRow, { covered = new Map(), segments = new Map(), retractions = [] }: LogState = {}) {
     this.row = row;
     this.#covered = covered;
     this.#segments = segments;
+    this.#retractions = retractions;
   }
 
   /** Changes nothing if it throws. */
-  write({ entry, reach, raw, terms = [] }: LogWrite): Written {
-    const coveredMs = reach ? this.#cover(reach) : 0;
-    return { epoch: this.row.epoch, event: entry && this.#append(entry, { raw, terms }), coveredMs };
+  write({ entry, reach, raw, terms = [], words = [], epoch }: LogWrite): Written {
+    checkEpoch(this.row.epoch, epoch);
+    const there = entry && this.#there(entry);
+    const coveredMs = reach ? this.#cover(reachFor(reach, entry, there)) : 0;
+    const event = there ?? (entry && this.#add(entry, words, { raw, terms }));
+    return { epoch: this.row.epoch, event, coveredMs };
+  }
+
+  #add(entry: LogEntry, words: readonly TimedWord[], beside: Omit<NewEntry, 'event'>): LoggedEvent {
+    const isGone = (segmentNo: number) => this.#segments.get(segmentNo)?.type === 'retract';
+    const kept = asKept(entry, words, { retractions: this.#retractions, isGone });
+    if (kept === entry) return this.#append(entry, beside);
+    const terms = kept.type === 'transcript.final' ? termsOf(kept.text) : [];
+    // The recognizer's own words are those that were taken back as well.
+    return this.#append(kept, { raw: undefined, terms });
   }
 
   isRevised({ event }: NewEntry): boolean {
     return event.type === 'transcript.final' && this.revised.has(event.segment_no);
   }
 
-  #cover({ source, fence, coveredMs }: Reach): number {
+  #cover({ source, fence, coveredMs, session }: Reach): number {
     const before = this.coverage.get(source) ?? this.#covered.get(source);
     if (before && fence < before.fence) {
-      throw new StaleFenceError(`claim ${fence} of ${source} was replaced by ${before.fence}`);
+      throw new StaleFenceError(`claim ${fence} of ${source} was replaced by ${before.fence}`, before.fence);
     }
     const covered = Math.max(before?.coveredMs ?? 0, Math.floor(coveredMs));
-    this.coverage.set(source, { fence, coveredMs: covered });
+    const last = lastSessionAfter(before, session, covered);
+    this.coverage.set(source, { fence, coveredMs: covered, last });
     return covered;
+  }
+
+  #there(entry: LogEntry): LoggedEvent | undefined {
+    const { segmentNo } = factsOf(entry);
+    return segmentNo === undefined ? undefined : this.#segments.get(segmentNo);
   }
 
   #append(entry: LogEntry, beside: Omit<NewEntry, 'event'>): LoggedEvent {
     const { title, language, source, endedAt, segmentNo, revises } = factsOf(entry);
-    const there = segmentNo === undefined ? undefined : this.#segments.get(segmentNo);
-    if (there) return there;
     const event: LoggedEvent = { ...entry, seq: this.row.seq + 1 };
     if (revises !== undefined) this.revised.add(revises);
     if (segmentNo !== undefined) {

@@ -3,13 +3,25 @@ import { randomUUID } from 'node:crypto';
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
 import { StaleFenceError } from '../errors.ts';
 import { type MeetingRef, meetingKey } from '../meeting.ts';
-import { factsOf, including, retractionEntry, tombstoneOf } from './entry-facts.ts';
+import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from '../retractions.ts';
+import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
 import { termsOf } from './search-terms.ts';
-import type { MeetingInfo, Page, PageRequest, Reach, Retraction, SearchHit, Store } from './store.ts';
+import type {
+  LastSession,
+  MeetingInfo,
+  Page,
+  PageRequest,
+  Reach,
+  Retraction,
+  SearchHit,
+  Store,
+  TimedWord,
+} from './store.ts';
 
 interface Coverage {
   fence: number;
   coveredMs: number;
+  last: LastSession | undefined;
 }
 
 interface Log {
@@ -22,6 +34,7 @@ interface Log {
   readonly standing: Map<number, TranscriptFinal>;
   /** Every segment that was ever logged. */
   readonly segments: Map<number, number>;
+  readonly retractions: RetractEntry[];
   readonly coverage: Map<Source, Coverage>;
   /** What the recognizer itself said, by seq. */
   readonly raw: Map<number, string>;
@@ -46,14 +59,25 @@ class MemoryStore implements Store {
     this.#keepRaw = keepRaw;
   }
 
-  async append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string) {
+  async append(
+    meeting: MeetingRef,
+    entry: LogEntry,
+    reach?: Reach,
+    raw?: string,
+    epoch?: string,
+    words: readonly TimedWord[] = [],
+  ) {
+    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
     const log = this.#open(meeting);
-    if (reach) cover(log, reach);
     const { segmentNo } = factsOf(entry);
-    const there = segmentNo === undefined ? undefined : log.segments.get(segmentNo);
-    const event = there === undefined ? insert(log, entry) : log.events[there - 1];
-    if (there === undefined && raw !== undefined && this.#keepRaw) log.raw.set(log.events.length, raw);
-    if (!event) throw new Error(`entry ${there} is missing`);
+    const there = segmentNo === undefined ? undefined : log.events[(log.segments.get(segmentNo) ?? 0) - 1];
+    if (reach) cover(log, reachFor(reach, entry, there));
+    if (there) return { epoch: log.epoch, event: there };
+    const isGone = (no: number) => log.events[(log.segments.get(no) ?? 0) - 1]?.type === 'retract';
+    const kept = asKept(entry, words, { retractions: log.retractions, isGone });
+    const event = insert(log, kept);
+    // It has the words that were taken back as well.
+    if (kept === entry && raw !== undefined && this.#keepRaw) log.raw.set(event.seq, raw);
     return { epoch: log.epoch, event };
   }
 
@@ -68,12 +92,17 @@ class MemoryStore implements Store {
     return { epoch: log.epoch, seq: log.events.length, segmentNo: log.segmentNo };
   }
 
-  async cover(meeting: MeetingRef, reach: Reach) {
+  async cover(meeting: MeetingRef, reach: Reach, epoch?: string) {
+    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
     return cover(this.#open(meeting), reach);
   }
 
   async covered(meeting: MeetingRef, source: Source) {
     return this.#find(meeting)?.coverage.get(source)?.coveredMs ?? 0;
+  }
+
+  async lastSession(meeting: MeetingRef, source: Source) {
+    return this.#find(meeting)?.coverage.get(source)?.last;
   }
 
   async raw(meeting: MeetingRef, seq: number) {
@@ -119,14 +148,16 @@ class MemoryStore implements Store {
 
   async retract(meeting: MeetingRef, what: Retraction, ts: string) {
     const log = this.#open(meeting);
-    for (const event of log.events.filter((event) => isMeant(event, what))) {
-      if (event.type !== 'transcript.final') continue;
-      log.events[event.seq - 1] = tombstoneOf(event);
-      log.standing.delete(event.segment_no);
-      log.raw.delete(event.seq);
+    const finals = log.events.flatMap((event) => (event.type === 'transcript.final' ? [event] : []));
+    const meant = finalsMeant(finals, retractionEntry(meeting.id, what, ts));
+    for (const final of meant) {
+      log.events[final.seq - 1] = { ...tombstoneOf(final), seq: final.seq };
+      log.standing.delete(final.segment_no);
+      log.raw.delete(final.seq);
     }
-    const event = insert(log, retractionEntry(meeting.id, what, ts));
-    return { epoch: log.epoch, event };
+    const entry = retractionEntry(meeting.id, what, ts, meant);
+    log.retractions.push(entry);
+    return { epoch: log.epoch, event: insert(log, entry) };
   }
 
   async forget(meeting: MeetingRef) {
@@ -168,6 +199,7 @@ class MemoryStore implements Store {
       events: [],
       standing: new Map(),
       segments: new Map(),
+      retractions: [],
       coverage: new Map(),
       raw: new Map(),
       info: { title: undefined, endedAt: undefined, languages: [], sources: [] },
@@ -187,10 +219,14 @@ class MemoryStore implements Store {
 function cover(log: Log, reach: Reach): number {
   const before = log.coverage.get(reach.source);
   if (before && reach.fence < before.fence) {
-    throw new StaleFenceError(`claim ${reach.fence} of ${reach.source} was replaced by ${before.fence}`);
+    throw new StaleFenceError(
+      `claim ${reach.fence} of ${reach.source} was replaced by ${before.fence}`,
+      before.fence,
+    );
   }
   const coveredMs = Math.max(before?.coveredMs ?? 0, Math.floor(reach.coveredMs));
-  log.coverage.set(reach.source, { fence: reach.fence, coveredMs });
+  const last = lastSessionAfter(before, reach.session, coveredMs);
+  log.coverage.set(reach.source, { fence: reach.fence, coveredMs, last });
   return coveredMs;
 }
 
@@ -229,11 +265,4 @@ function hitsIn(log: Log, terms: readonly string[]): TranscriptFinal[] {
     const there = new Set(termsOf(text));
     return terms.every((term) => there.has(term));
   });
-}
-
-function isMeant(event: LoggedEvent, what: Retraction): boolean {
-  if (event.type !== 'transcript.final') return false;
-  if ('segmentNo' in what) return event.segment_no === what.segmentNo;
-  const isInside = event.start_ms < what.endMs && event.end_ms > what.startMs;
-  return isInside && (what.source === undefined || event.meta?.source === what.source);
 }

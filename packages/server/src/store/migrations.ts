@@ -51,4 +51,14 @@ export const migrations: readonly (readonly string[])[] = [
     )`,
     `CREATE INDEX meetcast_terms_entry ON meetcast_terms (meeting, seq)`,
   ],
+  [
+    // Who sent the source last, and from where on nobody else has.
+    `ALTER TABLE meetcast_coverage ADD COLUMN session TEXT`,
+    `ALTER TABLE meetcast_coverage ADD COLUMN session_from_ms BIGINT`,
+  ],
+  [
+    // What was taken back holds for what comes later: every final is held against it.
+    `CREATE INDEX meetcast_entries_retractions ON meetcast_entries (meeting)
+      WHERE type = 'retract' AND segment_no IS NULL`,
+  ],
 ];

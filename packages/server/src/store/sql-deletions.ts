@@ -1,6 +1,6 @@
 /** What takes text away: retractions, and forgetting a meeting. */
 import type { MeetingRef } from '../meeting.ts';
-import { retractionEntry, tombstoneOf } from './entry-facts.ts';
+import { finalsMeant, retractionEntry, tombstoneOf } from '../retractions.ts';
 import { LogDraft } from './log-draft.ts';
 import { eventIn, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';
@@ -16,39 +16,31 @@ export async function retract(
 ): Promise<Logged> {
   const [row] = await openLogs(sql, rowLock, [ref]);
   if (!row) throw new Error(`"${ref.id}" was not opened`);
-  const finals = await meantBy(sql, row.meeting, what);
+  const finals = finalsMeant(await finalsOf(sql, row.meeting), retractionEntry(ref.id, what, ts));
   for (const final of finals) {
     await sql.all(
       `UPDATE meetcast_entries SET type = 'retract', speaker = NULL, raw = NULL, stands = 0, event = $3
        WHERE meeting = $1 AND seq = $2`,
-      [row.meeting, final.seq, JSON.stringify(tombstoneOf(final))],
+      [row.meeting, final.seq, JSON.stringify({ ...tombstoneOf(final), seq: final.seq })],
     );
   }
   await deleteTerms(
     sql,
     finals.map(({ seq }) => [row.meeting, seq]),
   );
-  const draft = new LogDraft(row, new Map(), new Map());
-  const { epoch, event } = draft.write({
-    meeting: ref,
-    entry: retractionEntry(ref.id, what, ts),
-  });
+  const draft = new LogDraft(row);
+  const { epoch, event } = draft.write({ meeting: ref, entry: retractionEntry(ref.id, what, ts, finals) });
   await save(sql, [draft]);
   if (!event) throw new Error('a retraction is an entry');
   return { epoch, event };
 }
 
-async function meantBy(sql: Sql, meeting: number, what: Retraction) {
-  const finals = `SELECT event FROM meetcast_entries WHERE meeting = $1 AND type = 'transcript.final'`;
-  const rows =
-    'segmentNo' in what
-      ? await sql.all(`${finals} AND segment_no = $2`, [meeting, what.segmentNo])
-      : await sql.all(`${finals} AND start_ms < $2 AND end_ms > $3 AND ($4 = '' OR source = $4)`, [
-          meeting,
-          what.endMs,
-          what.startMs,
-          what.source ?? '',
-        ]);
+/** All of a meeting's: a retraction is rare, and what it takes depends on what revises what. */
+async function finalsOf(sql: Sql, meeting: number) {
+  const rows = await sql.all(
+    `SELECT event FROM meetcast_entries WHERE meeting = $1 AND type = 'transcript.final' ORDER BY seq`,
+    [meeting],
+  );
   return rows.map(eventIn).flatMap((event) => (event.type === 'transcript.final' ? [event] : []));
 }
 

@@ -102,8 +102,16 @@ const saveLogs = (rows: readonly (readonly SqlValue[])[]) =>
      languages = excluded.languages, sources = excluded.sources`;
 
 const coverageRows = ({ row, coverage }: LogDraft): SqlValue[][] =>
-  [...coverage].map(([source, { fence, coveredMs }]) => [row.meeting, source, fence, coveredMs]);
+  [...coverage].map(([source, { fence, coveredMs, last }]) => [
+    row.meeting,
+    source,
+    fence,
+    coveredMs,
+    last?.session ?? null,
+    last?.fromMs ?? null,
+  ]);
 
 const saveCoverage = (rows: readonly (readonly SqlValue[])[]) =>
-  `INSERT INTO meetcast_coverage (meeting, source, fence, covered_ms) VALUES ${tuples(rows)}
-   ON CONFLICT (meeting, source) DO UPDATE SET fence = excluded.fence, covered_ms = excluded.covered_ms`;
+  `INSERT INTO meetcast_coverage (meeting, source, fence, covered_ms, session, session_from_ms) VALUES ${tuples(rows)}
+   ON CONFLICT (meeting, source) DO UPDATE SET fence = excluded.fence, covered_ms = excluded.covered_ms,
+     session = excluded.session, session_from_ms = excluded.session_from_ms`;

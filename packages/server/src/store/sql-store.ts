@@ -3,12 +3,31 @@ import type { LogEntry, TranscriptFinal } from '@meetcast/protocol';
 import type { MeetingRef } from '../meeting.ts';
 import { migrator } from './migrate.ts';
 import { termsOf } from './search-terms.ts';
-import { eventIn, nextEpoch, type Row, type Sql, type SqlEngine, type SqlValue } from './sql.ts';
+import {
+  eventIn,
+  lastSessionIn,
+  nextEpoch,
+  type Row,
+  type Sql,
+  type SqlEngine,
+  type SqlValue,
+} from './sql.ts';
 import { writeBatch } from './sql-batch.ts';
 import { forget, retract } from './sql-deletions.ts';
 import { MissingError, makeLogs } from './sql-logs.ts';
 import { searchIn } from './sql-search.ts';
-import type { Head, Logged, MeetingInfo, Page, PageRequest, Reach, Retraction, Store } from './store.ts';
+import type {
+  Head,
+  LastSession,
+  Logged,
+  MeetingInfo,
+  Page,
+  PageRequest,
+  Reach,
+  Retraction,
+  Store,
+  TimedWord,
+} from './store.ts';
 import { WriteQueue } from './write-queue.ts';
 
 export interface SqlStoreOptions {
@@ -46,7 +65,14 @@ class SqlStore implements Store {
     this.#migrated().catch(() => {}); // Whoever calls next tries again, and is told.
   }
 
-  async append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string): Promise<Logged> {
+  async append(
+    meeting: MeetingRef,
+    entry: LogEntry,
+    reach?: Reach,
+    raw?: string,
+    wanted?: string,
+    words?: readonly TimedWord[],
+  ): Promise<Logged> {
     this.#checkOpen();
     const { epoch, event } = await this.#writes.write({
       meeting,
@@ -54,14 +80,16 @@ class SqlStore implements Store {
       reach,
       raw: this.#keepRaw ? raw : undefined,
       terms: entry.type === 'transcript.final' ? termsOf(entry.text) : [],
+      words,
+      epoch: wanted,
     });
     if (!event) throw new Error('an entry that was written is there');
     return { epoch, event };
   }
 
-  async cover(meeting: MeetingRef, reach: Reach): Promise<number> {
+  async cover(meeting: MeetingRef, reach: Reach, epoch?: string): Promise<number> {
     this.#checkOpen();
-    const { coveredMs } = await this.#writes.write({ meeting, reach });
+    const { coveredMs } = await this.#writes.write({ meeting, reach, epoch });
     return coveredMs;
   }
 
@@ -104,6 +132,14 @@ class SqlStore implements Store {
       [tenant, id, source],
     );
     return Number(row?.covered_ms ?? 0);
+  }
+
+  async lastSession({ tenant, id }: MeetingRef, source: Reach['source']): Promise<LastSession | undefined> {
+    const [row] = await this.#all(
+      `SELECT session, session_from_ms FROM meetcast_coverage WHERE meeting = ${meetingNamed} AND source = $3`,
+      [tenant, id, source],
+    );
+    return row && lastSessionIn(row);
   }
 
   async raw({ tenant, id }: MeetingRef, seq: number): Promise<string | undefined> {

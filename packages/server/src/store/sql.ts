@@ -1,5 +1,6 @@
 /** What a store asks of a database: a few statements, the same text for every engine. */
 import type { LoggedEvent } from '@meetcast/protocol';
+import type { LastSession } from './store.ts';
 
 export type SqlValue = string | number | null;
 export type Row = Record<string, SqlValue>;
@@ -58,6 +59,10 @@ export async function forRows(
 }
 
 export const eventIn = (row: Row): LoggedEvent => JSON.parse(String(row.event)) as LoggedEvent;
+
+/** Of a row of coverage. */
+export const lastSessionIn = ({ session, session_from_ms: fromMs }: Row): LastSession | undefined =>
+  session === null ? undefined : { session: String(session), fromMs: Number(fromMs) };
 
 /** The epoch that a meeting gets which does not exist yet. */
 export async function nextEpoch(sql: Sql): Promise<string> {

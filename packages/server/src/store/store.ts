@@ -31,6 +31,14 @@ export interface Reach {
   readonly fence: number;
   /** Milliseconds on the meeting's clock. */
   readonly coveredMs: number;
+  /** Whose audio follows, said when its place is taken. */
+  readonly session?: string;
+}
+
+/** Who sent a source last, and from where on its clock nobody else has sent it. */
+export interface LastSession {
+  readonly session: string;
+  readonly fromMs: number;
 }
 
 /** A meeting in a list. Instants are RFC 3339. */
@@ -67,30 +75,52 @@ export type Retraction =
   | { readonly segmentNo: number }
   | { readonly startMs: number; readonly endMs: number; readonly source?: Source };
 
+/** A word of a final. Milliseconds on the meeting's clock. */
+export interface TimedWord {
+  readonly text: string;
+  readonly start_ms: number;
+  readonly end_ms: number;
+}
+
 /**
  * Keeps each meeting's ordered log. The log is the truth: what is in it was said, once, in that order.
  *
  * - `append` is the only place a `seq` is born: 1, 2, 3 … per meeting and epoch, without holes. When it resolves the
  *   entry is kept. With a `reach` it moves the source's coverage in the same step, or throws `StaleFenceError` and
- *   changes nothing. A final whose `segment_no` is already there is not added again: the entry there is the answer.
+ *   changes nothing. A final whose `segment_no` is already there is not added again: the entry there is the answer,
+ *   and if that is another utterance the coverage stays where it is (see utterance.ts).
  * - `raw` is what the recognizer itself said for an entry, if it came with it and the store was opened with `keepRaw`.
  *   An entry it can never take it refuses with `EntryRefusedError`.
  * - `read` gives the entries after a seq, in order, at most `limit`; an empty page is the end.
  * - `head` of a meeting nobody wrote to is seq 0 of the epoch its first entry will have.
+ * - With an `epoch` `append` and `cover` are for that log only: on any other they throw `StaleEpochError` and change
+ *   nothing.
  * - `cover` moves a source's fence and coverage up, never down, and answers with the coverage.
+ * - `lastSession` is the one that `cover` was given last for a source, from the coverage at which it took the place of
+ *   another one, or at which it began before anything of it was covered. A source that was ever moved before a session was said has none.
  * - `transcript` is `read` of the finals that stand: without those that another final `revises`, or that were retracted.
  * - `meetings` are a tenant's with at least one entry, newest first. `search` finds standing finals that have every
  *   term (see search-terms.ts), newest meeting first, in one meeting or in all of a tenant's.
  * - `retract` appends the retraction and leaves, where text was, entries of the same `seq` without any: after it the
- *   text is in no row. `forget` removes a meeting whole; its next entry is seq 1 of another epoch.
+ *   text is in no row. It takes what it names, what that revises and what revises it. It holds for what comes later as
+ *   well: of a final that `append` is given it keeps the `words` outside every retracted stretch, and leaves an entry
+ *   without text if there are none or their times are not known, or if its segment, or the one it revises, is gone. `forget` removes a meeting whole; its next entry is seq 1 of another epoch.
  * - `ping` rejects while the store cannot be written.
  */
 export interface Store {
-  append(meeting: MeetingRef, entry: LogEntry, reach?: Reach, raw?: string): Promise<Logged>;
+  append(
+    meeting: MeetingRef,
+    entry: LogEntry,
+    reach?: Reach,
+    raw?: string,
+    epoch?: string,
+    words?: readonly TimedWord[],
+  ): Promise<Logged>;
   read(meeting: MeetingRef, after: number, limit: number): Promise<LogPage>;
   head(meeting: MeetingRef): Promise<Head>;
-  cover(meeting: MeetingRef, reach: Reach): Promise<number>;
+  cover(meeting: MeetingRef, reach: Reach, epoch?: string): Promise<number>;
   covered(meeting: MeetingRef, source: Source): Promise<number>;
+  lastSession(meeting: MeetingRef, source: Source): Promise<LastSession | undefined>;
   raw(meeting: MeetingRef, seq: number): Promise<string | undefined>;
   transcript(meeting: MeetingRef, after: number, limit: number): Promise<readonly TranscriptFinal[]>;
   meeting(meeting: MeetingRef): Promise<MeetingInfo | undefined>;

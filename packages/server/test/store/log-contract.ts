@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { MeetingRef } from '../../src/meeting.ts';
 import type { Store } from '../../src/store/store.ts';
-import { finalEntry, statusEntry } from '../support/entries.ts';
+import { finalEntry, statusEntry, ts } from '../support/entries.ts';
 import { type Open, opened } from './opened.ts';
 
 export function logContract(open: Open): void {
@@ -156,6 +156,38 @@ export function logContract(open: Open): void {
     expect(await store.covered(meeting, 'system')).toBe(200);
   });
 
+  test('[STORE11] who sent a source last is kept, and from where on nobody else has', async () => {
+    const session = (fence: number, coveredMs: number, name: string) =>
+      store.cover(meeting, { ...reach(fence, coveredMs), session: name });
+    expect(await store.lastSession(meeting, 'mic')).toBeUndefined();
+    await session(1, 400.5, 'one');
+    await store.append(meeting, finalEntry(1), reach(1, 1_900));
+    await session(2, 0, 'one');
+    expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'one', fromMs: 400 });
+    expect(await store.lastSession(meeting, 'system')).toBeUndefined();
+    await session(3, 2_500, 'two');
+    await store.cover(meeting, reach(3, 4_000));
+    expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'two', fromMs: 2_500 });
+    await expect(session(2, 9_000, 'one')).rejects.toMatchObject({ name: 'StaleFenceError' });
+    await session(4, 0, 'one');
+    expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'one', fromMs: 4_000 });
+  });
+
+  test('[STORE11] a session of which nothing is covered begins anew', async () => {
+    await store.cover(meeting, { ...reach(1, 500), session: 'one' });
+    await store.cover(meeting, { ...reach(2, 900), session: 'one' });
+    expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'one', fromMs: 900 });
+    await store.cover(meeting, reach(2, 901));
+    await store.cover(meeting, { ...reach(3, 2_000), session: 'one' });
+    expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'one', fromMs: 900 });
+  });
+
+  test('[STORE11] a source that somebody unknown has moved has no last session', async () => {
+    await store.cover(meeting, reach(1, 500));
+    await store.cover(meeting, { ...reach(2, 500), session: 'one' });
+    expect(await store.lastSession(meeting, 'mic')).toBeUndefined();
+  });
+
   test('[STORE12] a fence as large as a time in microseconds is kept exactly', async () => {
     const large = Date.now() * 1_000;
     await store.cover(meeting, reach(large, 1));
@@ -173,6 +205,37 @@ export function logContract(open: Open): void {
       name: 'StaleFenceError',
     });
     expect(await seqsOf()).toEqual([1]);
+  });
+
+  test('[STORE25] a final whose number names another utterance is not kept, and so its source is not covered', async () => {
+    await store.append(meeting, finalEntry(1), reach(2, 1_000));
+    const other = finalEntry(1, { text: 'something else', ts: '2026-03-02T09:00:09.000Z' });
+    const { event } = await store.append(meeting, other, reach(3, 2_000));
+    expect(event).toMatchObject({ seq: 1, text: 'final 1' });
+    expect(await store.covered(meeting, 'mic')).toBe(1_000);
+    await expect(store.append(meeting, other, reach(2, 2_000))).rejects.toMatchObject({
+      name: 'StaleFenceError',
+    });
+    expect(await seqsOf()).toEqual([1]);
+  });
+
+  test('[STORE26] a repeated final whose text was taken back meanwhile is the same utterance', async () => {
+    await store.append(meeting, finalEntry(1), reach(2, 1_000));
+    await store.retract(meeting, { segmentNo: 1 }, ts);
+    const { event } = await store.append(meeting, finalEntry(1), reach(2, 2_000));
+    expect(event).toMatchObject({ type: 'retract', seq: 1 });
+    expect(await store.covered(meeting, 'mic')).toBe(2_000);
+  });
+
+  test('[STORE27] two finals of one number in one crowd: the first is kept, the other covers nothing', async () => {
+    const other = finalEntry(1, { text: 'something else', meta: { source: 'system' } });
+    await Promise.all([
+      store.append(meeting, finalEntry(1), reach(2, 1_000)),
+      store.append(meeting, other, { source: 'system', fence: 2, coveredMs: 1_000 }),
+    ]);
+    expect(await Promise.all([store.covered(meeting, 'mic'), store.covered(meeting, 'system')])).toEqual([
+      1_000, 0,
+    ]);
   });
 
   test('[STORE14] read gives the entries after a seq, in order, a page at a time; an empty page is the end', async () => {

@@ -26,6 +26,24 @@ export function removalContract(open: Open, hasText: HasText): void {
     return items.length === 0 && !(await hasText(text));
   }
 
+  test('[STORE70] what is for one log only is refused once the meeting was forgotten, and leaves nothing', async () => {
+    const secretText = secret('late');
+    const { epoch } = await on.store.append(on.meeting, finalEntry(1));
+    const reach = { source: 'mic' as const, fence: 3, coveredMs: 500 };
+    await on.store.append(on.meeting, finalEntry(2), undefined, undefined, epoch);
+    expect(await on.store.cover(on.meeting, reach, epoch)).toBe(500);
+    await on.store.forget(on.meeting);
+    const late = on.store.append(on.meeting, finalEntry(3, { text: secretText }), reach, undefined, epoch);
+    await expect(late).rejects.toMatchObject({ name: 'StaleEpochError' });
+    const cover = on.store.cover(on.meeting, { ...reach, coveredMs: 900 }, epoch);
+    await expect(cover).rejects.toMatchObject({ name: 'StaleEpochError' });
+    expect(await on.store.head(on.meeting)).toMatchObject({ seq: 0, segmentNo: 0 });
+    expect(await on.store.covered(on.meeting, 'mic')).toBe(0);
+    expect(await on.store.meeting(on.meeting)).toBeUndefined();
+    expect(await isGone(secretText)).toBe(true);
+    expect((await on.store.append(on.meeting, finalEntry(1))).event.seq).toBe(1);
+  });
+
   test('[STORE60] a segment that is taken back leaves its place in the order, and nothing of what was said', async () => {
     const [kept, taken] = [secret('kept'), secret('taken')];
     await say(1, kept);
@@ -33,7 +51,16 @@ export function removalContract(open: Open, hasText: HasText): void {
     const { event } = await retract({ segmentNo: 2 });
     expect(event).toEqual({ type: 'retract', seq: 3, meeting_id: on.meeting.id, ts, segment_no: 2 });
     expect((await on.store.read(on.meeting, 1, 10)).events).toEqual([
-      { type: 'retract', seq: 2, meeting_id: 'm', ts, segment_no: 2 },
+      {
+        type: 'retract',
+        seq: 2,
+        meeting_id: 'm',
+        ts,
+        segment_no: 2,
+        start_ms: 2_000,
+        end_ms: 2_900,
+        meta: { source: 'mic' },
+      },
       event,
     ]);
     expect(await textsIn()).toEqual([kept]);

@@ -4,6 +4,7 @@ import { logContract } from './log-contract.ts';
 import { meetingsContract } from './meetings-contract.ts';
 import type { Open } from './opened.ts';
 import { type HasText, removalContract } from './removal-contract.ts';
+import { retractionContract } from './retraction-contract.ts';
 import { searchContract } from './search-contract.ts';
 import { transcriptContract } from './transcript-contract.ts';
 
@@ -14,4 +15,5 @@ export function storeContract(open: Open, hasText: HasText): void {
   describe('meetings', () => meetingsContract(open));
   describe('search', () => searchContract(open));
   describe('removal', () => removalContract(open, hasText));
+  describe('retraction', () => retractionContract(open, hasText));
 }
