@@ -14,18 +14,27 @@ export class AudioIntake {
   /** Runs while frames came faster than they may. */
   #debt: NodeJS.Timeout | undefined;
   #isOffRecord = false;
+  /** What the log says. */
+  #isLoggedOff: boolean;
+  /** How much of the source was received before, on the meeting's clock; what is said before this is said again. */
+  readonly #knownMs: number;
 
   constructor(run: Run, connection: Connection, limits: Limits) {
+    this.#isLoggedOff = run.isOffRecord;
+    this.#knownMs = Math.max(run.account.received.positionMs, run.from.heardMs ?? 0);
     this.#run = run;
     this.#connection = connection;
     this.#limits = limits;
   }
 
-  /** Whether audio is neither forwarded nor kept. Answers whether this changed it. */
-  offRecord(on: boolean): boolean {
-    const isChange = this.#isOffRecord !== on;
+  /** Whether audio is neither forwarded nor kept. Answers whether this changes it, and whether the log knows already. */
+  offRecord(on: boolean): 'none' | 'known' | 'new' {
+    if (this.#isOffRecord === on) return 'none';
     this.#isOffRecord = on;
-    return isChange;
+    const isAgain = this.#run.clock.receivedMs < this.#knownMs;
+    if (isAgain || this.#isLoggedOff === on) return 'known';
+    this.#isLoggedOff = on;
+    return 'new';
   }
 
   /** Takes a frame, or says why the sender has to go. */
@@ -60,6 +69,7 @@ export class AudioIntake {
     const { clock, account, stream } = this.#run;
     if (this.#isOffRecord) {
       clock.skip(audio.length);
+      account.forwarded.from(clock.receivedMs);
       return undefined;
     }
     clock.forward(audio.length);

@@ -14,6 +14,9 @@ import type { Observe } from './observer.ts';
 
 type Downstream = SubscriberDownstream | IngestDownstream;
 
+/** Why a node that closes ends a connection. */
+export const goingAway = 'this node is going away; connect again';
+
 /** Time a peer has to answer a close before its socket is ended. */
 const closeTimeoutMs = 5_000;
 
@@ -67,6 +70,26 @@ export class Connection {
       };
       this.#stream.on('drain', done).on('close', done);
     });
+  }
+
+  /** Resolves when the peer has answered a ping, or the socket is gone. Reads meanwhile. */
+  async answered(): Promise<void> {
+    if (!this.isOpen) return;
+    const question = Buffer.from(randomUUID());
+    const wasPaused = this.isPaused;
+    await new Promise<void>((resolve) => {
+      const heard = (answer: Buffer) => {
+        if (answer.equals(question)) done();
+      };
+      const done = () => {
+        this.#socket.off('pong', heard).off('close', done);
+        resolve();
+      };
+      this.#socket.on('pong', heard).on('close', done);
+      this.#socket.ping(question);
+      this.resume();
+    });
+    if (wasPaused) this.pause();
   }
 
   /** Stops reading: the peer's own buffers fill, and it waits. */

@@ -1,5 +1,5 @@
 /** What is certain at the end of audio that broke off: whole words. Pure. */
-import type { RecognitionResult } from './recognizer/recognizer.ts';
+import type { RecognitionResult, RecognizedSpan } from './recognizer/recognizer.ts';
 
 /** A word that ends this close to where the audio broke off may be half a word. */
 const doubtMs = 80;
@@ -14,4 +14,12 @@ export function wholeWordsOf(result: RecognitionResult, brokenMs: number): Recog
   if (words.length === 0 && result.words.length === 0 && result.text !== '') return result; // Nothing to cut by.
   const text = words.length === result.words.length ? result.text : words.map((word) => word.text).join(' ');
   return { ...result, words, text, endMs: words.at(-1)?.endMs ?? result.startMs };
+}
+
+/** The words that `wholeWordsOf` left out: they count once it is sure that nobody sends their audio again. */
+export function brokenOff(result: RecognitionResult, certain: RecognitionResult): RecognizedSpan | undefined {
+  if (result === certain || result.kind !== 'span' || certain.kind !== 'span') return undefined;
+  const words = result.words.slice(certain.words.length);
+  const text = certain.words.length === 0 ? result.text : words.map((word) => word.text).join(' ');
+  return { ...result, startMs: certain.endMs, words, text };
 }

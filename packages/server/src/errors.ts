@@ -4,6 +4,18 @@ import type { CloseWord } from '@meetcast/protocol';
 /** A write on behalf of an ingest claim that another claim has replaced. */
 export class StaleFenceError extends Error {
   override readonly name = 'StaleFenceError';
+  /** The fence of the claim that replaced it. */
+  readonly fence: number;
+
+  constructor(message: string, fence: number) {
+    super(message);
+    this.fence = fence;
+  }
+}
+
+/** A write for a log that the meeting no longer has: it was forgotten. */
+export class StaleEpochError extends Error {
+  override readonly name = 'StaleEpochError';
 }
 
 /** An entry that the database takes offence at, and would again: the fault is in what was written. */
@@ -33,6 +45,7 @@ export class AuthError extends Error {
 
 interface Named {
   StaleFenceError: StaleFenceError;
+  StaleEpochError: StaleEpochError;
   EntryRefusedError: EntryRefusedError;
   RecognizerError: RecognizerError;
   AuthError: AuthError;
@@ -45,6 +58,10 @@ interface Named {
 export function isNamed<N extends keyof Named>(name: N, error: unknown): error is Named[N] {
   return error instanceof Error && error.name === name;
 }
+
+/** A write that was refused because somebody else, or another log, has taken its place: a retry would be too. */
+export const isStale = (error: unknown): boolean =>
+  isNamed('StaleFenceError', error) || isNamed('StaleEpochError', error);
 
 /** Why a session ends when its words stop, as its sender is told. */
 export function reasonOf(error: unknown): [CloseWord, string] {

@@ -59,12 +59,21 @@ export class HostMeeting {
   }
 
   async final(segment: HostSegment): Promise<number> {
+    const { seq } = await this.numberedFinal(segment);
+    return seq;
+  }
+
+  /** As `final`, and says which `segment_no` it has. One that is given is kept, even if the log has it already. */
+  async numberedFinal(segment: HostSegment): Promise<{ seq: number; segmentNo: number }> {
     const { revises } = segment;
-    return this.#append({
-      type: 'transcript.final',
+    const entry = {
+      type: 'transcript.final' as const,
       ...(await this.#spoken(segment)),
       ...(revises === undefined ? {} : { revises }),
-    });
+    };
+    const renumber = segment.segmentNo === undefined ? () => this.nextSegmentNo() : undefined;
+    const { seq, segmentNo } = await this.#log.append(entry, { renumber });
+    return { seq, segmentNo };
   }
 
   /** Shows words so far; resolves with the `segment_no` to give the final. */

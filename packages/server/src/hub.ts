@@ -3,39 +3,54 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
+import { atMost, nextTurn } from './at-most.ts';
 import { AudioLedger } from './audio-ledger.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import { memoryBus } from './bus/memory.ts';
-import type { Connection } from './connection.ts';
-import { isNamed } from './errors.ts';
+import { Grace } from './grace.ts';
 import { HostMeeting } from './host-meeting.ts';
 import { attach } from './http/attach.ts';
+import type { Follower } from './http/endpoint.ts';
 import type { HubRequest } from './http/exchange.ts';
 import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
 import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
+import { HubCounts } from './hub-counts.ts';
 import { IngestSession } from './ingest-session.ts';
+import { LateHearing } from './late/late-hearing.ts';
+import type { UnheardOptions } from './late/options.ts';
 import { type Limits, limitsWith } from './limits.ts';
-import { type MeetingRef, meetingKey, stamp } from './meeting.ts';
-import { type Observe, safely } from './observer.ts';
+import { type MeetingRef, meetingKey } from './meeting.ts';
+import type { Message } from './message.ts';
+import { cutOffNotice, type NoticeStatus, noticeOf } from './notices.ts';
+import { type Observe, observed, safely } from './observer.ts';
 import { Outbox } from './outbox.ts';
 import { SlidingWindow } from './rate.ts';
+import { firstAvailable } from './recognizer/first-available.ts';
 import type { AudioFormat, Recognizer } from './recognizer/recognizer.ts';
+import { type ResilientOptions, resilient } from './recognizer/resilient.ts';
 import { memoryRegistry } from './registry/memory.ts';
 import type { Registry } from './registry/registry.ts';
+import type { RemoteState } from './remote.ts';
+import { Remotes } from './remotes.ts';
 import { Rooms } from './rooms.ts';
 import { memoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { SubscriberSession } from './subscriber-session.ts';
+import { takeTurns } from './take-turns.ts';
 import { TranscriptLog } from './transcript-log.ts';
 
 export interface HubOptions {
   /** Who a token belongs to, for instance `jwtAuthenticator({ secret })`. */
   auth: Authenticator;
-  /** What turns audio into words, for instance `deepgram({ apiKey })`. */
-  recognizer: Recognizer;
+  /** What turns audio into words, for instance `deepgram({ apiKey })`; of several, the first that is well is used. */
+  recognizer: Recognizer | readonly Recognizer[];
+  /** What is done when a recognizer is lost: audio is kept and heard again. `false`: the sender has to do that. */
+  recovery?: ResilientOptions | false;
+  /** How much audio is kept that could not be heard, to be heard later. `false`: none. */
+  unheard?: UnheardOptions | false;
   /** Where logs live. Default: memory, gone with the process. */
   store?: Store;
   /** How nodes hear of each other. Default: this process alone. */
@@ -86,7 +101,7 @@ function checked(options: HubOptions): HubOptions {
   if (typeof options?.auth !== 'function') {
     throw new TypeError('createTranscriptHub needs auth, for instance jwtAuthenticator({ secret })');
   }
-  if (typeof options.recognizer?.open !== 'function') {
+  if (!isRecognizer(options.recognizer)) {
     throw new TypeError('createTranscriptHub needs a recognizer, for instance deepgram({ apiKey })');
   }
   if (options.basePath !== undefined && !/^(\/[A-Za-z0-9._~-]+)*$/.test(options.basePath)) {
@@ -95,10 +110,18 @@ function checked(options: HubOptions): HubOptions {
   return options;
 }
 
-const storeMessages = {
-  degraded: 'words are heard but cannot be stored now; they follow when the store is back',
-  recovered: 'the store is back; every word is stored',
-};
+function isRecognizer(given: HubOptions['recognizer'] | undefined): boolean {
+  if (given === undefined || given === null) return false;
+  if ('open' in given) return typeof given.open === 'function';
+  return Array.isArray(given) && given.length > 0 && given.every((each) => typeof each?.open === 'function');
+}
+
+/** Every recognizer is looked after, unless the host has done so itself. */
+function recognizerOf({ recognizer, recovery }: HubOptions, observe: Observe): Recognizer {
+  const refused = (error: Error) => observe({ type: 'error', stage: 'recovery', error });
+  if (recovery !== false) return resilient(recognizer, recovery, refused);
+  return 'open' in recognizer ? recognizer : firstAvailable(recognizer);
+}
 
 const defaultFormat: AudioFormat = { sampleRate: 48_000, channels: 1 };
 
@@ -113,13 +136,18 @@ class Hub {
   readonly #registry: Registry;
   readonly #rooms: Rooms;
   readonly #outbox: Outbox;
+  readonly #recognizer: Recognizer;
+  readonly #grace: Grace;
+  readonly #late: LateHearing;
   readonly #ledger = new AudioLedger();
+  readonly #counts = new HubCounts();
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
-  readonly #subscribers = new Set<Connection>();
+  readonly #remotes: Remotes;
+  readonly #followers = new Set<Follower>();
   readonly #ingests = new Set<IngestSession>();
   readonly #detach = new Set<() => void>();
-  /** Aborts when whoever follows a meeting over HTTP is to go elsewhere. */
+  /** Aborts when whoever follows a meeting has been asked to go elsewhere. */
   readonly #leaving = new AbortController();
   readonly #answers = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
@@ -127,13 +155,25 @@ class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#limits = limitsWith(options.limits);
-    this.#observe = safely(options.observe);
+    this.#observe = this.#counts.before(safely(options.observe));
     this.#basePath = options.basePath ?? '/api/v1';
-    this.#authenticate = reporting(options.auth, this.#observe);
+    this.#authenticate = observed(options.auth, this.#observe);
     this.#store = options.store ?? memoryStore();
     this.#bus = options.bus ?? memoryBus();
     this.#registry = options.registry ?? memoryRegistry();
+    this.#recognizer = recognizerOf(options, this.#observe);
+    this.#grace = new Grace(this.#limits.graceMs);
+    this.#late = new LateHearing(options.unheard ?? {}, {
+      registry: this.#registry,
+      recognizer: this.#recognizer,
+      ledger: this.#ledger,
+      observe: this.#observe,
+      log: (meeting) => this.#log(meeting),
+    });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
+    this.#remotes = new Remotes({ bus: this.#bus, registry: this.#registry }, this.#observe, (state) =>
+      this.#sayRemote(state),
+    );
     this.#outbox = new Outbox({
       maxBytes: this.#limits.outboxBytes,
       slowMs: this.#limits.slowWriteMs,
@@ -197,17 +237,24 @@ class Hub {
   }
 
   async #close(): Promise<void> {
+    void this.#late.stop();
     for (const session of this.#ingests) session.end();
-    await within(this.#limits.closeDeadlineMs, this.#stored());
+    // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
+    const isServedElsewhere = this.#bus.remote !== undefined;
+    const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
+    await atMost(this.#limits.closeDeadlineMs, this.#stored());
+    const ends = [...this.#ingests].map(({ ended }) => ended);
+    for (const session of this.#ingests) session.abandon();
+    await atMost(farewellMs, Promise.all(ends));
     this.#outbox.close();
-    await nextTurn(); // Rooms hand out what they heard once a turn: the last words go before the goodbye.
-    for (const connection of this.#subscribers)
-      connection.close('restart', 'this node is going away; connect again');
+    await atMost(savingMs, this.#late.close());
+    await nextTurn();
+    await (asked ?? this.#askViewersToLeave());
     this.#leaving.abort();
-    const ends = [...[...this.#subscribers].map(({ closed }) => closed), ...this.#answers];
-    await within(1_000, Promise.allSettled(ends));
+    await atMost(farewellMs, Promise.allSettled([...ends, ...this.#upgrades.ends, ...this.#answers]));
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
+    this.#remotes.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
     if (!this.#options.bus) await this.#bus.close();
@@ -215,19 +262,41 @@ class Hub {
     if (!this.#options.store) await this.#store.close();
   }
 
+  #askViewersToLeave(): Promise<void> {
+    return takeTurns(this.#followers, this.#limits.closeSpreadMs, (follower) => follower.leave());
+  }
+
   /** Resolves when every sender has been heard out, and nothing waits for the store. */
   async #stored(): Promise<void> {
     await Promise.all([...this.#ingests].map(({ ended }) => ended));
+    await this.#grace.close();
     await this.#outbox.idle();
   }
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
-  #sayStorage(meeting: MeetingRef, status: keyof typeof storeMessages): void {
-    const message = storeMessages[status];
-    const shown = this.#log(meeting).show({ type: 'status', ...stamp(meeting), status, message });
-    for (const session of this.#ingests) {
-      if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(shown);
+  #sayStorage(meeting: MeetingRef, status: NoticeStatus): void {
+    this.#showSenders(meeting, this.#log(meeting).show(noticeOf(meeting, 'storage', status)));
+  }
+
+  /** For everybody on this node, and nobody else. */
+  #sayRemote(state: RemoteState): void {
+    const here = [...this.#rooms.meetings, ...[...this.#ingests].map(({ meeting }) => meeting)];
+    for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
+      const message = cutOffNotice(meeting, state === 'away' ? 'degraded' : 'recovered');
+      this.#rooms.show(meeting, message);
+      this.#showSenders(meeting, message);
     }
+    this.#rooms.cutOff(state === 'away');
+  }
+
+  #showSenders(meeting: MeetingRef, message: Message): void {
+    for (const session of this.#ingests) {
+      if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(message);
+    }
+  }
+
+  #notice(meeting: MeetingRef): Message | undefined {
+    return this.#remotes.isAway ? cutOffNotice(meeting, 'degraded') : undefined;
   }
 
   #log(meeting: MeetingRef): TranscriptLog {
@@ -255,8 +324,16 @@ class Hub {
         ledger: this.#ledger,
         limits: this.#limits,
         observe: this.#observe,
-        closing: this.#leaving.signal,
+        counts: this.#counts,
+        outbox: this.#outbox,
+        late: this.#late,
+        remotes: this.#remotes.all,
+        isCutOff: this.#remotes.isAway,
+        isClosing: this.#closing !== undefined,
+        followers: this.#followers,
+        leaving: this.#leaving.signal,
         log: (meeting) => this.#log(meeting),
+        notice: (meeting) => this.#notice(meeting),
       },
     );
   }
@@ -278,10 +355,11 @@ class Hub {
           registry: this.#registry,
           limits: this.#limits,
           observe: this.#observe,
+          notice: () => this.#notice(meeting),
         };
         const session = new SubscriberSession(connection, admission, context);
-        this.#subscribers.add(connection);
-        void connection.closed.then(() => this.#subscribers.delete(connection));
+        this.#followers.add(session);
+        void connection.closed.then(() => this.#followers.delete(session));
         void session.start(start);
         return session;
       },
@@ -289,16 +367,22 @@ class Hub {
         const context = {
           log: this.#log(meeting),
           registry: this.#registry,
-          recognizer: this.#options.recognizer,
+          recognizer: this.#recognizer,
           ledger: this.#ledger,
+          grace: this.#grace,
+          late: this.#late,
           connects: this.#connects,
           limits: this.#limits,
           defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,
+          notice: () => this.#notice(meeting),
         };
         const session = new IngestSession(connection, admission, context, source);
         this.#ingests.add(session);
-        void session.ended.then(() => this.#ingests.delete(session));
+        void session.ended.then(() => {
+          this.#ingests.delete(session);
+          if (session.source) this.#rooms.silence(meeting, session.source);
+        });
         session.start();
         return session;
       },
@@ -306,26 +390,7 @@ class Hub {
   }
 }
 
-/** An authenticator whose own failures are seen: what it says of a token is shown to the client and is no failure. */
-function reporting(authenticate: Authenticator, observe: Observe): Authenticator {
-  return async (token) => {
-    try {
-      return await authenticate(token);
-    } catch (error) {
-      if (!isNamed('AuthError', error)) observe({ type: 'error', stage: 'auth', error });
-      throw error;
-    }
-  };
-}
-
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Waits for a promise, but no longer. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, deadline]);
-  clearTimeout(timer);
-}
+/** Time that goodbyes may take. */
+const farewellMs = 1_000;
+/** Time that unheard audio may take to be safe on disk. */
+const savingMs = 10_000;

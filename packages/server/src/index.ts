@@ -2,24 +2,40 @@ export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
 export { memoryBus } from './bus/memory.ts';
-export { AuthError, EntryRefusedError, RecognizerError, StaleFenceError } from './errors.ts';
+export { AuthError, EntryRefusedError, RecognizerError, StaleEpochError, StaleFenceError } from './errors.ts';
 export type { HostMeeting, HostSegment } from './host-meeting.ts';
 export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
+export type { UnheardOptions } from './late/options.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export type { MeetingRef } from './meeting.ts';
 export type { Message } from './message.ts';
-export type { HubEvent, IngestStep, Observe } from './observer.ts';
+export type { HubEvent, IngestStep, Observe, UnheardState } from './observer.ts';
+export { type FirstAvailableOptions, firstAvailable } from './recognizer/first-available.ts';
 export type {
   AudioFormat,
+  LeftAudio,
   RecognitionResult,
   RecognizedSpan,
   RecognizedWord,
   Recognizer,
   RecognizerRequest,
+  RecognizerState,
   RecognizerStream,
+  Unheard,
   UtteranceEnd,
 } from './recognizer/recognizer.ts';
+export { type ResilientOptions, resilient } from './recognizer/resilient.ts';
 export { memoryRegistry } from './registry/memory.ts';
-export type { Claim, Full, Held, HubCounts, MeetingCounts, Registry, Seat } from './registry/registry.ts';
+export type {
+  Aftermath,
+  Claim,
+  ClaimOptions,
+  Full,
+  Held,
+  HubCounts,
+  MeetingCounts,
+  Registry,
+  Seat,
+} from './registry/registry.ts';
 export { memoryStore } from './store/memory.ts';
-export type { Head, Logged, LogPage, Position, Reach, Store } from './store/store.ts';
+export type { Head, LastSession, Logged, LogPage, Position, Reach, Store } from './store/store.ts';

@@ -8,57 +8,40 @@ import {
 } from '@meetcast/protocol';
 import type { Admission } from './admission.ts';
 import { AudioIntake } from './audio-intake.ts';
-import type { Connection } from './connection.ts';
-import { RecognizerError, reasonOf } from './errors.ts';
-import { claimSource, coverageOf, openRun, type Run, type RunContext, type Sender } from './ingest-run.ts';
-import { type MeetingRef, meetingKey, stamp } from './meeting.ts';
+import { noteOf } from './audio-notes.ts';
+import { type Connection, goingAway } from './connection.ts';
+import { watchDrain } from './drain-watch.ts';
+import { isNamed, RecognizerError, reasonOf } from './errors.ts';
+import { type Ending, giveBackUnheard, IngestEnd } from './ingest-end.ts';
+import {
+  claimSource,
+  type Holding,
+  openRun,
+  type Run,
+  type RunContext,
+  type Sender,
+  welcome,
+} from './ingest-run.ts';
+import { type Control, type Early, isLeaving, type State } from './ingest-state.ts';
+import { IngestStatuses } from './ingest-statuses.ts';
+import { type MeetingRef, meetingKey } from './meeting.ts';
 import type { Message } from './message.ts';
-import type { IngestStep, Observe } from './observer.ts';
+import type { IngestStep } from './observer.ts';
 import type { SlidingWindow } from './rate.ts';
 import type { Claim } from './registry/registry.ts';
 
-export interface IngestContext extends RunContext {
-  readonly connects: SlidingWindow;
-  readonly observe: Observe;
-}
-
-/*
- *   awaiting-handshake ─▶ claiming ─▶ opening ─▶ streaming ─▶ finishing
- *          └─────────────────┴───────────┴──────────┴────────────┴──▶ closed
- *
- * A sender that vanishes goes to `finishing` too: what it sent is still heard out and stored.
- */
-type State =
-  | { readonly name: 'awaiting-handshake'; readonly deadline: NodeJS.Timeout | undefined }
-  | { readonly name: 'claiming'; readonly abort: AbortController; readonly early: Early }
-  | {
-      readonly name: 'opening';
-      readonly claim: Claim;
-      readonly abort: AbortController;
-      readonly early: Early;
-    }
-  | {
-      readonly name: 'streaming';
-      readonly run: Run;
-      readonly acks: NodeJS.Timeout;
-      readonly intake: AudioIntake;
-    }
-  | { readonly name: 'finishing'; readonly run: Run; readonly ending: Ending; readonly watch: NodeJS.Timeout }
-  | { readonly name: 'closed' };
-
 type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
-/** What a sender may say after its handshake, beside audio. */
-type Control = Exclude<IngestUpstream, { type: 'handshake' | 'auth' | 'ping' }>;
+export interface IngestContext extends RunContext {
+  readonly connects: SlidingWindow;
+  /** What a newcomer has to know of this node at the moment. */
+  notice(): Message | undefined;
+}
 
-/** What was already read when the sender was asked to wait. */
-type Early = (Uint8Array | Control)[];
-
-/** Why there is no more audio: the sender said so, is gone, or has to go elsewhere. */
-type Ending = 'finalized' | 'vanished' | 'restart';
+/** More than what comes while a sender is asked whether it is still there. */
+const mostEarly = 1_000;
 
 const ackEveryMs = 1_000;
-const goingAway = 'this node is going away; connect again';
 
 export class IngestSession {
   readonly #connection: Connection;
@@ -67,7 +50,10 @@ export class IngestSession {
   readonly #querySource: Source | undefined;
   #state: State = { name: 'awaiting-handshake', deadline: undefined };
   #ended: () => void = () => {};
-  /** Resolves when nothing of this session is left. */
+  #source: Source | undefined;
+  /** What is told before the claim is free. */
+  #told: Promise<void> = Promise.resolve();
+  /** Resolves when nothing of this session is left, and its claim is free or vacant. */
   readonly ended = new Promise<void>((resolve) => {
     this.#ended = resolve;
   });
@@ -86,6 +72,11 @@ export class IngestSession {
 
   get meeting(): MeetingRef {
     return this.#context.log.meeting;
+  }
+
+  /** What it sends, once it has said so. */
+  get source(): Source | undefined {
+    return this.#source;
   }
 
   start(): void {
@@ -117,16 +108,31 @@ export class IngestSession {
     const state = this.#state;
     if (state.name === 'awaiting-handshake')
       return this.#refuse('bad_handshake', 'audio came before the handshake');
-    if (state.name === 'claiming' || state.name === 'opening') state.early.push(audio);
+    if (state.name === 'claiming' || state.name === 'opening') return this.#keep(state.early, audio);
     const refusal = state.name === 'streaming' && state.intake.take(audio);
     if (refusal) this.#connection.close(...refusal);
+  }
+
+  #keep(early: Early, item: Early[number]): void {
+    if (early.length < mostEarly) early.push(item);
+    else
+      this.#connection.close('try_again_later', 'another connection sends this source; wait for the answer');
   }
 
   /** The node is going away: no more audio; what was heard is stored, and the sender is asked to come back. */
   end(): void {
     const state = this.#state;
-    if (state.name === 'streaming') return this.#finish(state.run, 'restart');
-    this.#connection.close('restart', goingAway);
+    if (state.name === 'streaming') this.#finish(state.run, 'restart');
+    else if (state.name !== 'finishing') this.abandon();
+  }
+
+  /** The node waits no longer. The claim is free before the sender is told, so that it is accepted elsewhere at once. */
+  abandon(): void {
+    const state = this.#state;
+    if (state.name === 'closed') return;
+    if ('run' in state) this.#told = this.#endOf(state.run).abandon();
+    this.#enter({ name: 'closed', claim: 'released' });
+    void this.ended.then(() => this.#connection.close('restart', goingAway));
   }
 
   /** Shows an accepted sender what the meeting's viewers are shown. */
@@ -140,7 +146,7 @@ export class IngestSession {
     const state = this.#state;
     if (state.name === 'streaming') return this.#finish(state.run, 'vanished');
     if (state.name === 'finishing') return;
-    this.#enter({ name: 'closed' });
+    this.#enter({ name: 'closed', claim: 'released' });
   }
 
   #handshake(handshake: Handshake): void {
@@ -158,7 +164,10 @@ export class IngestSession {
     if (!this.#context.connects.allow(`${meetingKey(this.#context.log.meeting)}/${source}`, Date.now())) {
       return this.#refuse('try_again_later', 'this source connects too often; wait some seconds');
     }
-    const sender = { sessionId: handshake.session_id ?? crypto.randomUUID(), source, handshake };
+    this.#source = source;
+    const connection = this.#connection;
+    const sender = { connection, sessionId: handshake.session_id ?? crypto.randomUUID(), source, handshake };
+    void this.ended.then(this.#context.grace.hold(this.meeting, source));
     this.#accept(sender).catch((error: unknown) => this.#fail(error));
   }
 
@@ -170,14 +179,15 @@ export class IngestSession {
     const claiming: State = { name: 'claiming', abort, early };
     this.#enter(claiming);
     const claim = await claimSource(this.#context, sender, abort.signal);
-    if (!this.#isIn(claiming)) return void (await claim?.release());
+    if (!this.#isIn(claiming)) return claim && (await this.#giveBackUnheard(claim));
     if (!claim)
       return this.#refuse('ingest_exists', `somebody else is sending "${sender.source}" of this meeting`);
-    const opening: State = { name: 'opening', claim, abort, early };
+    const holding: Holding = { claim };
+    const opening: State = { name: 'opening', holding, abort, early };
     this.#enter(opening);
     this.#report('handshake_complete', sender.source);
     const show = ({ frame }: { frame: Buffer }) => this.#connection.write(frame);
-    const run = await openRun(this.#context, sender, claim, abort.signal, show);
+    const run = await openRun(this.#context, sender, holding, abort.signal, show);
     if (!this.#isIn(opening)) return run.stream.abort();
     this.#stream(run, early);
   }
@@ -186,21 +196,18 @@ export class IngestSession {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
     const intake = new AudioIntake(run, this.#connection, this.#context.limits);
     const state: State = { name: 'streaming', run, acks, intake };
-    run.account.begin(run.from.ms);
+    run.account.begin(run.from);
+    this.#context.grace.end(this.meeting, run.source);
     this.#enter(state);
     this.#report('pcm_streaming', run.source);
     if (run.claim.lost.aborted) return this.#superseded(run);
     run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
-    this.#connection.send({
-      type: 'handshake_ack',
-      status: 'success',
-      message: 'ready for audio',
-      session_id: run.sessionId,
-      resume_from_ms: run.from.ms,
-      epoch: run.from.epoch,
-      max_frame_bytes: this.#context.limits.ingestFrameBytes,
-    });
-    this.#sayStarted(run);
+    welcome(this.#context, run, this.#connection);
+    const notice = this.#context.notice();
+    if (notice) this.#connection.write(notice.frame);
+    this.#statusesOf(run)
+      .started()
+      .catch((error: unknown) => this.#fail(error));
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
     for (const item of early) {
       if (item instanceof Uint8Array) this.receiveBinary(item);
@@ -219,25 +226,26 @@ export class IngestSession {
 
   #control(message: Control): void {
     const state = this.#state;
-    if (message.type === 'close') return this.#connection.close('done');
-    if (state.name === 'claiming' || state.name === 'opening') state.early.push(message);
+    if (message.type === 'close') return this.#stop();
+    if (state.name === 'claiming' || state.name === 'opening') return this.#keep(state.early, message);
     if (state.name !== 'streaming') return;
     if (message.type === 'finalize') return this.#finish(state.run, 'finalized');
-    if (message.type === 'off_record' && !state.intake.offRecord(message.on)) return;
+    const change = message.type === 'off_record' && state.intake.offRecord(message.on);
+    if (change === 'none') return;
     state.run.stream.flush();
-    if (message.type === 'off_record') this.#sayOffRecord(state.run, message.on);
+    if (message.type !== 'off_record' || change === 'known') return;
+    this.#statusesOf(state.run)
+      .offRecord(message.on)
+      .catch((error: unknown) => this.#fail(error));
   }
 
-  /** It stands before the first words in the log, for those who write it wait their turn. */
-  #sayStarted({ source, isResumed, title }: Run): void {
-    const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
-    const details = { source, ...(title === undefined ? {} : { title }) };
-    this.#say(status, message, details).catch((error: unknown) => this.#fail(error));
+  #stop(): void {
+    this.#connection.close('done');
+    if (this.#state.name === 'streaming') this.#finish(this.#state.run, 'stopped');
   }
 
-  #sayOffRecord({ source }: Run, on: boolean): void {
-    const [status, message] = on ? ['off_record', 'off the record'] : ['on_record', 'on the record again'];
-    this.#say(status, message, { source }).catch((error: unknown) => this.#fail(error));
+  #statusesOf(run: Run): IngestStatuses {
+    return new IngestStatuses(run, this.#context.log, this.#connection);
   }
 
   /** Runs until the last word is stored, whatever became of the socket. */
@@ -250,65 +258,46 @@ export class IngestSession {
   }
 
   #finish(run: Run, ending: Ending): void {
-    const { drainSilenceMs } = this.#context.limits;
-    const from = Date.now();
-    const watch = setInterval(() => {
-      if (Date.now() - Math.max(from, run.transcription.heardAt) > drainSilenceMs) run.transcription.abort();
-    }, drainSilenceMs / 10);
-    this.#enter({ name: 'finishing', run, ending, watch });
+    this.#enter({
+      name: 'finishing',
+      run,
+      ending,
+      watch: watchDrain(run.transcription, run.claim.wanted, this.#context.limits),
+    });
     this.#report('draining', run.source);
-    if (ending === 'vanished') run.claim.drain().catch((error: unknown) => this.#observeError(error));
+    if (ending !== 'finalized') run.claim.drain().catch((error: unknown) => this.#observeError(error));
     if (ending !== 'finalized') run.transcription.cutOff();
+    else this.#statusesOf(run).ending();
     run.stream.finish();
   }
 
   async #conclude(run: Run, ending: Ending): Promise<void> {
     this.#ack(run);
-    const { seq } = await this.#context.log.settledHead();
-    const details = {
-      source: run.source,
-      last_seq: seq,
-      coverage: coverageOf(this.#context.ledger, this.#context.log),
-    };
-    const remaining = await run.claim.release();
-    if (ending === 'finalized') await this.#sayEnded(details, remaining);
-    else if (remaining === 0) await this.#say('idle', 'nobody is sending audio', { source: run.source });
+    await this.#endOf(run).conclude(ending);
     if (ending === 'restart') this.#connection.close('restart', goingAway);
     else this.#connection.close('done');
-    this.#enter({ name: 'closed' });
+    this.#enter({ name: 'closed', claim: ending === 'vanished' ? 'vacant' : 'released' });
   }
 
-  /** The meeting ends with its last source; until then only this sender is told. */
-  async #sayEnded(
-    details: { source: Source; last_seq: number; coverage: unknown },
-    remaining: number,
-  ): Promise<void> {
-    if (remaining === 0) return this.#say('ended', 'every word is stored', details);
-    const message = 'every word of this source is stored; the meeting goes on';
-    const { meeting } = this.#context.log;
-    this.#connection.send({ type: 'status', ...stamp(meeting), status: 'ended', message, details });
+  #endOf(run: Run): IngestEnd {
+    return new IngestEnd(this.#context, run, this.#statusesOf(run));
   }
 
   #superseded(run: Run): void {
     if (this.#state.name === 'closed') return;
     this.#connection.close('superseded', 'the same session has connected again');
-    this.#enter({ name: 'closed' });
+    this.#enter({ name: 'closed', claim: 'released' });
     run.transcription.abort();
   }
 
   #ack(run: Run): void {
+    run.transcription.coverSettled();
     this.#connection.send({
       type: 'ack',
       received_ms: Math.floor(run.clock.receivedMs),
       durable_ms: run.transcription.durableMs,
     });
-  }
-
-  /** A status for everyone, and on this socket. */
-  async #say(status: string, message: string, details: Record<string, unknown>): Promise<void> {
-    const { log } = this.#context;
-    const { frame } = await log.append({ type: 'status', ...stamp(log.meeting), status, message, details });
-    this.#connection.write(frame);
+    run.claim.note(noteOf(run.account, run.from.epoch));
   }
 
   #refuse(word: CloseWord, message: string): void {
@@ -321,12 +310,19 @@ export class IngestSession {
     const state = this.#state;
     if (state.name === 'closed') return;
     this.#observeError(error);
+    if (isLeaving(state)) return this.abandon();
     const isAccepted = state.name === 'streaming' || state.name === 'finishing';
-    if (isLeaving(state)) this.#connection.close('restart', goingAway);
-    else if (isAccepted) this.#connection.close(...reasonOf(error));
+    if (isAccepted) this.#connection.close(...reasonOf(error));
     else this.#refuse(...reasonOf(error));
-    this.#enter({ name: 'closed' });
-    if (isAccepted) state.run.transcription.abort();
+    const isReplaced = isNamed('StaleFenceError', error);
+    this.#enter({ name: 'closed', claim: isAccepted && !isReplaced ? 'vacant' : 'released' });
+    if (!isAccepted) return;
+    state.run.transcription.abort();
+    if (isReplaced) return;
+    const loss = isNamed('RecognizerError', error) ? 'recognizer_unavailable' : 'hub_failed';
+    this.#endOf(state.run)
+      .awaitReturn(loss)
+      .catch((failure: unknown) => this.#observeError(failure));
   }
 
   #isIn(state: State): boolean {
@@ -346,21 +342,31 @@ export class IngestSession {
       before.intake.end();
     }
     if (before.name === 'finishing') clearInterval(before.watch);
-    if (next.name === 'closed') this.#giveBack(before);
+    if (next.name === 'closed') this.#giveBack(before, next.claim === 'released');
   }
 
-  #giveBack(before: State): void {
+  /** A claim that is vacant is given back by whoever waits for its sender. */
+  #giveBack(before: State, isReleased: boolean): void {
     if (before.name === 'closed') return;
     this.#admission.end();
     if (before.name === 'claiming' || before.name === 'opening') before.abort.abort();
-    if (before.name === 'opening')
-      before.claim.release().catch((error: unknown) => this.#observeError(error));
-    if (before.name === 'streaming' || before.name === 'finishing') {
+    const claim = 'run' in before && before.run.claim;
+    if (before.name === 'opening') this.#told = this.#giveBackUnheard(before.holding.claim);
+    if ('run' in before) {
+      before.run.news.end();
       before.run.account.end();
-      before.run.claim.release().catch((error: unknown) => this.#observeError(error));
+      before.run.claim.note(noteOf(before.run.account, before.run.from.epoch));
     }
     this.#report('cleanup_complete');
-    this.#ended();
+    const released = this.#told.then(() => (claim && isReleased ? claim.release() : undefined));
+    void released.catch((error: unknown) => this.#observeError(error)).then(this.#ended);
+  }
+
+  async #giveBackUnheard(claim: Claim): Promise<void> {
+    const source = this.#source ?? 'mic';
+    const speaking = { source, claim, isResumed: false, canResume: false, title: undefined };
+    const statuses = new IngestStatuses(speaking, this.#context.log, this.#connection);
+    await giveBackUnheard(this.#context, statuses, speaking);
   }
 
   #report(step: IngestStep, source?: Source): void {
@@ -373,6 +379,3 @@ export class IngestSession {
     });
   }
 }
-
-/** Its last words were on their way when the node had to go. */
-const isLeaving = (state: State): boolean => state.name === 'finishing' && state.ending === 'restart';

@@ -21,6 +21,10 @@ export interface Limits {
   ingestFramesPerSecond: number;
   /** Time without any result after which a drain is given up. Checked by IngestSession. */
   drainSilenceMs: number;
+  /** The same while the recognizer cannot be reached: it may come back. Checked by IngestSession. */
+  drainAwayMs: number;
+  /** Time a source that broke off may take to come back before its meeting idles. Used by Grace. */
+  graceMs: number;
   /** Bytes of entries that wait for a store that is away; past it ingests are not read. Checked by Outbox. */
   outboxBytes: number;
   /** Time after which a write that is still on its way makes its meeting degraded. Checked by Outbox. */
@@ -29,6 +33,8 @@ export interface Limits {
   joinPatienceMs: number;
   /** Time a closing hub waits for last words and for a store that is away. Used by the hub. */
   closeDeadlineMs: number;
+  /** Time over which a closing hub spreads its asking viewers to come back. Used by the hub. */
+  closeSpreadMs: number;
   /** Connections in `connectWindowMs` for one (meeting, source) or one address. Checked at the upgrade. */
   connectsPerWindow: number;
   connectWindowMs: number;
@@ -51,10 +57,13 @@ export const defaultLimits: Readonly<Limits> = Object.freeze({
   ingestFrameBytes: 32_768,
   ingestFramesPerSecond: 50,
   drainSilenceMs: 30_000,
+  drainAwayMs: 600_000,
+  graceMs: 30_000,
   outboxBytes: 16 * 1024 * 1024,
   slowWriteMs: 1_000,
   joinPatienceMs: 10_000,
   closeDeadlineMs: 30_000,
+  closeSpreadMs: 2_000,
   connectsPerWindow: 5,
   connectWindowMs: 10_000,
   heartbeatMs: 25_000,

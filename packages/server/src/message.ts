@@ -22,6 +22,24 @@ export const loggedMessage = ({ epoch, event }: Logged): Message => prepare(even
 
 export const ephemeralMessage = (event: EphemeralEvent): Message => prepare(event, '', 0);
 
+/** What is known of a message without reading its text. */
+export type MessageHead = Omit<Message, 'text' | 'frame'>;
+
+/** A message that another node encoded. The frame is its only copy: `json` may be a part of a larger buffer. */
+export function receivedMessage(head: MessageHead, json: Buffer): Message {
+  const frame = Buffer.concat(Sender.frame(json, frameOptions));
+  const textAt = frame.length - json.length;
+  let text: string | undefined;
+  return {
+    ...head,
+    frame,
+    get text() {
+      text ??= frame.toString('utf8', textAt);
+      return text;
+    },
+  };
+}
+
 function prepare(event: LoggedEvent | EphemeralEvent, epoch: string, seq: number): Message {
   const text = encode(event);
   let frame: Buffer | undefined;

@@ -1,5 +1,5 @@
 /** Writes on their way to the store: each meeting's in order, as often as it takes. */
-import { isNamed } from './errors.ts';
+import { isNamed, isStale } from './errors.ts';
 import { type MeetingRef, meetingKey } from './meeting.ts';
 import { storeRetryMs } from './store-retry.ts';
 
@@ -41,6 +41,16 @@ export class Outbox {
     this.#options = options;
   }
 
+  /** What waits, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a meeting's writes wait for a store that is slow or away. */
+  get isDelayed(): boolean {
+    return [...this.#lanes.values()].some(({ isDelayed }) => isDelayed);
+  }
+
   /** A promise to wait for when too much waits for the store. */
   get room(): Promise<void> | undefined {
     if (this.#bytes < this.#options.maxBytes) return undefined;
@@ -69,7 +79,7 @@ export class Outbox {
             resolve(await attempt(isRetry));
           } catch (error) {
             if (isNamed('EntryRefusedError', error)) refusals += 1;
-            if (!isNamed('StaleFenceError', error) && refusals < mostRefusals) throw error;
+            if (!isStale(error) && refusals < mostRefusals) throw error;
             reject(error);
           }
         },
@@ -144,6 +154,10 @@ class Lane {
     this.#meeting = meeting;
     this.#options = options;
     this.#owner = owner;
+  }
+
+  get isDelayed(): boolean {
+    return this.#pace === 'delayed';
   }
 
   push(write: Write): void {

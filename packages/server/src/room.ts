@@ -1,8 +1,8 @@
 /** One meeting's listeners on this node, with one bus subscription. */
-import type { Source } from '@meetcast/protocol';
+import { isRetracted, type Retract, type Source, type TranscriptPartial } from '@meetcast/protocol';
 import type { Bus, Unsubscribe } from './bus/bus.ts';
 import type { Message } from './message.ts';
-import type { LogPage } from './store/store.ts';
+import type { LogPage, Position } from './store/store.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 /** What a room heard in one turn of the event loop. */
@@ -29,22 +29,35 @@ export interface Member {
 /** Finals against which late partials are held. */
 const rememberedFinals = 1_000;
 
+/** Retractions against which they are. */
+const rememberedRetractions = 100;
+
+/** How far back in the log a new room looks for them. */
+const recalledEntries = 100;
+
 export class Room {
   readonly log: TranscriptLog;
   readonly #pageEntries: number;
+  readonly #onDelivered: (messages: number) => void;
   readonly #members = new Set<Member>();
   readonly #partials = new Map<Source, Message>();
   /** Segments whose final came lately: a partial of theirs comes too late. */
   readonly #finished = new Set<number>();
+  #recalled: Promise<void> | undefined;
+  /** What was taken back lately: partials of it are not shown. */
+  readonly #retractions: Retract[] = [];
   readonly #subscription: Promise<Unsubscribe>;
   #reads = new Map<number, Promise<LogPage>>();
   #queue: Message[] = [];
   #flush: NodeJS.Immediate | undefined;
   #headSeq = 0;
+  /** The log that the first entry heard of belongs to. */
+  #epoch: string | undefined;
 
-  constructor(log: TranscriptLog, bus: Bus, pageEntries: number) {
+  constructor(log: TranscriptLog, bus: Bus, pageEntries: number, onDelivered = (_messages: number) => {}) {
     this.log = log;
     this.#pageEntries = pageEntries;
+    this.#onDelivered = onDelivered;
     this.#subscription = bus.subscribe(log.meeting, (message) => this.#receive(message));
   }
 
@@ -75,9 +88,10 @@ export class Room {
     await this.#subscription;
   }
 
-  /** Whether a message still says something: not if it is a partial whose final has come. */
-  stands({ type, segmentNo }: Message): boolean {
-    return type !== 'transcript.partial' || !this.#finished.has(segmentNo);
+  /** Whether a message still says something: not if it is a partial whose final has come, or that was taken back. */
+  stands(message: Message): boolean {
+    if (message.type !== 'transcript.partial') return true;
+    return !this.#finished.has(message.segmentNo) && !this.#isRetracted(message);
   }
 
   /** Reads on from a `seq`. Viewers at the same place share one query. */
@@ -90,9 +104,24 @@ export class Room {
     return page;
   }
 
-  /** The log is known to hold this `seq`. */
-  reach(seq: number): void {
+  /** Learns, once, what was taken back before the room was made: partials of it may still come. Never rejects. */
+  recall({ seq }: Position): Promise<void> {
+    this.#recalled ??= this.#recallTo(seq).catch(() => {
+      this.#recalled = undefined; // Whoever comes next tries again.
+    });
+    return this.#recalled;
+  }
+
+  async #recallTo(seq: number): Promise<void> {
+    if (seq === 0) return;
+    const { events } = await this.log.read(Math.max(0, seq - recalledEntries), recalledEntries);
+    for (const event of events) if (event.type === 'retract') this.#takeBack(event);
+  }
+
+  /** The log is known to reach this far. */
+  reach({ epoch, seq }: Position): void {
     if (seq <= this.#headSeq) return;
+    this.#epoch ??= epoch;
     this.#headSeq = seq;
     // A query that began before may not show it: who asks from here on must not share that one.
     this.#reads = new Map();
@@ -103,13 +132,32 @@ export class Room {
     for (const member of this.#members) member.restart();
   }
 
-  /** Looks whether the bus lost the last announcement before a silence: one query for all viewers. */
-  async checkHead(): Promise<void> {
+  /** Hands everybody here a message that is for this node alone. */
+  show(message: Message): void {
+    this.#receive(message);
+  }
+
+  /** Nobody is saying any longer what a source was saying: its partial is not current for a newcomer. */
+  silence(source: Source): void {
+    this.#partials.delete(source);
+  }
+
+  /**
+   * Looks whether the bus lost the last announcement before a silence: one query for all viewers. Answers false when
+   * the log is another one: then everybody begins anew.
+   */
+  async checkHead(): Promise<boolean> {
     const before = this.#headSeq;
-    const { seq } = await this.log.head();
-    if (seq < before) return this.restart();
-    this.reach(seq);
-    for (const member of this.#members) member.behind(seq);
+    const head = await this.log.head();
+    // An empty log may get its epoch only with its first entry.
+    const isAnother = before > 0 && (head.seq < before || head.epoch !== this.#epoch);
+    if (isAnother) {
+      this.restart();
+      return false;
+    }
+    this.reach(head);
+    for (const member of this.#members) member.behind(head.seq);
+    return true;
   }
 
   async close(): Promise<void> {
@@ -126,24 +174,51 @@ export class Room {
       this.#flush = undefined;
       const batch = batchOf(this.#queue);
       this.#queue = [];
+      this.#onDelivered(batch.messages.length * this.#members.size);
       for (const member of this.#members) member.deliver(batch);
     });
   }
 
   async #readPage(after: number): Promise<LogPage> {
+    if (this.#recalled !== undefined) await this.#recalled; // Whoever has read a page is shown what is said now.
     const page = await this.log.read(after, this.#pageEntries);
-    for (const event of page.events) if (event.type === 'transcript.final') this.#finish(event.segment_no);
+    for (const event of page.events) {
+      if (event.type === 'transcript.final') this.#finish(event.segment_no);
+      if (event.type === 'retract') this.#takeBack(event);
+    }
     return page;
   }
 
   /** Keeps the head and the current partials. Answers false for a partial that came after its own final. */
   #remember(message: Message): boolean {
-    const { seq, type, source, segmentNo } = message;
-    this.reach(seq);
+    const { type, source, segmentNo } = message;
+    this.reach(message);
     if (!this.stands(message)) return false;
     if (type === 'transcript.final') this.#finish(segmentNo);
+    if (type === 'retract') this.#takeBack(JSON.parse(message.text) as Retract);
     if (type === 'transcript.partial' && source !== undefined) this.#partials.set(source, message);
+    // A source begins, or ends: what it was saying before was lost with its recognizer, or is final.
+    if (type === 'status' && source !== undefined) this.silence(source);
     return true;
+  }
+
+  #takeBack(retract: Retract): void {
+    const { segment_no: segmentNo } = retract;
+    for (const no of retract.revisions ?? []) this.#finish(no);
+    if (segmentNo !== undefined) return this.#finish(segmentNo);
+    if (this.#retractions.some(({ seq }) => seq === retract.seq)) return;
+    this.#retractions.push(retract);
+    if (this.#retractions.length > rememberedRetractions) this.#retractions.shift();
+    for (const [source, partial] of this.#partials) {
+      if (this.#isRetracted(partial)) this.#partials.delete(source);
+    }
+  }
+
+  /** Nobody has to know where a partial stands while nothing was taken back. */
+  #isRetracted(partial: Message): boolean {
+    if (this.#retractions.length === 0) return false;
+    const words = JSON.parse(partial.text) as TranscriptPartial;
+    return this.#retractions.some((retract) => isRetracted(words, retract));
   }
 
   #finish(segmentNo: number): void {

@@ -1,10 +1,11 @@
 /** Recognition results to utterances: one number from first partial to final. Pure; stream time in, stream time out. */
-import type { RecognitionResult, RecognizedSpan, RecognizedWord } from './recognizer/recognizer.ts';
+import type { RecognitionResult, RecognizedSpan, RecognizedWord, Unheard } from './recognizer/recognizer.ts';
 
 /** One speaker's stretch of text, so far or for good. Times are milliseconds of the recognizer's stream. */
 export interface Utterance {
   /** 0, 1, 2 … per segmenter: the same from the first partial to the final. */
   readonly index: number;
+  readonly channel: number;
   readonly isFinal: boolean;
   readonly startMs: number;
   readonly endMs: number;
@@ -12,6 +13,8 @@ export interface Utterance {
   readonly speaker: string | undefined;
   readonly confidence: number | undefined;
   readonly language: string | undefined;
+  /** Only on a final, and only if the recognizer gave the times of all of them. */
+  readonly words: readonly RecognizedWord[];
   /** What the recognizer said for it, in order; only on a final. */
   readonly raw: readonly string[];
   /** On a final: every word before this time is in a final up to this one. */
@@ -30,6 +33,7 @@ interface Piece {
   readonly startMs: number;
   readonly endMs: number;
   readonly text: string;
+  readonly words: readonly RecognizedWord[];
   readonly speaker: string | undefined;
   readonly confidence: number | undefined;
   readonly language: string | undefined;
@@ -37,9 +41,12 @@ interface Piece {
 }
 
 interface Channel {
+  readonly number: number;
   open: Open | undefined;
   /** The index a partial already shows, before any final word of it came. */
   shown: number | undefined;
+  /** Where what it shows begins. */
+  shownFromMs: number;
   /** End of the last final span. */
   heardMs: number;
 }
@@ -61,6 +68,8 @@ export class Segmenter {
   }
 
   accept(result: RecognitionResult): Utterance[] {
+    if (result.kind === 'state') return [];
+    if (result.kind === 'unheard') return this.#acceptUnheard(result);
     const channel = this.#channel(result.channel);
     if (result.kind === 'utterance-end') return this.#endUtterance(channel);
     return result.isFinal ? this.#acceptFinal(channel, result) : this.#acceptPartial(channel, result);
@@ -82,17 +91,36 @@ export class Segmenter {
   #channel(number: number): Channel {
     let channel = this.#channels.get(number);
     if (!channel) {
-      channel = { open: undefined, shown: undefined, heardMs: 0 };
+      channel = { number, open: undefined, shown: undefined, shownFromMs: 0, heardMs: 0 };
       this.#channels.set(number, channel);
     }
     return channel;
+  }
+
+  /**
+   * Nothing that is said later can go on with what was said before the hole. It settles as silence would, unless its
+   * sender may still have it.
+   */
+  #acceptUnheard({ endMs, cause }: Unheard): Utterance[] {
+    return [...this.#channels.values()].flatMap((channel) => {
+      if (cause !== 'refused') channel.heardMs = Math.max(channel.heardMs, endMs);
+      return channel.open ? this.#endUtterance(channel) : this.#withdraw(channel, endMs);
+    });
+  }
+
+  /** A partial that no final confirms is taken back. */
+  #withdraw(channel: Channel, endMs: number): Utterance[] {
+    if (channel.shown === undefined) return [];
+    const nothing: Piece = { ...emptyPiece, startMs: endMs, endMs };
+    return [this.#utterance(channel, channel.shown, [nothing], false)];
   }
 
   #acceptPartial(channel: Channel, span: RecognizedSpan): Utterance[] {
     if (span.text === '') return [];
     channel.shown ??= channel.open?.index ?? this.#number();
     const spoken = [...(channel.open?.spans ?? []), wholeOf(span)];
-    return [this.#utterance(channel.shown, spoken, false)];
+    channel.shownFromMs = Math.min(...spoken.map(({ startMs }) => startMs));
+    return [this.#utterance(channel, channel.shown, spoken, false)];
   }
 
   #acceptFinal(channel: Channel, span: RecognizedSpan): Utterance[] {
@@ -111,8 +139,13 @@ export class Segmenter {
   /** What a partial should show now. Empty text when what it showed turned out to be nothing. */
   #progress(channel: Channel, span: RecognizedSpan): Utterance[] {
     if (channel.open)
-      return span.text === '' ? [] : [this.#utterance(channel.open.index, channel.open.spans, false)];
-    return channel.shown === undefined ? [] : [this.#utterance(channel.shown, [wholeOf(span)], false)];
+      return span.text === ''
+        ? []
+        : [this.#utterance(channel, channel.open.index, channel.open.spans, false)];
+    // Silence before what is shown says nothing of it.
+    return channel.shown === undefined || span.endMs <= channel.shownFromMs
+      ? []
+      : [this.#utterance(channel, channel.shown, [wholeOf(span)], false)];
   }
 
   #extend(channel: Channel, piece: Piece): void {
@@ -126,14 +159,15 @@ export class Segmenter {
     if (!open) return [];
     channel.open = undefined;
     channel.shown = undefined;
-    return [this.#utterance(open.index, open.spans, true)];
+    return [this.#utterance(channel, open.index, open.spans, true)];
   }
 
-  #utterance(index: number, spans: readonly Piece[], isFinal: boolean): Utterance {
+  #utterance({ number }: Channel, index: number, spans: readonly Piece[], isFinal: boolean): Utterance {
     const confidences = spans.flatMap(({ confidence }) => (confidence === undefined ? [] : [confidence]));
     const endMs = Math.max(...spans.map((span) => span.endMs));
     return {
       index,
+      channel: number,
       isFinal,
       startMs: Math.min(...spans.map((span) => span.startMs)),
       endMs,
@@ -141,6 +175,10 @@ export class Segmenter {
       speaker: spans[0]?.speaker,
       confidence: mean(confidences),
       language: spans[0]?.language,
+      words:
+        isFinal && spans.every(({ text, words }) => text === '' || words.length > 0)
+          ? spans.flatMap(({ words }) => words)
+          : [],
       raw: isFinal ? [...new Set(spans.flatMap(({ raw }) => raw ?? []))] : [],
       settledMs: isFinal ? Math.min(endMs, this.#settledBeside(endMs)) : 0,
     };
@@ -160,6 +198,15 @@ export class Segmenter {
     return this.#nextIndex - 1;
   }
 }
+
+const emptyPiece = {
+  text: '',
+  words: [],
+  speaker: undefined,
+  confidence: undefined,
+  language: undefined,
+  raw: undefined,
+};
 
 const mean = (values: number[]) =>
   values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -191,6 +238,7 @@ function pieceOf(
     startMs: words[0]?.startMs ?? span.startMs,
     endMs: words.at(-1)?.endMs ?? span.endMs,
     text,
+    words,
     speaker,
     confidence: span.confidence,
     language: span.language,

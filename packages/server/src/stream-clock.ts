@@ -1,4 +1,5 @@
 /** Places a recognizer stream's time on the meeting's clock, by samples alone. */
+import { type Anchor, type Anchors, anchorsFrom, endIn, holesIn, startIn } from './anchors.ts';
 import type { AudioFormat } from './recognizer/recognizer.ts';
 
 const bytesPerSample = 2;
@@ -7,15 +8,13 @@ const bytesPerSample = 2;
 export const audioMs = (bytes: number, format: AudioFormat): number =>
   (bytes / (bytesPerSample * format.channels * format.sampleRate)) * 1000;
 
+/** The whole samples that begin before `ms`, in bytes. */
+export const audioBytes = (ms: number, format: AudioFormat): number =>
+  Math.floor((ms * format.sampleRate) / 1000) * bytesPerSample * format.channels;
+
 /** Whether bytes are whole samples of every channel. */
 export const isWhole = (bytes: number, format: AudioFormat): boolean =>
   bytes % (bytesPerSample * format.channels) === 0;
-
-/** From this much audio given to the stream, its time is this much behind the meeting's. */
-interface Anchor {
-  readonly streamMs: number;
-  readonly offsetMs: number;
-}
 
 /**
  * Counts audio as it goes to a recognizer, or past it. What goes past moves the meeting's time and not the stream's,
@@ -58,17 +57,23 @@ export class StreamClock {
     return audioMs(this.#forwardedBytes, this.#format);
   }
 
+  /** Where audio went past, in milliseconds of the stream's own. */
+  get holesMs(): readonly number[] {
+    return holesIn(this.#anchors);
+  }
+
   /** The meeting's time at which a word that starts at `streamMs` starts. */
   startAt(streamMs: number): number {
-    return streamMs + this.#offset((anchor) => anchor.streamMs <= streamMs);
+    return startIn(this.#anchors, streamMs);
   }
 
-  /** The meeting's time at which a word that ends at `streamMs` ends: what was skipped right after it is not part of it. */
+  /** The meeting's time at which a word that ends at `streamMs` ends. */
   endAt(streamMs: number): number {
-    return streamMs + this.#offset((anchor) => anchor.streamMs < streamMs);
+    return endIn(this.#anchors, streamMs);
   }
 
-  #offset(holds: (anchor: Anchor) => boolean): number {
-    return this.#anchors.findLast(holds)?.offsetMs ?? this.#anchors[0]?.offsetMs ?? this.#fromMs;
+  /** Where the stream's audio from `streamMs` on stands. */
+  anchorsFrom(streamMs: number): Anchors {
+    return anchorsFrom(this.#anchors, streamMs);
   }
 }

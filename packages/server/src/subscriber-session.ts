@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import type { Admission } from './admission.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, goingAway } from './connection.ts';
 import type { Limits } from './limits.ts';
 import { loggedMessage, type Message } from './message.ts';
 import type { Observe } from './observer.ts';
@@ -21,6 +21,8 @@ export interface SubscriberContext {
   readonly registry: Registry;
   readonly limits: Limits;
   readonly observe: Observe;
+  /** What a newcomer has to know of this node at the moment. */
+  notice(): Message | undefined;
 }
 
 /*
@@ -57,6 +59,8 @@ export class SubscriberSession implements Member {
   readonly #context: SubscriberContext;
   readonly #messages: TokenBucket;
   #state: State = { name: 'joining', seat: undefined, room: undefined };
+  /** Resolves, once the session is closed, when nobody holds its seat any longer. */
+  #givenBack: Promise<void> = Promise.resolve();
 
   constructor(connection: Connection, admission: Admission, context: SubscriberContext) {
     this.#connection = connection;
@@ -82,9 +86,11 @@ export class SubscriberSession implements Member {
       state.room = room;
       const head = await this.#firstHead(state);
       if (!head) return;
-      room.reach(head.seq);
+      room.reach(head);
+      void room.recall(head);
       const { sent, recovered } = beginning(start, head, limits.historyEntries);
       this.#greet(head, recovered);
+      this.#showNotice();
       this.#admission.begin(this.#connection); // A warning must not come before `connected`.
       await this.#catchUp({ seat, room, epoch: head.epoch }, sent, false);
     } catch (error) {
@@ -110,6 +116,13 @@ export class SubscriberSession implements Member {
     this.#connection.close('bad_message', 'a viewer sends text only; audio goes to the ingest address');
   }
 
+  /** The node goes away. The seat is free before the viewer is told, so that it finds one elsewhere at once. */
+  leave(): void {
+    if (this.#state.name === 'closed') return;
+    this.#enter({ name: 'closed' });
+    void this.#givenBack.then(() => this.#connection.close('restart', goingAway));
+  }
+
   /** The socket is gone, or ends: give everything back. */
   closed(): void {
     if (this.#state.name !== 'closed') this.#enter({ name: 'closed' });
@@ -117,7 +130,7 @@ export class SubscriberSession implements Member {
 
   deliver(batch: Batch): void {
     const state = this.#state;
-    if (state.name === 'catching-up' && state.showsPartials) return this.#showPartials(state, batch.messages);
+    if (state.name === 'catching-up') return this.#showPassing(state, batch.messages);
     if (state.name !== 'live') return;
     if (batch.lastSeq > 0 && batch.epoch !== state.present.epoch) return this.restart();
     const follows = batch.firstSeq === 0 || (batch.isUnbroken && batch.firstSeq === state.sent + 1);
@@ -150,6 +163,11 @@ export class SubscriberSession implements Member {
       recovered,
       heartbeat_ms: this.#context.limits.heartbeatMs,
     });
+  }
+
+  #showNotice(): void {
+    const notice = this.#context.notice();
+    if (notice) this.#connection.write(notice.frame);
   }
 
   #repair({ present, sent }: State & { name: 'live' }): void {
@@ -223,9 +241,11 @@ export class SubscriberSession implements Member {
     for (const partial of partials) this.#connection.write(partial.frame);
   }
 
-  #showPartials({ present }: CatchingUp, messages: readonly Message[]): void {
+  /** What is not logged: always how the meeting is doing, and words so far if they are shown. */
+  #showPassing({ present, showsPartials }: CatchingUp, messages: readonly Message[]): void {
     for (const message of messages) {
       if (message.seq > 0 || !present.room.stands(message)) continue;
+      if (!showsPartials && message.type !== 'status') continue;
       if (this.#connection.unsentBytes > this.#context.limits.softUnsentBytes) return;
       this.#connection.write(message.frame);
     }
@@ -268,8 +288,10 @@ export class SubscriberSession implements Member {
 
   #sendHeld(): void {
     if (this.#state.name !== 'live') return;
-    for (const message of this.#state.held.values()) this.#connection.write(message.frame);
-    this.#state.held.clear();
+    const { held, present } = this.#state;
+    for (const message of held.values())
+      if (present.room.stands(message)) this.#connection.write(message.frame);
+    held.clear();
   }
 
   /** The meeting was forgotten: there is another log, or none. */
@@ -296,7 +318,8 @@ export class SubscriberSession implements Member {
     const { seat, room } =
       before.name === 'joining' ? before : before.name === 'closed' ? nothing : before.present;
     if (room) this.#context.rooms.leave(room, this);
-    seat?.release().catch((error: unknown) => this.#observeError(error));
+    const released = seat?.release().catch((error: unknown) => this.#observeError(error));
+    this.#givenBack = released ?? this.#givenBack;
   }
 
   #observeError(error: unknown): void {

@@ -130,7 +130,7 @@ test('[OUT4] a write that takes too long is a delay though nothing failed; waiti
 
 test('[OUT5] a refusal is an answer: it rejects alone, and nothing is degraded', async () => {
   const { outbox, target, said } = watched();
-  const refused = outbox.write(meeting, 1, () => Promise.reject(new StaleFenceError('replaced')));
+  const refused = outbox.write(meeting, 1, () => Promise.reject(new StaleFenceError('replaced', 2)));
   const next = outbox.write(meeting, 1, target.write('a'));
   await expect(refused).rejects.toThrow('replaced');
   expect(await next).toBe('a');

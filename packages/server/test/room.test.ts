@@ -1,6 +1,7 @@
-import { beforeEach, expect, test } from 'vitest';
+import type { LoggedEvent } from '@meetcast/protocol';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { memoryBus } from '../src/bus/memory.ts';
-import type { Message } from '../src/message.ts';
+import { loggedMessage, type Message } from '../src/message.ts';
 import { type Batch, batchOf, type Member, Room } from '../src/room.ts';
 import { Rooms } from '../src/rooms.ts';
 import { memoryStore } from '../src/store/memory.ts';
@@ -210,6 +211,54 @@ test('[LOG9] a head that went back is another log: every viewer begins anew', as
     expect({ restarts, reached }).toEqual({ restarts: 1, reached: [] });
 });
 
+test('[LOG9] a head of another log, however long that is, is another log: every viewer begins anew', async () => {
+  const viewer = new Recorder();
+  const room = await roomWith(viewer);
+  await log.append(statusEntry('live'));
+  await store.forget(log.meeting);
+  for (const status of ['live', 'idle', 'live']) await store.append(log.meeting, statusEntry(status));
+  expect(await room.checkHead()).toBe(false);
+  expect(viewer).toMatchObject({ restarts: 1, reached: [] });
+});
+
+test('[LOG9] an empty log that gets its epoch with its first entry is not another one', async () => {
+  const viewer = new Recorder();
+  const room = await roomWith(viewer);
+  room.reach(await log.head());
+  await store.append(freshMeeting(), statusEntry('live'));
+  const forgotten = freshMeeting();
+  await store.append(forgotten, statusEntry('live'));
+  await store.forget(forgotten);
+  expect(await room.checkHead()).toBe(true);
+  expect(viewer.restarts).toBe(0);
+});
+
+test('[SUB4] what a source was saying is not current any longer when it begins anew, or is silent', async () => {
+  const room = await roomWith();
+  const current = () => [...room.partials].map(({ text }) => JSON.parse(text).text);
+  const begins = (source: 'mic' | 'system') =>
+    loggedMessage({
+      epoch: 'e1',
+      event: { ...statusEntry('recovered'), seq: 1, meta: { source } } as LoggedEvent,
+    });
+  await publish(partialMessage(1, 'a'), partialMessage(2, 'b', 'system'), begins('mic'));
+  expect(current()).toEqual(['b']);
+  await publish(partialMessage(3, 'c'), statusMessage(2));
+  expect(current()).toEqual(['b', 'c']);
+  room.silence('system');
+  expect(current()).toEqual(['c']);
+});
+
+test('[ROOM13] what is for this node alone is handed out with the rest, in its turn', async () => {
+  const viewer = new Recorder();
+  const room = await roomWith(viewer);
+  await publish(statusMessage(1));
+  room.show(partialMessage(7, 'here'));
+  await publish(statusMessage(2));
+  await turn();
+  expect(viewer.heard).toEqual(['status 1', 'transcript.partial 7', 'status 2']);
+});
+
 test('[ROOM9] a room that was left hears nothing more', async () => {
   const viewer = new Recorder();
   const room = await roomWith(viewer);
@@ -276,4 +325,101 @@ test('[ROOM12] viewers who joined while the subscription failed are all told', a
   const joins = await Promise.allSettled([rooms.join(log, new Recorder()), rooms.join(log, new Recorder())]);
   expect(joins.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   await rooms.close();
+});
+
+test('[LOG9] who comes back to a meeting with another log finds a room of its own', async () => {
+  const rooms = new Rooms(bus, { pageEntries: 10, headCheckMs: 5 }, unobserved);
+  const viewer = new Recorder();
+  const room = await rooms.join(log, viewer);
+  await log.append(statusEntry('live'));
+  await store.forget(log.meeting);
+  await expect.poll(() => viewer.restarts).toBeGreaterThan(0);
+  const back = new Recorder();
+  expect(await rooms.join(log, back)).not.toBe(room);
+  await rooms.close();
+});
+
+test('[ROOM14] while the bus is cut off rooms look at the log every second, and at once when that ends', async () => {
+  const rooms = new Rooms(bus, limits, unobserved);
+  const viewer = new Recorder();
+  await rooms.join(log, viewer);
+  rooms.cutOff(true);
+  await store.append(log.meeting, statusEntry('live'));
+  await expect.poll(() => viewer.reached.at(-1), { timeout: 10_000 }).toBe(1);
+  await store.append(log.meeting, statusEntry('idle'));
+  rooms.cutOff(false);
+  await turn();
+  expect(viewer.reached.at(-1)).toBe(2);
+  await rooms.close();
+});
+
+test('[ROOM15] a store that does not answer is not asked again meanwhile', async () => {
+  let asked = 0;
+  const head = () => {
+    asked += 1;
+    return new Promise<never>(() => {});
+  };
+  const rooms = new Rooms(bus, { pageEntries: 10, headCheckMs: 5 }, unobserved);
+  await rooms.join(logOf(log.meeting, storeWith(store, { head }), bus), new Recorder());
+  await expect.poll(() => asked).toBe(1);
+  rooms.cutOff(false); // Others were away until now: an answer to an earlier question may not know what they said.
+  expect(asked).toBe(2);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(asked).toBe(2);
+  await rooms.close();
+});
+
+test('[ROOM16] rooms have one timer, however often they are cut off, and none when they are closed', async () => {
+  vi.useFakeTimers();
+  try {
+    const rooms = new Rooms(bus, limits, unobserved);
+    for (const isCutOff of [true, true, false]) rooms.cutOff(isCutOff);
+    expect(vi.getTimerCount()).toBe(1);
+    await rooms.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+describe('[LOG8] what was taken back', () => {
+  const taken = { startMs: 500, endMs: 600 };
+  const said = ({ partials }: Room) => [...partials].map(({ segmentNo }) => segmentNo);
+
+  test('is not what a source is saying now, for whoever comes', async () => {
+    const room = await roomWith(new Recorder());
+    await publish(partialMessage(1, 'so'), partialMessage(2, 'theirs', 'system'));
+    await log.retract({ ...taken, source: 'mic' });
+    expect(said(room)).toEqual([2]);
+    await log.retract({ segmentNo: 2 });
+    expect(said(room)).toEqual([]);
+  });
+
+  test('is not shown when more of it is said, also under another number', async () => {
+    const viewer = new Recorder();
+    const room = await roomWith(viewer);
+    await log.retract(taken);
+    await publish(partialMessage(1, 'so'), partialMessage(2, 'so again'));
+    await turn();
+    expect(viewer.heard).toEqual(['retract 1']);
+    expect(said(room)).toEqual([]);
+  });
+
+  test('takes the partials of revisions that go with it', async () => {
+    const room = await roomWith(new Recorder());
+    await log.append(finalEntry(1));
+    await log.append(finalEntry(2, { revises: 1 }));
+    await log.append(finalEntry(3, { revises: 2 }));
+    await log.retract({ segmentNo: 1 });
+    await publish(partialMessage(3, 'so'));
+    expect(said(room)).toEqual([]);
+  });
+
+  test('is known to a room that was made after it', async () => {
+    await log.retract(taken);
+    const room = await roomWith(new Recorder());
+    await room.recall(await log.head());
+    await publish(partialMessage(1, 'so'));
+    expect(said(room)).toEqual([]);
+  });
 });

@@ -171,6 +171,19 @@ test('[SEG12] what a partial showed and no final confirms is taken back, and its
   }
 });
 
+test('[SEG12] silence before what a partial shows takes nothing of it back', () => {
+  const segmenter = new Segmenter();
+  const said = [
+    span(0, 3_000, [['so', 2_100, 2_300]], { isFinal: false }),
+    span(0, 2_000, []),
+    span(2_000, 3_000, [['so', 2_100, 2_300]], { endsUtterance: true }),
+  ];
+  expect(said.flatMap((result) => segmenter.accept(result)).map(shown)).toEqual([
+    'partial 0 2100-2300 so',
+    'final 0 2100-2300 so',
+  ]);
+});
+
 test('[LOG4] an utterance keeps its number from its first partial to its final, and the next one has another', () => {
   const segmenter = new Segmenter();
   const said = [
@@ -307,4 +320,45 @@ test('[SEG17] what a final vouches for never goes back', () => {
       }
     }
   }
+});
+
+test('[SEG18] how the recognizer is, is no part of what was said', () => {
+  const segmenter = new Segmenter();
+  segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
+  expect(segmenter.accept({ kind: 'state', state: 'reconnecting', reason: 'gone' })).toEqual([]);
+  const [final] = segmenter.accept(span(1_000, 2_000, [['what', 1_100, 1_300]], { endsUtterance: true }));
+  expect(final?.text).toBe('so what');
+});
+
+test('[SEG19] a stretch that nobody heard ends what was said before it, and is settled as silence is', () => {
+  const segmenter = new Segmenter(2);
+  segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
+  segmenter.accept(span(0, 800, [], { channel: 1 }));
+  const [final, ...more] = segmenter.accept({
+    kind: 'unheard',
+    startMs: 800,
+    endMs: 60_000,
+    cause: 'too_long_away',
+  });
+  expect([final && shown(final), more]).toEqual(['final 0 100-300 so', []]);
+  expect(segmenter.settledMs).toBe(60_000);
+  const [next] = segmenter.accept(span(60_000, 61_000, [['what', 60_100, 60_300]], { endsUtterance: true }));
+  expect(next && shown(next)).toBe('final 1 60100-60300 what');
+});
+
+test('[SEG20] a partial that nobody will confirm is taken back', () => {
+  const segmenter = new Segmenter();
+  segmenter.accept(span(0, 900, [['hm', 100, 300]], { isFinal: false }));
+  const hole = { kind: 'unheard', startMs: 0, endMs: 60_000, cause: 'too_long_away' } as const;
+  expect(segmenter.accept(hole).map(shown)).toEqual(['partial 0 60000-60000 ']);
+  const next = segmenter.accept(span(60_000, 61_000, [['so', 60_100, 60_300]], { endsUtterance: true }));
+  expect(next.map(shown)).toEqual(['final 0 60100-60300 so']);
+});
+
+test('[SEG21] what was refused is not settled: its sender may still have it', () => {
+  const segmenter = new Segmenter();
+  segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
+  const refused = { kind: 'unheard', startMs: 1_000, endMs: 60_000, cause: 'refused' } as const;
+  expect(segmenter.accept(refused).map(shown)).toEqual(['final 0 100-300 so']);
+  expect(segmenter.settledMs).toBe(1_000);
 });

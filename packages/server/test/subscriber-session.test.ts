@@ -296,12 +296,9 @@ test('[LOG9] viewers of a meeting that gets a new log are sent away with 1012', 
 test('[LOG9] nor is one who is still catching up told entries of two logs as one', async () => {
   const store = memoryStore();
   const read = store.read.bind(store);
-  let isNew = false;
-  store.read = async (...args) => {
-    const page = await read(...args);
-    const epoch = isNew ? 'another-epoch' : page.epoch;
-    isNew = true;
-    return { ...page, epoch };
+  store.read = async (meeting, after, limit) => {
+    const page = await read(meeting, after, limit);
+    return after > 0 ? { ...page, epoch: 'another-epoch' } : page;
   };
   const hub = await run({ store, limits: { pageEntries: 2 } });
   await say(hub, 6);
@@ -568,6 +565,18 @@ test('[LINK1] a viewer whose link is silent for two heartbeats is let go', async
     .poll(async () => (await (await hub.get('/api/v1/ws/meetings/m/stats')).json()).subscribers)
     .toBe(1);
   expect(alive.closeCode).toBeUndefined();
+});
+
+test('[LINK1] pings of many viewers are spread over the heartbeat', async () => {
+  const heartbeatMs = 500;
+  const hub = await run({ limits: { heartbeatMs } });
+  const viewers = await Promise.all(Array.from({ length: 20 }, () => hub.view()));
+  await Promise.all(viewers.map((viewer) => viewer.connected()));
+  const pinged = viewers.map(
+    ({ socket }) => new Promise<number>((resolve) => socket.once('ping', () => resolve(performance.now()))),
+  );
+  const times = await Promise.all(pinged);
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(heartbeatMs / 2);
 });
 
 test('[LINK4] a hub that closes sends its viewers away with 1012, and newcomers with 1013', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../src/bus/memory.ts';
 import type { Message } from '../src/message.ts';
+import type { Retraction } from '../src/store/store.ts';
 import type { TranscriptLog } from '../src/transcript-log.ts';
 import { finalEntry, freshMeeting, statusEntry } from './support/entries.ts';
 import { logOf } from './support/log.ts';
@@ -91,4 +92,49 @@ test('[OUT15] the settled head counts what still waited; the head is asked at on
   await after(1_000);
   await appended;
   expect((await settled).seq).toBe(1);
+});
+
+test('[OUT16] a final that got another number, and whose answer was lost, is kept once, under that number', async () => {
+  await log.append(finalEntry(1, { text: 'by another node', ts: '2026-03-02T09:00:09.000Z' }));
+  let number = 1;
+  const renumber = async () => {
+    number += 1;
+    if (number === 2) store.condition = 'lossy';
+    return number;
+  };
+  const kept = log.append(finalEntry(1), { renumber });
+  await after(0);
+  store.condition = 'well';
+  await after(1_000);
+  expect(await kept).toMatchObject({ seq: 2, segmentNo: 2 });
+  expect((await stored()).map((event) => event.type === 'transcript.final' && event.segment_no)).toEqual([
+    1, 2,
+  ]);
+});
+
+test('[OUT17] a final whose answer was lost and whose text was then taken back does not come back', async () => {
+  store.condition = 'lossy';
+  const kept = log.append(finalEntry(1), { renumber: async () => 2 });
+  await after(0);
+  await store.inner.retract(log.meeting, { segmentNo: 1 }, '2026-03-02T09:00:09.000Z');
+  store.condition = 'well';
+  await after(1_000);
+  expect((await kept).seq).toBe(1);
+  expect((await stored()).map(({ type }) => type)).toEqual(['retract', 'retract']);
+});
+
+test.each<Retraction>([
+  { segmentNo: 1 },
+  { startMs: 0, endMs: 5_000 },
+  { startMs: 0, endMs: 5_000, source: 'mic' },
+])('[OUT18] a retraction whose answer was lost is in the log once: %o', async (what) => {
+  await log.append(finalEntry(1));
+  store.condition = 'lossy';
+  const kept = log.retract(what);
+  await after(0);
+  await after(300);
+  store.condition = 'well';
+  await after(1_000);
+  expect((await kept).seq).toBe(2);
+  expect((await stored()).map(({ type }) => type)).toEqual(['retract', 'retract']);
 });

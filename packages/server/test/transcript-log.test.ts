@@ -39,7 +39,7 @@ test('[LOG7] what the store refuses nobody hears of', async () => {
   const heard: Message[] = [];
   await bus.subscribe(meeting, (message) => heard.push(message));
   await store.cover(meeting, { source: 'mic', fence: 2, coveredMs: 0 });
-  const stale = log.append(finalEntry(1), { source: 'mic', fence: 1, coveredMs: 900 });
+  const stale = log.append(finalEntry(1), { reach: { source: 'mic', fence: 1, coveredMs: 900 } });
   await expect(stale).rejects.toThrow(StaleFenceError);
   expect(heard).toEqual([]);
 });
@@ -102,3 +102,66 @@ test('[LOG4] a host’s segments get numbers of their own, above all that are in
   const { events } = await log.read(1, 10);
   expect(events).toMatchObject([{ segment_no: 43 }, { segment_no: 42 }]);
 });
+
+test('[LOG4] a final whose number names another utterance by now gets another one, and is not dropped', async () => {
+  await store.append(meeting, finalEntry(1, { text: 'by another node', ts: '2026-03-02T09:00:09.000Z' }));
+  const numbers = [1, 2];
+  const renumber = async () => numbers.shift() ?? 0;
+  const heard: Message[] = [];
+  await bus.subscribe(meeting, (message) => heard.push(message));
+  const reach = { source: 'mic' as const, fence: 1, coveredMs: 900 };
+  const message = await log.append(finalEntry(1), { reach, renumber });
+  expect(message).toMatchObject({ seq: 2, segmentNo: 2 });
+  expect(heard).toEqual([message]);
+  const { events } = await log.read(0, 10);
+  expect(events).toMatchObject([{ text: 'by another node' }, { text: 'final 1', segment_no: 2 }]);
+  expect(await store.covered(meeting, 'mic')).toBe(900);
+});
+
+test('[REST15] a final whose number was given from outside is not added again', async () => {
+  await log.append(finalEntry(1));
+  const other = finalEntry(1, { text: 'again', ts: '2026-03-02T09:00:09.000Z' });
+  expect(await log.append(other)).toMatchObject({ seq: 1, segmentNo: 1 });
+  expect(await log.head()).toMatchObject({ seq: 1 });
+});
+
+test('[HOST3] a host’s final without a number gets another one when its number is taken, and says which', async () => {
+  const registry = memoryRegistry();
+  const given = [1, 1, 7];
+  registry.nextSegmentNo = async () => given.shift() ?? 0;
+  const host = new HostMeeting(log, registry);
+  const segment = { startMs: 0, endMs: 1 };
+  expect(await host.numberedFinal({ ...segment, text: 'one' })).toEqual({ seq: 1, segmentNo: 1 });
+  expect(await host.numberedFinal({ ...segment, text: 'two' })).toEqual({ seq: 2, segmentNo: 7 });
+  expect(await host.numberedFinal({ ...segment, text: 'three', segmentNo: 7 })).toEqual({
+    seq: 2,
+    segmentNo: 7,
+  });
+});
+
+test.each(['whole', 'in part'])(
+  '[LOG8] a final that was taken back %s before it came keeps its number, and is not said again under another',
+  async (how) => {
+    const words = ['one', 'two'].map((text, index) => ({
+      text,
+      start_ms: index * 1_000,
+      end_ms: index * 1_000 + 400,
+    }));
+    await log.retract({ startMs: how === 'whole' ? 0 : 900, endMs: 2_000 });
+    const final = finalEntry(1, { text: 'one two', start_ms: 0, end_ms: 1_400 });
+    const reach = { source: 'mic' as const, fence: 1, coveredMs: 1_400 };
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const message = await log.append(final, { words, reach, renumber: async () => 2 });
+      expect(message).toMatchObject({ seq: 2, segmentNo: 1 });
+    }
+    expect(await log.covered('mic')).toBe(1_400);
+    expect((await log.read(0, 10)).events).toHaveLength(2);
+    const others = finalEntry(1, {
+      text: 'two one',
+      start_ms: 0,
+      end_ms: 1_400,
+      ts: '2026-03-02T09:00:09.000Z',
+    });
+    expect(await log.append(others, { words: [], renumber: async () => 2 })).toMatchObject({ segmentNo: 2 });
+  },
+);

@@ -7,6 +7,7 @@ import type { Message } from '../src/message.ts';
 import type { Outbox } from '../src/outbox.ts';
 import type { RecognitionResult, RecognizerStream } from '../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../src/registry/memory.ts';
+import { noRepairs } from '../src/repairs.ts';
 import { StreamClock } from '../src/stream-clock.ts';
 import type { TranscriptLog } from '../src/transcript-log.ts';
 import { Transcription } from '../src/transcription.ts';
@@ -79,6 +80,9 @@ function transcribe(fence: number) {
     clock,
     account: new AudioAccount(),
     lastSegmentNo: 0,
+    repairs: noRepairs,
+    onState: () => {},
+    onLeft: (audio) => void audio.discard(),
     onMessage: ({ type, seq, segmentNo, text }: Message) =>
       shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`),
   });

@@ -5,8 +5,9 @@ import { memoryBus } from '../src/bus/memory.ts';
 import { RecognizerError } from '../src/errors.ts';
 import type { MeetingRef } from '../src/meeting.ts';
 import type { Message } from '../src/message.ts';
-import type { RecognitionResult, RecognizerStream } from '../src/recognizer/recognizer.ts';
+import type { LeftAudio, RecognitionResult, RecognizerStream } from '../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../src/registry/memory.ts';
+import { noRepairs } from '../src/repairs.ts';
 import { memoryStore } from '../src/store/memory.ts';
 import { StreamClock } from '../src/stream-clock.ts';
 import { Transcription } from '../src/transcription.ts';
@@ -28,6 +29,8 @@ beforeEach(() => {
 /** A transcription of a stream whose results the test makes up. */
 function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const results = new AsyncQueue<RecognitionResult>();
+  const left: LeftAudio[] = [];
+  const audio: LeftAudio = { startMs: 0, endMs: 0, bytes: 2, async *read() {}, discard: async () => {} };
   const stream: RecognizerStream = {
     channels: 1,
     results,
@@ -35,10 +38,14 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     flush: () => {},
     finish: () => results.end(),
     abort: () => results.end(),
+    surrender() {
+      results.end();
+      return left.length === 0 ? audio : undefined;
+    },
   };
   const clock = new StreamClock({ sampleRate: 16_000, channels: 1 }, fromMs);
   const account = new AudioAccount();
-  account.begin(fromMs);
+  account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
   const log = logOf(meeting, store, memoryBus());
   const transcription = new Transcription({
@@ -50,6 +57,9 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     clock,
     account,
     lastSegmentNo,
+    repairs: noRepairs,
+    onState: () => {},
+    onLeft: (taken) => left.push(taken),
     onMessage: (message) => messages.push(message),
   });
   const outcome = transcription.run().then(
@@ -60,7 +70,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     messages
       .map(({ text }) => JSON.parse(text))
       .map(({ type, segment_no, text }) => `${type.slice(11)} ${segment_no} ${text}`);
-  return { results, clock, account, transcription, outcome, messages, said, log };
+  return { results, clock, account, transcription, outcome, messages, said, log, left };
 }
 
 /** Words of a final span, each a tenth of a second long, at these seconds. */
@@ -179,4 +189,91 @@ test('[TRANS3] audio that broke off within a word leaves that word, and the sile
   expect(await outcome).toBe('done');
   expect(said()).toEqual(['final 1 whole']);
   expect(transcription.durableMs).toBe(600);
+});
+
+test('[LOG4] a registry that forgot, or was cut off, gives numbers that are taken: every final is stored under another', async () => {
+  for (const number of [1, 2, 3]) {
+    await store.append(
+      meeting,
+      finalEntry(number, { meta: { source: 'system' }, text: `elsewhere ${number}` }),
+    );
+  }
+  const { results, outcome } = transcribe();
+  for (const second of [0, 1, 2]) {
+    const fromMs = second * 1_000;
+    const words: [string, number][] = [[`word${second}`, fromMs + 100]];
+    results.push(heard(fromMs, fromMs + 900, words, { endsUtterance: true }));
+  }
+  results.end();
+  expect(await outcome).toBe('done');
+  const finals = await store.transcript(meeting, 3, 10);
+  expect(finals.map(({ text }) => text)).toEqual(['word0', 'word1', 'word2']);
+  expect(new Set(finals.map(({ segment_no }) => segment_no)).size).toBe(3);
+  expect(Math.min(...finals.map(({ segment_no }) => segment_no))).toBeGreaterThan(3);
+  expect(await store.covered(meeting, 'mic')).toBeGreaterThanOrEqual(2_200);
+});
+
+test('[LOG10] given up: what was heard is said, although its utterance was not over; the rest is handed over', async () => {
+  const { results, clock, transcription, outcome, said, left } = transcribe({ fromMs: 5_000 });
+  clock.forward(8 * second);
+  results.push(heard(0, 2_000, [['so', 700]], { endsUtterance: true }));
+  results.push(
+    heard(2_000, 4_000, [
+      ['yes', 2_400],
+      ['no', 3_200],
+    ]),
+  );
+  await expect.poll(said).toContain('partial 2 yes no');
+  transcription.giveUp(new RecognizerError('no answer', { retryable: true }));
+  transcription.giveUp(new RecognizerError('again', { retryable: true }));
+  expect(await outcome).toMatchObject({ message: 'no answer' });
+  await transcription.written;
+  expect(said().filter((line) => line.startsWith('final'))).toEqual(['final 1 so', 'final 2 yes no']);
+  expect([transcription.durableMs, transcription.saidMs, left.length]).toEqual([9_000, [3_300], 1]);
+});
+
+test('[TIME2] what was said before and behind a stretch off the record is no one utterance', async () => {
+  const { results, clock, outcome, messages, transcription } = transcribe();
+  clock.forward(second);
+  clock.skip(10 * second);
+  clock.forward(second);
+  const both: [string, number][] = [
+    ['before', 700],
+    ['behind', 1_050],
+  ];
+  results.push(heard(0, 1_200, both, { isFinal: false }));
+  results.push(heard(0, 600, []));
+  results.push(heard(600, 1_400, both));
+  results.push(heard(1_400, 2_000, [['more', 1_450]], { endsUtterance: true }));
+  results.end();
+  expect(await outcome).toBe('done');
+  expect(
+    messages.map(({ text }) => JSON.parse(text)).filter(({ type }) => type.endsWith('final')),
+  ).toMatchObject([
+    { text: 'before', start_ms: 700, end_ms: 800 },
+    { text: 'behind more', start_ms: 11_050, end_ms: 11_550 },
+  ]);
+  expect(transcription.durableMs).toBe(12_000);
+});
+
+test('[ING10] audio off the record is durable once everything before it is', async () => {
+  const { results, clock, transcription, outcome } = transcribe();
+  clock.skip(second);
+  transcription.coverSettled();
+  await expect.poll(() => transcription.durableMs).toBe(1_000);
+  clock.forward(2 * second);
+  clock.skip(3 * second);
+  results.push(heard(0, 1_500, [['so', 700]]));
+  await expect.poll(() => transcription.durableMs).toBe(1_700);
+  results.push(heard(1_500, 1_999.6, [], { endsUtterance: true }));
+  await expect.poll(() => transcription.durableMs).toBe(6_000);
+  clock.skip(second);
+  transcription.coverSettled();
+  await expect.poll(() => transcription.durableMs).toBe(7_000);
+  clock.forward(second);
+  transcription.coverSettled();
+  await transcription.written;
+  expect(transcription.durableMs).toBe(7_000);
+  results.end();
+  await outcome;
 });

@@ -2,14 +2,25 @@
 
 import type { AudioLedger } from '../audio-ledger.ts';
 import type { Grant, Permission } from '../auth/authenticator.ts';
+import type { HubCounts } from '../hub-counts.ts';
+import type { LateHearing } from '../late/late-hearing.ts';
 import type { Limits } from '../limits.ts';
 import type { MeetingRef } from '../meeting.ts';
+import type { Message } from '../message.ts';
 import type { Observe } from '../observer.ts';
+import type { Outbox } from '../outbox.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Remote } from '../remote.ts';
 import type { Rooms } from '../rooms.ts';
 import type { PageRequest, Store } from '../store/store.ts';
 import type { TranscriptLog } from '../transcript-log.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
+
+/** Whoever follows a meeting on this node. */
+export interface Follower {
+  /** Told to connect to another node. */
+  leave(): void;
+}
 
 export interface RestContext {
   readonly version: string;
@@ -18,10 +29,23 @@ export interface RestContext {
   readonly rooms: Rooms;
   readonly ledger: AudioLedger;
   readonly limits: Limits;
+  readonly counts: HubCounts;
+  readonly outbox: Outbox;
+  readonly late: LateHearing;
   readonly observe: Observe;
-  /** Aborts when the node asks its viewers to go elsewhere. */
-  readonly closing: AbortSignal;
+  /** The ways to the other nodes; none if there are no others. */
+  readonly remotes: readonly Remote[];
+  /** Whether one of them is away. */
+  readonly isCutOff: boolean;
+  /** Takes nothing new any longer. */
+  readonly isClosing: boolean;
+  /** Whoever follows a meeting, to be asked in turn to go elsewhere. */
+  readonly followers: Set<Follower>;
+  /** Aborts when all of them have been asked: who comes now is late. */
+  readonly leaving: AbortSignal;
   log(meeting: MeetingRef): TranscriptLog;
+  /** What a newcomer has to know of this node at the moment. */
+  notice(meeting: MeetingRef): Message | undefined;
 }
 
 /** A request to an address that anyone may ask. */

@@ -29,28 +29,29 @@ async function add(host: HostMeeting, event: PostedEvent): Promise<Omit<PostedAn
   if (event.type === 'ai.tip') return { seq: await host.tip(event.tip, event.category) };
   if (event.type === 'summary') return { seq: await host.summary(event.summary, event.action_items) };
   if (event.type === 'retract') return { seq: await host.retract(retractionIn(event)) };
-  const segment_no = event.segment_no ?? (await host.nextSegmentNo());
-  const segment = { ...segmentIn(event), segmentNo: segment_no };
-  if (event.type === 'transcript.final') return { seq: await host.final(segment), segment_no };
-  return { segment_no: await host.partial(segment) };
+  if (event.type === 'transcript.partial') return { segment_no: await host.partial(segmentIn(event)) };
+  const { seq, segmentNo } = await host.numberedFinal(segmentIn(event));
+  return { seq, segment_no: segmentNo };
 }
 
 type Posted<Type extends PostedEvent['type']> = Extract<PostedEvent, { type: Type }>;
 
 /** A decoded event has either. */
 function retractionIn(event: Posted<'retract'>): Retraction {
-  const { segment_no: segmentNo, start_ms: startMs = 0, end_ms: endMs = 0 } = event;
-  return segmentNo === undefined ? { startMs, endMs } : { segmentNo };
+  const { segment_no: segmentNo, start_ms: startMs = 0, end_ms: endMs = 0, meta } = event;
+  if (segmentNo !== undefined) return { segmentNo };
+  return meta?.source === undefined ? { startMs, endMs } : { startMs, endMs, source: meta.source };
 }
 
 function segmentIn(event: Posted<'transcript.partial' | 'transcript.final'>): HostSegment {
-  const { text, start_ms: startMs, end_ms: endMs, speaker, confidence } = event;
+  const { segment_no: segmentNo, text, start_ms: startMs, end_ms: endMs, speaker, confidence } = event;
   const { source, language } = event.meta ?? {};
   const revises = 'revises' in event ? event.revises : undefined;
   return {
     text,
     startMs,
     endMs,
+    ...(segmentNo === undefined ? {} : { segmentNo }),
     ...(speaker === undefined ? {} : { speaker }),
     ...(confidence === undefined ? {} : { confidence }),
     ...(source === undefined ? {} : { source }),

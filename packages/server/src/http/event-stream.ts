@@ -5,7 +5,7 @@ import type { Seat } from '../registry/registry.ts';
 import type { Room } from '../room.ts';
 import { beginning, type Start } from '../start.ts';
 import type { Head, LogPage } from '../store/store.ts';
-import type { MeetingCall } from './endpoint.ts';
+import type { Follower, MeetingCall } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
 // `no-transform`: a proxy that compresses would hold events back.
@@ -52,7 +52,7 @@ type State =
 /** Longer than any timer of Node. */
 const longestTimerMs = 2 ** 31 - 1;
 
-class EventStream implements AsyncIterableIterator<string> {
+class EventStream implements AsyncIterableIterator<string>, Follower {
   readonly #call: MeetingCall;
   readonly #connection: string;
   readonly #seat: Seat;
@@ -67,8 +67,12 @@ class EventStream implements AsyncIterableIterator<string> {
     this.#call = call;
     this.#connection = connection;
     this.#seat = seat;
+    this.#report('joining');
+    const { followers, leaving } = call.context;
+    followers.add(this);
+    this.#undo.push(() => followers.delete(this));
     this.#endWhen(call.request.signal, undefined);
-    this.#endWhen(call.context.closing, 'going_away');
+    this.#endWhen(leaving, 'going_away');
     this.#watchToken();
   }
 
@@ -80,9 +84,11 @@ class EventStream implements AsyncIterableIterator<string> {
     try {
       room = await context.rooms.join(log, this.#follower);
       const head = await log.head();
+      await room.recall(head);
       if (this.#state.name !== 'opening') return context.rooms.leave(room, this.#follower);
-      room.reach(head.seq);
+      room.reach(head);
       this.#state = { name: 'open', room, head };
+      this.#report('live');
       this.#pieces = this.#read(room, head, start);
       this.#awaitReader();
     } catch (error) {
@@ -90,6 +96,10 @@ class EventStream implements AsyncIterableIterator<string> {
       this.#end(undefined);
       throw error;
     }
+  }
+
+  leave(): void {
+    this.#end('going_away');
   }
 
   async next(): Promise<IteratorResult<string>> {
@@ -115,11 +125,13 @@ class EventStream implements AsyncIterableIterator<string> {
   async *#read(room: Room, head: Head, start: Start): AsyncGenerator<string> {
     const { sent, recovered } = beginning(start, head, this.#call.context.limits.historyEntries);
     yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
+    const { context, meeting } = this.#call;
+    const notice = context.notice(meeting);
+    if (notice) this.#follower.hold(notice);
     for (const partial of room.partials) this.#follower.hold(partial);
     try {
       yield* this.#follow(room, head.epoch, sent);
     } catch (error) {
-      const { meeting, context } = this.#call;
       context.observe({ type: 'error', stage: 'store', meeting, error });
       this.#end('internal_error');
     }
@@ -158,6 +170,11 @@ class EventStream implements AsyncIterableIterator<string> {
     };
   }
 
+  #report(state: string): void {
+    const { context, meeting } = this.#call;
+    context.observe({ type: 'subscriber', state, connection: this.#connection, meeting });
+  }
+
   #endWhen(signal: AbortSignal, farewell: Farewell | undefined): void {
     const end = () => this.#end(farewell);
     if (signal.aborted) return end();
@@ -182,6 +199,7 @@ class EventStream implements AsyncIterableIterator<string> {
     const before = this.#state;
     if (before.name === 'ended') return;
     this.#state = { name: 'ended', farewell };
+    this.#report('closed');
     clearTimeout(this.#patience);
     clearTimeout(this.#expiry);
     for (const undo of this.#undo) undo();

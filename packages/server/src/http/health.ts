@@ -6,7 +6,7 @@ import { type HubResponse, json } from './exchange.ts';
 export async function health({ context }: OpenCall): Promise<HubResponse> {
   const { storage, redis } = await partsOf(context);
   const body: Health = { redis: redis.status, storage: storage.status, version: context.version };
-  return json(body, storage.status === 'down' ? 503 : 200);
+  return json(body, [redis, storage].some(({ status }) => status === 'down') ? 503 : 200);
 }
 
 export async function healthDetailed({ context }: OpenCall): Promise<HubResponse> {
@@ -29,10 +29,20 @@ interface Part {
 /** How long a part may take to answer before it counts as down. */
 const patienceMs = 2_000;
 
-async function partsOf({ store }: RestContext): Promise<{ storage: Part; redis: Part }> {
+async function partsOf({ store, remotes }: RestContext): Promise<{ storage: Part; redis: Part }> {
+  const [storage, redis] = await Promise.all([
+    partOf(() => store.ping()),
+    remotes.length === 0
+      ? { status: 'off' as const }
+      : partOf(async () => void (await Promise.all(remotes.map((remote) => remote.ping())))),
+  ]);
+  return { storage, redis };
+}
+
+async function partOf(ping: () => Promise<void>): Promise<Part> {
   const from = performance.now();
-  const status = await answers(store.ping());
-  return { storage: { status, latency_ms: performance.now() - from }, redis: { status: 'off' } };
+  const status = await answers(ping());
+  return { status, latency_ms: performance.now() - from };
 }
 
 async function answers(ping: Promise<void>): Promise<'ok' | 'down'> {

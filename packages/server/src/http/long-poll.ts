@@ -38,17 +38,21 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
   const log = context.log(meeting);
   const follower = new LogFollower();
   const room = await context.rooms.join(log, follower);
-  const enders = [request.signal, context.closing];
+  const asked = new AbortController();
+  const waiting = { leave: () => asked.abort() };
+  context.followers.add(waiting);
+  const enders = [request.signal, asked.signal, context.leaving];
   for (const signal of enders) signal.addEventListener('abort', follower.wake);
   try {
-    const { epoch, seq } = await log.head();
-    room.reach(seq);
-    if (epoch !== place.epoch) return;
+    const head = await log.head();
+    room.reach(head);
+    if (head.epoch !== place.epoch) return;
     const until = performance.now() + ms;
     for (let left = ms; left > 0 && room.headSeq <= place.seq; left = until - performance.now()) {
       if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
     }
   } finally {
+    context.followers.delete(waiting);
     for (const signal of enders) signal.removeEventListener('abort', follower.wake);
     context.rooms.leave(room, follower);
   }

@@ -1,11 +1,6 @@
 /** A tenant's meetings: listed, counted, forgotten. */
-import {
-  type HubStats,
-  type MeetingList,
-  type MeetingStats,
-  type MeetingSummary,
-  sources,
-} from '@meetcast/protocol';
+import type { HubStats, MeetingList, MeetingStats, MeetingSummary, Source } from '@meetcast/protocol';
+import { heardOf } from '../audio-notes.ts';
 import type { MeetingInfo } from '../store/store.ts';
 import { type Call, type MeetingCall, notFound, type OpenCall, pageIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
@@ -28,6 +23,7 @@ export async function forgetMeeting({ meeting, context }: MeetingCall): Promise<
   const isForgotten = await context.store.forget(meeting);
   if (!isForgotten) return notFound(`there is no meeting "${meeting.id}"`);
   context.ledger.forget(meeting);
+  context.late.forget(meeting);
   context.rooms.restart(meeting);
   return { status: 204, headers: {}, body: '' };
 }
@@ -39,17 +35,16 @@ export async function hubStats({ context }: OpenCall): Promise<HubResponse> {
 
 export async function meetingStats({ meeting, context }: MeetingCall): Promise<HubResponse> {
   const [counts, head] = await Promise.all([context.registry.counts(meeting), context.store.head(meeting)]);
-  const accounts = context.ledger.of(meeting);
-  const known = sources.flatMap((source) => {
-    const account = accounts.get(source);
-    if (!account) return [];
+  context.ledger.forget(meeting, head.epoch);
+  const heard = heardOf(context.ledger, meeting, head.epoch, counts.elsewhere);
+  const known = Object.entries(heard).map(([source, { receivedMs, forwardedMs, coveredMs }]) => {
     const stats = {
-      active: counts.ingests.includes(source),
-      received_seconds: account.received.totalMs / 1000,
-      forwarded_seconds: account.forwarded.totalMs / 1000,
-      covered_seconds: account.covered.totalMs / 1000,
+      active: counts.ingests.includes(source as Source),
+      received_seconds: receivedMs / 1000,
+      forwarded_seconds: forwardedMs / 1000,
+      covered_seconds: coveredMs / 1000,
     };
-    return [[source, stats] as const];
+    return [source, stats] as const;
   });
   const body: MeetingStats = {
     meeting_id: meeting.id,

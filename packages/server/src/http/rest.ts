@@ -7,6 +7,7 @@ import { postEvent } from './event-posts.ts';
 import { BodyRefused, type HubRequest, type HubResponse, json, problem } from './exchange.ts';
 import { health, healthDetailed } from './health.ts';
 import { forgetMeeting, hubStats, listMeetings, meetingStats, oneMeeting } from './meetings.ts';
+import { metrics } from './metrics.ts';
 import { isMeetingId, type RestRoute, restRoute, type Target, targetOf, webSocketRoute } from './routes.ts';
 import { searchMeeting, searchTenant } from './search.ts';
 import { tokenOf } from './token.ts';
@@ -25,6 +26,7 @@ const endpoints: Record<RestRoute['name'], Partial<Record<Method, Endpoint>>> = 
   ping: { GET: { for: 'anyone', answer: async () => json({ pong: true }) } },
   health: { GET: { for: 'anyone', answer: health } },
   'health-detailed': { GET: { for: 'anyone', answer: healthDetailed } },
+  metrics: { GET: { for: 'anyone', answer: metrics } },
   stats: { GET: { for: 'anyone', answer: hubStats } },
   meetings: { GET: { for: 'subscribe', about: 'tenant', answer: listMeetings } },
   search: { GET: { for: 'subscribe', about: 'tenant', answer: searchTenant } },
@@ -53,7 +55,8 @@ export async function answer(
   const methods = endpoints[route.name];
   const endpoint = methods[(request.method === 'HEAD' ? 'GET' : request.method) as Method];
   if (!endpoint) return methodNotAllowed(request.method, Object.keys(methods));
-  if (context.closing.aborted) return tryAgain('this node is going away; ask again');
+  // How a node ends is to be seen too.
+  if (context.isClosing && route.name !== 'metrics') return tryAgain('this node is going away; ask again');
   try {
     return await call(endpoint, route, request, target, options, context);
   } catch (error) {

@@ -44,6 +44,7 @@ const plainPaths = {
   '/health': 'health',
   '/health/detailed': 'health-detailed',
   '/ping': 'ping',
+  '/metrics': 'metrics',
   '/ws/stats': 'stats',
   '/meetings': 'meetings',
   '/search': 'search',

@@ -5,7 +5,7 @@ import { type Source, subprotocol } from '@meetcast/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Admission } from '../admission.ts';
 import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
-import { Connection } from '../connection.ts';
+import { Connection, goingAway } from '../connection.ts';
 import { isNamed } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { MeetingRef } from '../meeting.ts';
@@ -49,6 +49,9 @@ export interface UpgradeContext {
   ): Session;
 }
 
+/** Links are pinged in so many groups, one after the other, so that no turn is spent on pings alone. */
+const beatGroups = 25;
+
 /** Larger frames are refused before they are read whole; smaller ones too large by a limit are told so. */
 const payloadSlack = 4;
 
@@ -57,6 +60,8 @@ export class Upgrades {
   readonly #server: WebSocketServer;
   readonly #links = new Map<WebSocket, Link>();
   readonly #heartbeat: NodeJS.Timeout;
+  #turn = 0;
+  #accepted = 0;
 
   constructor(context: UpgradeContext) {
     this.#context = context;
@@ -69,7 +74,7 @@ export class Upgrades {
       maxBufferedChunks: 4_096,
       handleProtocols: () => subprotocol,
     });
-    this.#heartbeat = setInterval(() => this.#beat(), context.limits.heartbeatMs).unref();
+    this.#heartbeat = setInterval(() => this.#beat(), context.limits.heartbeatMs / beatGroups).unref();
   }
 
   /** Answers an upgrade of one of the hub's addresses; otherwise touches nothing and says so. */
@@ -87,6 +92,11 @@ export class Upgrades {
         this.#accept(socket, stream, request, route, target),
       );
     return true;
+  }
+
+  /** Each link's end. */
+  get ends(): Promise<void>[] {
+    return [...this.#links.values()].map(({ closed }) => closed);
   }
 
   /** Ends every link at once. */
@@ -112,7 +122,7 @@ export class Upgrades {
     target: Target,
   ): void {
     const connection = new Connection(socket, stream, this.#context.observe);
-    const link = new Link(connection);
+    const link = new Link(connection, this.#accepted++ % beatGroups);
     this.#links.set(socket, link);
     socket.on('error', () => {}); // A protocol error of the peer: `ws` closes with its code, and `close` follows.
     socket.on('message', (data, isBinary) => link.message(bytesOf(data), isBinary));
@@ -142,8 +152,7 @@ export class Upgrades {
     target: Target,
   ): Promise<Session | undefined> {
     const context = this.#context;
-    if (context.isDraining())
-      return reject(connection, 'try_again_later', 'this node is going away; connect again');
+    if (context.isDraining()) return reject(connection, 'try_again_later', goingAway);
     if (!this.#isWelcome(request)) {
       return reject(
         connection,
@@ -153,6 +162,7 @@ export class Upgrades {
     }
     const grant = await this.#authenticate(connection, request, target);
     if (!grant || !connection.isOpen) return undefined;
+    if (context.isDraining()) return reject(connection, 'try_again_later', goingAway);
     const needs: Permission = route.name === 'ingest' ? 'publish' : 'subscribe';
     if (!grant.may.has(needs)) {
       return reject(connection, 'forbidden', `the role "${grant.role}" may not ${needs} here`);
@@ -206,7 +216,9 @@ export class Upgrades {
   }
 
   #beat(): void {
+    const group = this.#turn++ % beatGroups;
     for (const [socket, link] of this.#links) {
+      if (link.group !== group) continue;
       if (link.isSilent()) socket.terminate();
       else socket.ping();
     }
@@ -216,11 +228,14 @@ export class Upgrades {
 /** A socket, its session once there is one, and whether its peer still answers. */
 class Link {
   session: Session | undefined;
+  /** Of those that are pinged together. */
+  readonly group: number;
   readonly #connection: Connection;
   #missedBeats = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, group: number) {
     this.#connection = connection;
+    this.group = group;
   }
 
   message(bytes: Buffer, isBinary: boolean): void {
@@ -229,6 +244,10 @@ class Link {
     if (!this.#connection.isOpen) return;
     if (isBinary) this.session?.receiveBinary(bytes);
     else this.session?.receive(bytes.toString());
+  }
+
+  get closed(): Promise<void> {
+    return this.#connection.closed;
   }
 
   alive(): void {

@@ -35,9 +35,17 @@ const contracts: Readonly<Record<string, string>> = {
 const adapters = new Set(['memory', 'sqlite', 'postgres', 'redis', 'deepgram', 'resilient', 'jwt']);
 
 /** Small things without a side that adapters may build on too. */
-const shared = new Set(['meeting.ts', 'errors.ts', 'message.ts', 'async-queue.ts']);
+const shared = new Set([
+  'meeting.ts',
+  'errors.ts',
+  'message.ts',
+  'async-queue.ts',
+  'remote.ts',
+  'utterance.ts',
+  'retractions.ts',
+]);
 
-const wiring = new Set(['hub.ts', 'index.ts']);
+const wiring = new Set(['hub.ts', 'index.ts', 'redis.ts']);
 
 function importsOf({ path, text }: SourceFile): Import[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => ({
@@ -99,7 +107,7 @@ function insideServer(from: string, to: string): string | undefined {
 }
 
 function besideContract(importer: Place, imported: Place): string | undefined {
-  if (imported.role === 'shared') return undefined;
+  if (imported.role === 'shared' || imported.folder === 'redis') return undefined;
   if (imported.folder !== importer.folder) return 'an adapter imports its own contract and shared types';
   return imported.role === 'adapter' && importer.role === 'adapter'
     ? 'adapters do not import each other'
@@ -122,6 +130,7 @@ function placeOf(path: string): Place {
 function roleOf(folder: string, file: string): Place['role'] {
   if (folder === 'testing') return 'testing';
   if (folder === 'http') return 'http';
+  if (folder === 'late') return 'core';
   if (folder !== '') {
     if (contracts[folder] === file || file === 'search-terms.ts') return 'contract';
     return adapters.has(file.replace(/\.ts$/, '')) ? 'adapter' : 'helper';

@@ -1,0 +1,153 @@
+/** What is kept of unheard audio, and for how long. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { AudioLedger } from '../../src/audio-ledger.ts';
+import { memoryBus } from '../../src/bus/memory.ts';
+import { LateHearing, type Lost } from '../../src/late/late-hearing.ts';
+import type { UnheardOptions } from '../../src/late/options.ts';
+import type { MeetingRef } from '../../src/meeting.ts';
+import type { HubEvent } from '../../src/observer.ts';
+import type { LeftAudio, Recognizer } from '../../src/recognizer/recognizer.ts';
+import { memoryRegistry } from '../../src/registry/memory.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { freshMeeting, statusEntry } from '../support/entries.ts';
+import { logOf } from '../support/log.ts';
+
+const second = 32_000;
+
+let meeting: MeetingRef;
+let store: ReturnType<typeof memoryStore>;
+let epoch: string;
+let observed: HubEvent[];
+let open: LateHearing[];
+let discarded: number[];
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  meeting = freshMeeting();
+  store = memoryStore();
+  ({ epoch } = await store.append(meeting, statusEntry('live')));
+  observed = [];
+  open = [];
+  discarded = [];
+});
+afterEach(async () => {
+  for (const late of open) await late.close();
+  vi.useRealTimers();
+});
+
+/** A recognizer that never answers, so that whatever is being heard is never heard. */
+const mute: Recognizer = {
+  open: (_request, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+};
+
+function start(options: UnheardOptions | false = {}): LateHearing {
+  const late = new LateHearing(options, {
+    registry: memoryRegistry(),
+    recognizer: mute,
+    ledger: new AudioLedger(),
+    observe: (event) => observed.push(event),
+    log: (of) => logOf(of, store, memoryBus()),
+  });
+  open.push(late);
+  return late;
+}
+
+const audioOf = (seconds: number): LeftAudio => ({
+  startMs: 0,
+  endMs: seconds * 1_000,
+  bytes: seconds * second,
+  async *read() {},
+  discard: async () => void discarded.push(seconds),
+});
+
+const lostBy = (changes: Partial<Lost> = {}): Lost => ({
+  meeting,
+  source: 'mic',
+  epoch,
+  fence: 1,
+  beganAtMs: 0,
+  isResumed: false,
+  saidUpToMs: [0],
+  format: { sampleRate: 16_000, channels: 1 },
+  language: undefined,
+  anchors: [{ streamMs: 0, offsetMs: 0 }],
+  canResume: true,
+  cause: 'recognizer_unavailable',
+  ...changes,
+});
+
+const fates = () => observed.flatMap((event) => (event.type === 'unheard' ? [event.state] : []));
+
+test('[LOG10] it is let go after its time, and so is what a silent recognizer has been asked for', async () => {
+  const late = start({ maxAgeMs: 3_600_000 });
+  late.keep(lostBy({ canResume: false }), audioOf(3));
+  late.keep(lostBy({ source: 'system' }), audioOf(4));
+  await vi.advanceTimersByTimeAsync(3_500_000);
+  expect([late.keptBytes, late.keptMs]).toEqual([7 * second, 7_000]);
+  await vi.advanceTimersByTimeAsync(200_000);
+  expect(fates()).toEqual(['kept', 'kept', 'too_old', 'too_old']);
+  expect(discarded).toEqual([3, 4]);
+});
+
+test('[REST17] a meeting that another node forgot is noticed within a minute, whatever is being heard', async () => {
+  const late = start();
+  const gap = { type: 'gap' as const, meeting_id: 'm', ts: new Date().toISOString() };
+  late.keep(lostBy({ canResume: false }), audioOf(3));
+  await vi.advanceTimersByTimeAsync(10);
+  await store.append(meeting, { ...gap, source: 'mic', start_ms: 0, end_ms: 3_000, cause: 'x' });
+  late.missed(lostBy());
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await store.covered(meeting, 'mic')).toBe(3_000); // It is being heard.
+  await store.forget(meeting);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(fates()).toEqual(['kept', 'forgotten']);
+  expect(discarded).toEqual([3]);
+});
+
+test('[LOG10] too much: the oldest goes first, and one that alone is too much is not kept', async () => {
+  const late = start({ maxBytes: 5 * second });
+  late.keep(lostBy(), audioOf(2));
+  await vi.advanceTimersByTimeAsync(10);
+  late.keep(lostBy({ source: 'system' }), audioOf(3));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(discarded).toEqual([]);
+  late.keep(lostBy({ source: 'system', beganAtMs: 9_000 }), audioOf(1));
+  expect(discarded).toEqual([2]);
+  await vi.advanceTimersByTimeAsync(10);
+  late.keep(lostBy(), audioOf(6));
+  expect(late.keptBytes).toBe(0);
+});
+
+test('[ING12] what a resumed session left takes the place of what it was sent again of', async () => {
+  const late = start();
+  late.keep(lostBy(), audioOf(10));
+  await vi.advanceTimersByTimeAsync(10);
+  // It heard two seconds of the ten, and was sent less than before: the rest is still in the older audio.
+  const resumed = { isResumed: true, saidUpToMs: [2_000], anchors: [{ streamMs: 0, offsetMs: 1_500 }] };
+  late.keep(lostBy({ ...resumed, fence: 2 }), audioOf(3));
+  expect([late.keptMs, discarded]).toEqual([10_000, [3]]);
+  // The next one was sent more: nothing of the older audio is needed any longer.
+  late.keep(lostBy({ ...resumed, fence: 3, beganAtMs: 2_000 }), audioOf(12));
+  await vi.advanceTimersByTimeAsync(10);
+  expect([late.keptMs, discarded]).toEqual([12_000, [3, 10]]);
+  // One that began anew sends other audio, wherever it stands.
+  late.keep(lostBy({ fence: 4, beganAtMs: 2_000 }), audioOf(1));
+  expect(late.keptMs).toBe(13_000);
+  expect(late.positionMs(meeting, epoch)).toBe(13_500);
+});
+
+test('[LINK4] a hub that closes lets everything go; one that keeps nothing never has it', async () => {
+  const late = start();
+  late.keep(lostBy(), audioOf(2));
+  await late.close();
+  expect(discarded).toEqual([2]);
+  start(false).keep(lostBy(), audioOf(5));
+  expect(discarded).toEqual([2, 5]);
+  expect(fates()).toEqual(['kept']);
+});
+
+test('[LIM] a setting that is no positive number is a mistake of the host', () => {
+  expect(() => start({ maxBytes: 0 })).toThrow('unheard.maxBytes must be a positive number, got 0');
+  expect(() => start({ senderAwayMs: Number.NaN })).toThrow(TypeError);
+});
