@@ -2,7 +2,11 @@ import { defineConfig } from 'tsup';
 
 export default defineConfig([
   {
-    entry: ['src/index.ts'],
+    entry: {
+      index: 'src/index.ts',
+      'file-spool': 'src/spool/file-spool.ts',
+      'indexeddb-spool': 'src/spool/indexeddb-spool.ts',
+    },
     format: ['esm', 'cjs'],
     dts: true,
     sourcemap: true,

@@ -10,12 +10,14 @@ export class AudioBuffer {
   readonly #frameBytes: number;
   readonly #sampleRate: number;
   #chunks: { at: number; bytes: Uint8Array<ArrayBuffer> }[] = [];
-  #startByte = 0;
-  #endByte = 0;
+  #startByte: number;
+  #endByte: number;
 
-  constructor({ sampleRate, channels }: AudioFormat) {
+  /** Audio is counted from the frame `from`. */
+  constructor({ sampleRate, channels }: AudioFormat, from = 0) {
     this.#sampleRate = sampleRate;
     this.#frameBytes = channels * 2;
+    this.#startByte = this.#endByte = from * this.#frameBytes;
   }
 
   /** The first frame that is kept. */

@@ -19,21 +19,34 @@ export interface Resumption {
   from: number;
 }
 
+/** What a hub says of a sender's place, on the meeting's clock. */
+export interface Asked {
+  resumeFromMs: number;
+  /** From where on nobody else has sent the source; not every hub knows. */
+  sessionFromMs: number | undefined;
+}
+
 /**
- * Where to go on when the hub asks for the audio from `resumeFromMs`. Without an anchor, which is to say at first or in a
- * new log, the first kept frame stands there; also when the position is one this sender never had, or has let go.
+ * Where to go on when the hub asks for the audio from a position. `sent` is behind the last frame that it can have got.
+ * Without an anchor, which is to say at first or in a new log, the first kept frame stands there; also when the position is
+ * one this sender has let go, or when another session has moved the clock since.
  */
 export function resumption(
-  anchor: Anchor | undefined,
-  kept: { start: number; end: number },
+  noted: Anchor | undefined,
+  { start, sent }: { start: number; sent: number },
   sampleRate: number,
-  resumeFromMs: number,
+  { resumeFromMs, sessionFromMs }: Asked,
 ): Resumption {
-  const anew = { anchor: { frame: kept.start, ms: resumeFromMs }, from: kept.start };
-  if (!anchor) return anew;
+  const at = (frame: number) => ({ anchor: { frame, ms: resumeFromMs }, from: frame });
+  // A session that was placed and does not know it began with its first frame.
+  const began = sessionFromMs !== undefined && sessionFromMs < resumeFromMs;
+  const anchor = noted ?? (began ? { frame: start, ms: sessionFromMs } : undefined);
+  if (!anchor || (sessionFromMs !== undefined && sessionFromMs > anchor.ms)) return at(start);
   const from = frameAt(anchor, sampleRate, resumeFromMs);
-  if (from < kept.start) return anew;
-  if (from <= kept.end) return { anchor, from };
+  if (from < start) return at(start);
+  if (from <= sent) return { anchor, from };
   // Less than a millisecond beyond the end is the end, in a hub that counts whole milliseconds.
-  return from - kept.end <= sampleRate / 1000 ? { anchor, from: kept.end } : anew;
+  if (from - sent <= sampleRate / 1000) return { anchor, from: sent };
+  // The hub has heard what is kept, and more that was not kept; unless it was another session's.
+  return at(sessionFromMs === undefined ? start : sent);
 }

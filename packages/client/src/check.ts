@@ -7,6 +7,12 @@ export function positive(name: string, value: number): number {
   throw new TypeError(`${name} must be a positive number, got ${shown(value)}`);
 }
 
+/** `why` says what goes wrong below. */
+export function atLeast(name: string, value: number, least: number, why: string): number {
+  if (positive(name, value) >= least) return value;
+  throw new TypeError(`${name} must be at least ${least}, got ${shown(value)}: ${why}`);
+}
+
 export function integer(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;

@@ -11,11 +11,36 @@ export interface Command {
 
 type OffRecord = IngestUpstream & { type: 'off_record' };
 
+/** The commands of a track, to be kept elsewhere. */
+export interface KeptCommands {
+  /** The number of the last one that was ever given. */
+  readonly last: number;
+  readonly commands: readonly Command[];
+  readonly before?: OffRecord;
+}
+
 export class CommandTrack {
-  #commands: Command[] = [];
-  #last = 0;
+  #commands: Command[];
+  #last: number;
   /** What held before the first command that is kept. */
   #before: OffRecord | undefined;
+
+  /** Goes on with what was kept, except that who wrote it may not have been done: `finalize` has to be said again. */
+  constructor({ last, commands, before }: KeptCommands = { last: 0, commands: [] }) {
+    this.#last = last;
+    this.#commands = commands.filter(({ message }) => message.type !== 'finalize');
+    this.#before = before;
+  }
+
+  get kept(): KeptCommands {
+    const before = this.#before === undefined ? {} : { before: this.#before };
+    return { last: this.#last, commands: [...this.#commands], ...before };
+  }
+
+  /** Whether what follows is off the record. */
+  get isOffRecord(): boolean {
+    return this.offRecordAt(Number.POSITIVE_INFINITY)?.on === true;
+  }
 
   add(frame: number, message: IngestUpstream): number {
     this.#last += 1;

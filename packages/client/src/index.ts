@@ -14,5 +14,13 @@ export {
 } from './publisher.ts';
 export type { Position } from './sequence.ts';
 export type { OpenSocket, SocketLike } from './socket.ts';
+export {
+  type Left,
+  type SessionNote,
+  type Spool,
+  SpoolError,
+  type SpoolOptions,
+  type SpoolProblem,
+} from './spool/spool.ts';
 export type { SubscribeOptions, Subscription, SubscriptionEvents } from './subscription.ts';
 export { applyEvent, emptyTranscript, type SubscriptionEvent, type Transcript } from './transcript.ts';

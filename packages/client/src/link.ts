@@ -29,11 +29,11 @@ export interface ConnectionChange {
   code?: number;
 }
 
-/** How a link ended for good. `lost` is a link that broke without a close of the hub's. */
+/** How a link ended for good. `lost` is a link that broke without a close of the hub's; `spool` one that has nothing to send. */
 export interface CloseInfo {
   status: 'closed' | 'failed';
   code: number;
-  word: CloseWord | 'lost';
+  word: CloseWord | 'lost' | 'spool';
   reason: string;
 }
 
@@ -67,7 +67,7 @@ interface Wire {
 //   any ── close(), or a close code that forbids coming back ──▶ ended
 type State =
   | { name: 'idle' }
-  | { name: 'asking' }
+  | { name: 'asking'; deadline: Timer }
   | { name: 'opening'; wire: Wire; deadline: Timer }
   | { name: 'greeting'; wire: Wire; deadline: Timer }
   | { name: 'open'; wire: Wire; heartbeat: Heartbeat; healthy: Timer }
@@ -146,6 +146,12 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     this.#end({ status: 'closed', code, word: 'done', reason }, (socket) => socket.close(code));
   }
 
+  /** Ends the link for good because its owner cannot go on. */
+  fail(word: CloseInfo['word'], reason: string): void {
+    if (this.#state.name === 'ended') return;
+    this.#end({ status: 'failed', code: noCloseFrame, word, reason });
+  }
+
   get #wire(): Wire | undefined {
     return 'wire' in this.#state ? this.#state.wire : undefined;
   }
@@ -156,14 +162,20 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   }
 
   async #ask(refused: string | undefined): Promise<void> {
-    const state: State = { name: 'asking' };
+    const state: State = {
+      name: 'asking',
+      deadline: this.#deadline('the token function did not answer in time'),
+    };
     this.#enter(state);
     const token = await this.#newToken().catch((error: unknown) => ({ problem: textOf(error) }));
     if (this.#state !== state) return;
     if (typeof token !== 'string')
       return this.#lose(noCloseFrame, `the token function failed: ${token.problem}`);
     if (token === refused)
-      return this.#fail(closeCodes.auth_failed.code, 'the hub refused the token, and there is no other one');
+      return this.#refused(
+        closeCodes.auth_failed.code,
+        'the hub refused the token, and there is no other one',
+      );
     this.#open(token);
   }
 
@@ -180,7 +192,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     try {
       socket = this.#settings.openSocket(this.#owner.address(), subprotocols(token));
     } catch (error) {
-      return this.#fail(noCloseFrame, `the socket cannot be opened: ${textOf(error)}`);
+      return this.#refused(noCloseFrame, `the socket cannot be opened: ${textOf(error)}`);
     }
     socket.binaryType = 'arraybuffer';
     const wire: Wire = { socket, token };
@@ -201,7 +213,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   }
 
   #deadline(reason: string): Timer {
-    return setTimeout(() => this.drop(reason), this.#settings.connectTimeoutMs);
+    return setTimeout(() => this.#lose(noCloseFrame, reason), this.#settings.connectTimeoutMs);
   }
 
   #received(wire: Wire, text: string): void {
@@ -238,11 +250,11 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   /** A connection is gone, or never came to be: come back if the policy says so. */
   #lose(code: number, reason: string): void {
     const { retry } = closePolicy(code);
-    if (retry === 'never') return this.#fail(code, reason);
+    if (retry === 'never') return this.#refused(code, reason);
     const needsToken = retry === 'new-token' || retry === 'fresh-token';
-    if (needsToken && typeof this.#settings.token === 'string') return this.#fail(code, reason);
+    if (needsToken && typeof this.#settings.token === 'string') return this.#refused(code, reason);
     this.#failures += 1;
-    if (this.#failures >= this.#settings.maxAttempts) return this.#fail(code, reason);
+    if (this.#failures >= this.#settings.maxAttempts) return this.#refused(code, reason);
     this.#wait(retry, code, reason);
   }
 
@@ -259,7 +271,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     this.#change({ status: 'reconnecting', attempt: this.#failures, retryInMs, code, reason });
   }
 
-  #fail(code: number, reason: string): void {
+  #refused(code: number, reason: string): void {
     const { word } = closePolicy(code);
     this.#end({ status: word === 'done' ? 'closed' : 'failed', code, word, reason });
   }

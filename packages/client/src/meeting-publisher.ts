@@ -6,7 +6,7 @@ import {
   type Status,
 } from '@meetcast/protocol';
 import { bytesOf } from './audio-buffer.ts';
-import { positive } from './check.ts';
+import { atLeast } from './check.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { type CompleteHandshake, handshakeOf } from './handshake.ts';
@@ -20,6 +20,9 @@ import {
   type PublishOptions,
 } from './publisher.ts';
 import type { OpenSocket } from './socket.ts';
+import { GuardedSpool } from './spool/guarded-spool.ts';
+import { checkLeft, type Sending } from './spool/resumed.ts';
+import type { SessionNote } from './spool/spool.ts';
 import { Upload } from './upload.ts';
 
 /** Starts sending a meeting's audio. */
@@ -37,13 +40,19 @@ type State =
 
 /** How long a hub that has said `ended` may take to close. */
 const farewellMs = 2_000;
+/** Five minutes of memory, an hour of disk. */
+const mostBufferedMs = { memory: 300_000, spool: 3_600_000 } as const;
+/** Longer than a word. */
+const leastBufferedMs = 1_000;
 
 class MeetingPublisher implements Publisher {
   readonly closed: Promise<CloseInfo>;
-  readonly sessionId: string = globalThis.crypto.randomUUID();
+  readonly sessionId: string;
+  readonly #meeting: string;
   readonly #handshake: CompleteHandshake;
   readonly #maxBufferedMs: number;
   readonly #link: Link<IngestDownstream>;
+  readonly #spool: GuardedSpool | undefined;
   readonly #upload: Upload;
   readonly #emitter = new Emitter<PublisherEvents>();
   #state: State = { name: 'recording' };
@@ -56,8 +65,12 @@ class MeetingPublisher implements Publisher {
 
   constructor(options: PublishOptions, openSocket: OpenSocket) {
     const address = addressOf(options);
+    const { meeting, spool } = options;
+    this.#meeting = meeting;
+    this.sessionId = spool?.left?.session.id ?? globalThis.crypto.randomUUID();
     this.#handshake = handshakeOf(options, this.sessionId);
-    this.#maxBufferedMs = positive('maxBufferedMs', options.maxBufferedMs ?? 300_000);
+    const most = mostBufferedMs[spool ? 'spool' : 'memory'];
+    this.#maxBufferedMs = checkedBound(options.maxBufferedMs ?? most);
     const { promise, resolve } = deferred<CloseInfo>();
     this.closed = promise;
     this.#link = new Link<IngestDownstream>(linkSettings(options, openSocket), {
@@ -70,7 +83,11 @@ class MeetingPublisher implements Publisher {
       changed: (change) => this.#emitter.emit('connection', change),
       ended: (info) => this.#ended(info, resolve),
     });
-    const { sample_rate: sampleRate, channels } = this.#handshake;
+    const { source, sample_rate: sampleRate, channels } = this.#handshake;
+    const left = spool?.left && checkLeft(spool.left, { meeting, source, sampleRate, channels });
+    this.#spool = spool && new GuardedSpool(spool, (error) => this.#emitter.emit('spool', error));
+    this.#epoch = left?.epoch;
+    this.#receivedMs = this.#durableMs = left?.durableMs ?? 0;
     this.#upload = new Upload(
       { sampleRate, channels },
       {
@@ -78,8 +95,12 @@ class MeetingPublisher implements Publisher {
         sendBytes: (bytes) => this.#link.sendBytes(bytes),
         send: (message) => this.#link.send(message),
         moved: () => this.#moved(),
+        note: () => this.#spool?.note(this.#note),
+        failed: ({ message }) => this.#link.fail('spool', `the spool cannot be read: ${message}`),
       },
+      this.#spool && { spool: this.#spool, ...(left && { left }) },
     );
+    void this.#spool?.note(this.#note);
     this.#link.start();
   }
 
@@ -115,10 +136,10 @@ class MeetingPublisher implements Publisher {
       writer.reject(new PublishError('done', 'no more audio is taken: finalize() or close() was called'));
       return writer.promise;
     }
-    this.#upload.append(bytes);
+    const spooled = this.#upload.append(bytes);
     this.#writers.push(writer);
     this.#moved();
-    return writer.promise;
+    return spooled === undefined ? writer.promise : bothOf(spooled, writer.promise);
   }
 
   flush(): void {
@@ -138,13 +159,20 @@ class MeetingPublisher implements Publisher {
   }
 
   close(): void {
-    this.#link.send({ type: 'close' });
+    // What is in a spool is not given up: its sender may come back.
+    if (!this.#spool) this.#link.send({ type: 'close' });
     this.#link.close('close() was called');
   }
 
+  get #note(): SessionNote {
+    const { source, sample_rate: sampleRate, channels } = this.#handshake;
+    const epoch = this.#epoch === undefined ? {} : { epoch: this.#epoch };
+    const sending: Sending = { meeting: this.#meeting, source, sampleRate, channels };
+    return { version: 1, id: this.sessionId, ...sending, ...epoch, ...this.#upload.note };
+  }
+
   #introduce(): void {
-    // Until a hub has given its audio a place on the meeting's clock, there is nothing to resume.
-    this.#link.send(this.#upload.isPlaced ? { ...this.#handshake, resume: true } : this.#handshake);
+    this.#link.send({ ...this.#handshake, ...this.#upload.claim });
   }
 
   #received(message: IngestDownstream): void {
@@ -152,6 +180,7 @@ class MeetingPublisher implements Publisher {
     if (message.type === 'ack') return this.#acknowledged(message.received_ms, message.durable_ms);
     if (message.type === 'transcript.final') return this.#emitter.emit('final', message);
     if (message.type === 'transcript.partial') return this.#emitter.emit('partial', message);
+    if (message.type === 'retract') return this.#emitter.emit('retract', message);
     if (message.type === 'error') return this.#emitter.emit('error', message);
     if (message.type !== 'status') return;
     this.#emitter.emit('status', message);
@@ -162,6 +191,7 @@ class MeetingPublisher implements Publisher {
     status,
     epoch,
     resume_from_ms: resumeFromMs = 0,
+    session_from_ms: sessionFromMs,
     max_frame_bytes: maxBytes,
   }: HandshakeAck): void {
     if (status === 'error' || this.#link.status === 'connected') return;
@@ -170,7 +200,7 @@ class MeetingPublisher implements Publisher {
     this.#receivedMs = resumeFromMs;
     if (isNewLog) this.#durableMs = resumeFromMs;
     if (maxBytes !== undefined) this.#upload.limit(maxBytes);
-    this.#upload.resume(resumeFromMs, isNewLog);
+    this.#upload.resume({ resumeFromMs, sessionFromMs }, isNewLog);
     this.#link.ready();
     this.#moved();
   }
@@ -226,16 +256,38 @@ class MeetingPublisher implements Publisher {
     const done = 'done' in state ? state.done : deferred<Finalized>();
     // Whoever never finalizes has not asked, and hears of the end through `closed`.
     done.promise.catch(() => {});
-    if (state.name === 'stored') done.resolve(state.result);
-    else done.reject(error);
+    const isStored = state.name === 'stored';
     this.#enter({ name: 'over', finalized: done.promise });
     for (const writer of this.#writers.splice(0)) writer.reject(error);
-    this.#emitter.clear();
-    resolve(info);
+    const settle = () => {
+      if (isStored) done.resolve(state.result);
+      else done.reject(error);
+      this.#emitter.clear();
+      resolve(info);
+    };
+    // Another publisher may use the spool as soon as this one has said that it is over.
+    const left = isStored ? this.#spool?.remove() : this.#spool?.close();
+    if (left === undefined) settle();
+    else void left.then(settle);
   }
 
   #enter(next: State): void {
     if (this.#state.name === 'stored') clearTimeout(this.#state.deadline);
     this.#state = next;
   }
+}
+
+const checkedBound = (maxBufferedMs: number): number =>
+  atLeast(
+    'maxBufferedMs',
+    maxBufferedMs,
+    leastBufferedMs,
+    'a writer would wait for the end of a word that it is to write',
+  );
+
+/** Resolves when both have; nobody has to wait for it. */
+function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
+  const both = Promise.all([one, other]).then(() => {});
+  both.catch(() => {});
+  return both;
 }

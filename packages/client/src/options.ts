@@ -16,7 +16,7 @@ export interface ConnectOptions {
   backoff?: Partial<Backoff>;
   /** How long a silent link is trusted before a ping. Default: what the hub says, or 25 000. */
   heartbeatMs?: number;
-  /** How long the hub may take to open a socket, and again to greet on it. Default 10 000. */
+  /** How long a token function may take, the hub to open a socket, and again to greet on it. Default 10 000. */
   connectTimeoutMs?: number;
   /** Failed connections in a row before giving up. Default: never. */
   maxAttempts?: number;

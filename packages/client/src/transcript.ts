@@ -1,12 +1,13 @@
 /** A meeting's text as its events leave it. */
-import type {
-  AudioLevel,
-  LoggedEvent,
-  Retract,
-  Source,
-  Status,
-  TranscriptFinal,
-  TranscriptPartial,
+import {
+  type AudioLevel,
+  isRetracted,
+  type LoggedEvent,
+  type Retract,
+  type Source,
+  type Status,
+  type TranscriptFinal,
+  type TranscriptPartial,
 } from '@meetcast/protocol';
 
 /** Everything a viewer hears about a meeting. A status without `seq` concerns this connection only. */
@@ -62,23 +63,9 @@ function withPartial(transcript: Transcript, partial: TranscriptPartial): Transc
   return { finals, partials: [...others, partial] };
 }
 
-function retracted({ finals, partials }: Transcript, retract: Retract): Transcript {
-  return {
-    finals: finals.filter((final) => !covers(retract, final)),
-    partials: partials.filter((partial) => !covers(retract, partial)),
-  };
-}
-
-function covers(retract: Retract, words: TranscriptFinal | TranscriptPartial): boolean {
-  const { segment_no, start_ms, end_ms, meta } = retract;
-  if (segment_no !== undefined)
-    return words.segment_no === segment_no || ('revises' in words && words.revises === segment_no);
-  if (start_ms === undefined && end_ms === undefined) return false;
-  if (meta?.source !== undefined && meta.source !== sourceOf(words)) return false;
-  const from = start_ms ?? 0;
-  const to = end_ms ?? Number.POSITIVE_INFINITY;
-  const overlaps = words.start_ms < to && words.end_ms > from;
-  return overlaps || (words.start_ms >= from && words.end_ms <= to);
-}
+const retracted = ({ finals, partials }: Transcript, retract: Retract): Transcript => ({
+  finals: finals.filter((final) => !isRetracted(final, retract)),
+  partials: partials.filter((partial) => !isRetracted(partial, retract)),
+});
 
 const sourceOf = (words: TranscriptFinal | TranscriptPartial): Source | undefined => words.meta?.source;

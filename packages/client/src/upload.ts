@@ -1,8 +1,10 @@
 /** A sender's audio and commands on their way to the hub, in one order, as often as the hub asks for them. */
-import type { IngestUpstream } from '@meetcast/protocol';
-import { AudioBuffer, type AudioFormat } from './audio-buffer.ts';
-import { type Anchor, frameAt, resumption } from './audio-clock.ts';
-import { CommandTrack } from './command-track.ts';
+import type { Handshake, IngestUpstream } from '@meetcast/protocol';
+import type { AudioFormat } from './audio-buffer.ts';
+import { type Anchor, type Asked, frameAt, resumption } from './audio-clock.ts';
+import { CommandTrack, type KeptCommands } from './command-track.ts';
+import { KeptAudio } from './kept-audio.ts';
+import type { GuardedSpool } from './spool/guarded-spool.ts';
 
 /** What a socket can do for an upload. */
 export interface UploadWire {
@@ -11,6 +13,24 @@ export interface UploadWire {
   send(message: IngestUpstream): void;
   /** Something moved: there may be room again. */
   moved(): void;
+  /** What an upload knows has changed. With a spool, resolves once it is noted there, or cannot be. */
+  note(): Promise<void> | undefined;
+  /** Audio cannot be got out of the spool. */
+  failed(error: Error): void;
+}
+
+/** What an upload knows, but for the audio itself. */
+export interface UploadNote {
+  /** The first frame whose words are not stored. */
+  readonly start: number;
+  readonly anchor?: Anchor;
+  readonly commands: KeptCommands;
+}
+
+/** A spool, and what an earlier process left in it. */
+export interface UploadSpool {
+  readonly spool: GuardedSpool;
+  readonly left?: UploadNote & { readonly end: number };
 }
 
 /** Unsent bytes at which the socket has enough. */
@@ -22,10 +42,13 @@ const pieceMs = 40;
 /** Browsers do not say when a socket has drained. */
 const drainPollMs = 20;
 
-//  idle ─resume()─▶ sending ⇄ blocked (the socket is full)      any ─pause()─▶ idle
+//  idle ─resume()─▶ noting (its place) ─▶ sending ⇄ blocked (the socket is full), fetching (from the spool)
+//  any ─pause()─▶ idle
 type State =
   | { name: 'idle' }
+  | { name: 'noting'; cursor: Cursor }
   | { name: 'sending'; cursor: Cursor }
+  | { name: 'fetching'; cursor: Cursor }
   | { name: 'blocked'; cursor: Cursor; timer: ReturnType<typeof setTimeout> };
 interface Cursor {
   frame: number;
@@ -36,16 +59,21 @@ interface Cursor {
 export class Upload {
   readonly #wire: UploadWire;
   readonly #format: AudioFormat;
-  readonly #audio: AudioBuffer;
-  readonly #commands = new CommandTrack();
+  readonly #audio: KeptAudio;
+  readonly #commands: CommandTrack;
   #mostFrames: number;
   #anchor: Anchor | undefined;
+  /** Behind the last frame that a hub can have got, from whichever process. */
+  #sent: number;
   #state: State = { name: 'idle' };
 
-  constructor(format: AudioFormat, wire: UploadWire) {
+  constructor(format: AudioFormat, wire: UploadWire, { spool, left }: Partial<UploadSpool> = {}) {
     this.#wire = wire;
     this.#format = format;
-    this.#audio = new AudioBuffer(format);
+    this.#audio = new KeptAudio(format, spool, left);
+    this.#commands = new CommandTrack(left?.commands);
+    this.#anchor = left?.anchor;
+    this.#sent = left?.end ?? 0;
     this.#mostFrames = framesIn(usualFrameBytes, format);
   }
 
@@ -58,23 +86,35 @@ export class Upload {
     return this.#audio.keptMs;
   }
 
-  /** Whether its audio has a place on the meeting's clock. */
-  get isPlaced(): boolean {
-    return this.#anchor !== undefined;
+  /** What its hub may do with what it has of the session, if anything. */
+  get claim(): Pick<Handshake, 'resume' | 'resume_if_known'> {
+    // Until a hub has given its audio a place on the meeting's clock, there is nothing to resume; unless the spool missed it.
+    if (this.#anchor) return { resume: true };
+    return this.#sent > 0 ? { resume_if_known: true } : {};
   }
 
   get isBlocked(): boolean {
-    return this.#state.name === 'blocked';
+    return this.#state.name === 'blocked' || this.#state.name === 'fetching';
   }
 
-  append(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#audio.append(bytes);
+  get note(): UploadNote {
+    const anchor = this.#anchor === undefined ? {} : { anchor: this.#anchor };
+    return { start: this.#audio.start, commands: this.#commands.kept, ...anchor };
+  }
+
+  /** With a spool, resolves once the audio is in it, or cannot be. */
+  append(bytes: Uint8Array<ArrayBuffer>): Promise<void> | undefined {
+    // Off the record nobody keeps or gets what was said: only its length counts.
+    const audio = this.#commands.isOffRecord ? new Uint8Array(bytes.length) : bytes;
+    const spooled = this.#audio.append(audio)?.then(() => this.#pump());
     this.#pump();
+    return spooled;
   }
 
   /** Puts a command behind the audio so far. Returns its number. */
   command(message: IngestUpstream): number {
     const command = this.#commands.add(this.#audio.end, message);
+    void this.#wire.note();
     this.#pump();
     return command;
   }
@@ -85,15 +125,26 @@ export class Upload {
   }
 
   /** Sends everything from a position on the meeting's clock on. `isNewLog`: earlier positions mean nothing any more. */
-  resume(resumeFromMs: number, isNewLog: boolean): void {
-    const wasSending = this.isPlaced;
+  resume(asked: Asked, isNewLog: boolean): void {
+    const wasSending = this.#anchor !== undefined || this.#sent > 0;
     const known = isNewLog ? undefined : this.#anchor;
-    const { anchor, from } = resumption(known, this.#audio, this.#format.sampleRate, resumeFromMs);
+    const kept = { start: this.#audio.start, sent: this.#sent };
+    const { anchor, from } = resumption(known, kept, this.#format.sampleRate, asked);
     this.#anchor = anchor;
-    this.#enter({ name: 'sending', cursor: { frame: from, command: this.#commands.lastBefore(from) } });
-    const offRecord = this.#commands.offRecordAt(from);
-    if (wasSending && offRecord) this.#wire.send(offRecord);
-    this.#pump();
+    const cursor = { frame: from, command: this.#commands.lastBefore(from) };
+    const offRecord = wasSending ? this.#commands.offRecordAt(from) : undefined;
+    const noting: State = { name: 'noting', cursor };
+    this.#enter(noting);
+    const begin = () => {
+      if (this.#state !== noting) return;
+      this.#enter({ name: 'sending', cursor });
+      if (offRecord) this.#wire.send(offRecord);
+      this.#pump();
+    };
+    // Whoever restarts must know where its audio stands before the hub has any of it.
+    const noted = this.#wire.note();
+    if (noted === undefined) begin();
+    else void noted.then(begin);
   }
 
   pause(): void {
@@ -106,8 +157,12 @@ export class Upload {
     const durable = frameAt(this.#anchor, this.#format.sampleRate, durableMs);
     // What the hub has asked for again must still be sent, even if its words were stored meanwhile.
     const wanted = this.#state.name === 'idle' ? durable : this.#state.cursor.frame;
+    const { start } = this.#audio;
     this.#audio.forget(Math.min(durable, wanted));
+    if (this.#audio.start === start) return;
     this.#commands.forget(this.#audio.start);
+    void this.#wire.note();
+    this.#audio.forgetSpooled();
   }
 
   #pump(): void {
@@ -123,22 +178,36 @@ export class Upload {
         continue;
       }
       // A piece is sent when it is whole, or when a command stands behind it.
-      const ready = (command?.frame ?? this.#audio.end) - cursor.frame;
+      const ready = Math.min(command?.frame ?? this.#audio.end, this.#audio.sendable) - cursor.frame;
       if (ready < (command ? 1 : pieceFrames)) return;
       if (this.#wire.unsentBytes() >= highWaterBytes) return this.#block(cursor);
-      const frames = Math.min(ready, this.#mostFrames);
-      cursor.frame += frames;
-      this.#wire.sendBytes(this.#audio.read(cursor.frame - frames, frames));
+      const bytes = this.#audio.read(cursor.frame, Math.min(ready, this.#mostFrames));
+      if (!bytes) return this.#fetch(cursor);
+      cursor.frame += bytes.length / (this.#format.channels * 2);
+      this.#sent = Math.max(this.#sent, cursor.frame);
+      this.#wire.sendBytes(bytes);
     }
   }
 
+  #fetch(cursor: Cursor): void {
+    const fetching: State = { name: 'fetching', cursor };
+    this.#enter(fetching);
+    const isOver = () => this.#state !== fetching;
+    this.#audio.fetch(cursor.frame).then(
+      () => isOver() || this.#goOn(cursor),
+      (error: Error) => isOver() || this.#wire.failed(error),
+    );
+  }
+
   #block(cursor: Cursor): void {
-    const timer = setTimeout(() => {
-      this.#enter({ name: 'sending', cursor });
-      this.#pump();
-      this.#wire.moved();
-    }, drainPollMs);
+    const timer = setTimeout(() => this.#goOn(cursor), drainPollMs);
     this.#enter({ name: 'blocked', cursor, timer });
+  }
+
+  #goOn(cursor: Cursor): void {
+    this.#enter({ name: 'sending', cursor });
+    this.#pump();
+    this.#wire.moved();
   }
 
   #enter(next: State): void {

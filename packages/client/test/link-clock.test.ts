@@ -2,7 +2,7 @@
 import { decodeSubscriberDownstream, type SubscriberDownstream } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ConnectionChange, Link } from '../src/link.ts';
-import { linkSettings } from '../src/options.ts';
+import { type ConnectOptions, linkSettings } from '../src/options.ts';
 import type { SocketLike } from '../src/socket.ts';
 
 /** A browser's socket, played by hand. */
@@ -33,16 +33,13 @@ let sockets: HandSocket[];
 let changes: ConnectionChange[];
 let link: Link<SubscriberDownstream>;
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  sockets = [];
-  changes = [];
+function open(token: ConnectOptions['token']): void {
   const openSocket = () => {
     const socket = new HandSocket();
     sockets.push(socket);
     return socket;
   };
-  const settings = linkSettings({ url: 'http://h', meeting: 'm', token: 't' }, openSocket);
+  const settings = linkSettings({ url: 'http://h', meeting: 'm', token }, openSocket);
   link = new Link<SubscriberDownstream>(
     { ...settings, random: () => 1 },
     {
@@ -57,6 +54,13 @@ beforeEach(() => {
     },
   );
   link.start();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sockets = [];
+  changes = [];
+  open('t');
 });
 afterEach(() => {
   link.close('');
@@ -128,5 +132,32 @@ test('[CLOCK5] close is polite: the hub is told that the work is done', async ()
   const socket = await connect();
   link.close('');
   expect(socket.closedWith).toEqual([1000]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('[CLOCK6] a token function that never answers is asked again, and its late answer is not heard', async () => {
+  link.close('');
+  changes = [];
+  sockets = [];
+  const answers: ((token: string) => void)[] = [];
+  open(() => new Promise((resolve) => answers.push(resolve)));
+  await vi.advanceTimersByTimeAsync(9_999);
+  expect([changes, answers.length]).toEqual([[], 1]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(changes).toEqual([
+    {
+      status: 'reconnecting',
+      attempt: 1,
+      retryInMs: 1_000,
+      code: 1006,
+      reason: 'the token function did not answer in time',
+    },
+  ]);
+  answers[0]?.('too-late');
+  await vi.advanceTimersByTimeAsync(1_000);
+  answers[1]?.('in-time');
+  await connect();
+  expect([link.status, link.token, sockets.length]).toEqual(['connected', 'in-time', 1]);
+  link.close('');
   expect(vi.getTimerCount()).toBe(0);
 });

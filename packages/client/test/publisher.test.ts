@@ -1,5 +1,12 @@
 /** A sender against a scripted hub: replay, rebase, finalize and back-pressure. */
-import { PublishError, type Publisher, type PublishOptions, publish } from '@meetcast/client';
+import {
+  applyEvent,
+  emptyTranscript,
+  PublishError,
+  type Publisher,
+  type PublishOptions,
+  publish,
+} from '@meetcast/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   connectionOf,
@@ -221,8 +228,8 @@ test('[PUB9] an end that came before this connection was told to finalize is an 
 });
 
 test('[PUB10] a link that fails for good rejects finalize and waiting writers, with the reason', async () => {
-  const publisher = send({ maxBufferedMs: 10 });
-  const waiting = publisher.write(counting(0, 800));
+  const publisher = send({ maxBufferedMs: 1_000 });
+  const waiting = publisher.write(counting(0, 8_000));
   const done = publisher.finalize();
   const peer = await hub.peer();
   peer.refuse(4002, 'ingest_exists', 'Someone else is sending this source.');
@@ -255,18 +262,18 @@ test('[PUB12] a refused handshake fails with the field that was wrong', async ()
 });
 
 test('[PUB13] at the bound it asks for a flush once, writers wait, and nothing is dropped', async () => {
-  const publisher = send({ maxBufferedMs: 500 });
+  const publisher = send({ maxBufferedMs: 1_000 });
   const overflows = heard((listener) => publisher.on('overflow', listener));
   const { peer } = await accepted();
-  await publisher.write(counting(0, 3_000));
+  await publisher.write(counting(0, 6_000));
   let resolved = 0;
-  const waiting = [publisher.write(counting(3_000, 3_000)), publisher.write(counting(6_000, 2_000))];
+  const waiting = [publisher.write(counting(6_000, 6_000)), publisher.write(counting(12_000, 4_000))];
   for (const one of waiting) void one.then(() => resolved++);
   await peer.next('flush');
-  await expect.poll(() => frames(peer)).toBe(8_000);
+  await expect.poll(() => frames(peer)).toBe(16_000);
   expect(resolved).toBe(0);
-  expect(overflows).toEqual([{ bufferedMs: 750, maxBufferedMs: 500 }]);
-  peer.ack(1_000, 600);
+  expect(overflows).toEqual([{ bufferedMs: 1_500, maxBufferedMs: 1_000 }]);
+  peer.ack(2_000, 1_200);
   await Promise.all(waiting);
   expect(peer.texts.filter((message) => message.type === 'flush')).toHaveLength(1);
 });
@@ -321,6 +328,20 @@ test('[PUB16] its own words come back', async () => {
   await expect.poll(() => finals.map((one) => one.text)).toEqual(['final 1']);
 });
 
+test('[ING14] what is taken back is told to a screen that is fed from its sender', async () => {
+  const publisher = send();
+  let shown = emptyTranscript;
+  for (const type of ['final', 'partial', 'retract'] as const)
+    publisher.on(type, (event) => {
+      shown = applyEvent(shown, event);
+    });
+  const { peer } = await accepted();
+  peer.send(final(1), final(2));
+  await expect.poll(() => shown.finals.map(({ text }) => text)).toEqual(['final 1', 'final 2']);
+  peer.send({ type: 'retract', seq: 3, meeting_id: 'm', ts: '2025-01-01T00:00:00.000Z', segment_no: 1 });
+  await expect.poll(() => shown.finals.map(({ text }) => text)).toEqual(['final 2']);
+});
+
 test('[PUB17] close says so and gives up what is not stored', async () => {
   const publisher = send();
   const { peer } = await accepted();
@@ -336,7 +357,10 @@ test('[PUB18] wrong options and audio throw a TypeError at the call', () => {
   expect(() => send({ sampleRate: 4_000 })).toThrow(/sampleRate must be .* from 8000 to 192000, got 4000/);
   expect(() => send({ channels: 0 })).toThrow(TypeError);
   expect(() => send({ language: 'not a language' })).toThrow(/language must be/);
-  expect(() => send({ maxBufferedMs: 0 })).toThrow(TypeError);
+  expect(() => send({ maxBufferedMs: 0 })).toThrow(/maxBufferedMs must be a positive number, got 0/);
+  expect(() => send({ maxBufferedMs: 999 })).toThrow(
+    /maxBufferedMs must be at least 1000, got 999: a writer would/,
+  );
   const publisher = send();
   expect(() => publisher.write(new Float32Array(4) as never)).toThrow(/pcm must be .* got Float32Array/);
 });

@@ -61,6 +61,25 @@ test('[TR9] a retraction by range takes all that overlaps it, and only that', ()
   expect(seqs(...both, retract({ start_ms: 0, end_ms: 9_999, meta: { source: 'mic' } }))).toEqual([2]);
 });
 
+test('[TR9] what takes no time is in the stretches that it touches', () => {
+  const moment = final(1, { start_ms: 500, end_ms: 500 });
+  expect(seqs(moment, retract({ start_ms: 500, end_ms: 500 }))).toEqual([]);
+  expect(seqs(moment, retract({ start_ms: 0, end_ms: 500 }))).toEqual([]);
+  expect(seqs(moment, retract({ start_ms: 0, end_ms: 499 }))).toEqual([1]);
+});
+
+test('[TR11] a retraction takes the revisions that it lists', () => {
+  const revised = [final(1), final(2, { revises: 1 }), final(3, { revises: 2 }), final(4)];
+  expect(seqs(...revised, retract({ segment_no: 1, revisions: [3] }))).toEqual([4]);
+  expect(seqs(final(1), final(2), retract({ start_ms: 1_000, end_ms: 1_100, revisions: [2] }))).toEqual([]);
+});
+
+test('[TR12] what stands in the place of a final takes its segment, and nothing else of its time', () => {
+  const place = retract({ segment_no: 3, start_ms: 0, end_ms: 9_999 });
+  expect(seqs(final(1), final(2), final(3), place)).toEqual([1, 2]);
+  expect(texts(partial(3, 'x'), place)).toEqual([]);
+});
+
 test('[TR10] a transcript is never changed in place', () => {
   const before = after(final(1));
   applyEvent(before, final(2) as SubscriptionEvent);

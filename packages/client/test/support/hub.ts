@@ -69,13 +69,14 @@ export class Peer {
   }
 
   /** Answers a handshake. */
-  accept(resumeFromMs = 0, epoch = 'e1'): void {
+  accept(resumeFromMs = 0, epoch = 'e1', sessionFromMs?: number): void {
     this.send({
       type: 'handshake_ack',
       status: 'success',
       message: 'go on',
       session_id: 's',
       resume_from_ms: resumeFromMs,
+      session_from_ms: sessionFromMs,
       epoch,
     });
   }

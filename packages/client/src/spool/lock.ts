@@ -1,0 +1,99 @@
+/** One process at a time: a lock on a directory that a killed process cannot leave closed. */
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** Who holds a lock. A process id alone says little: it is given again, and in a container it is always the same. */
+export interface Holder {
+  pid: number;
+  /** Tells processes with one id apart, where the system says; otherwise empty. */
+  born: string;
+  host: string;
+}
+
+/** A holder on another machine is known by the beats of its lock only. */
+const beatMs = 2_000;
+const deadAfterMs = 30_000;
+/** Two that start at once both step back, and try again at different times. */
+const tries = 6;
+const retryMs = 60;
+
+/**
+ * Resolves with what unlocks the directory, or with who holds it. Every process puts down a file of its own before it
+ * looks for those of others: of two that start at once, at least one sees the other.
+ */
+export async function lock(directory: string): Promise<(() => Promise<void>) | Holder> {
+  const host = hostname().slice(0, 64);
+  const own = nameOf({ pid: process.pid, born: await birthOf(process.pid), host });
+  for (let left = tries; ; left -= 1) {
+    await writeFile(join(directory, own), '');
+    const other = await otherThan(own, directory, host);
+    if (!other) return held(join(directory, own));
+    await rm(join(directory, own), { force: true });
+    if (left <= 1) return other;
+    await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
+  }
+}
+
+function held(path: string): () => Promise<void> {
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, beatMs);
+  beat.unref();
+  return async () => {
+    clearInterval(beat);
+    await rm(path, { force: true });
+  };
+}
+
+/** What is known of the holder is the file's name, which is there as a whole or not at all. */
+const nameOf = ({ pid, born, host }: Holder): string =>
+  `lock~${pid}~${born}~${encodeURIComponent(host)}~${randomBytes(6).toString('hex')}`;
+
+function holderOf(name: string): Holder | undefined {
+  const [, pid, born, host] = /^lock~(\d+)~([^~]*)~([^~]*)~[0-9a-f]+$/.exec(name) ?? [];
+  if (pid === undefined || born === undefined || host === undefined) return undefined;
+  return { pid: Number(pid), born, host: decodeURIComponent(host) };
+}
+
+/** Another process that is alive and has put down its file. Files of dead ones are removed. */
+async function otherThan(own: string, directory: string, host: string): Promise<Holder | undefined> {
+  for (const name of await readdir(directory)) {
+    const holder = name === own ? undefined : holderOf(name);
+    if (!holder) continue;
+    const path = join(directory, name);
+    const isAlive = holder.host === host ? await isRunning(holder) : await isBeating(path);
+    if (isAlive) return holder;
+    await rm(path, { force: true });
+  }
+  return undefined;
+}
+
+async function isBeating(path: string): Promise<boolean> {
+  const file = await stat(path).catch(() => undefined);
+  return file !== undefined && Date.now() - file.mtimeMs < deadAfterMs;
+}
+
+async function isRunning({ pid, born }: Holder): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // A process that may not be signalled is there all the same.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return born === (await birthOf(pid));
+}
+
+/** When a process started, in ticks since which boot. Only Linux tells without another program. */
+async function birthOf(pid: number): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The name before the last parenthesis may hold anything; the start is the twentieth field after it.
+    return `${boot.trim()}.${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,103 @@
+/** The numbered files of a spool in their directory: read from the first to the last, and written at the end. */
+import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeRecords, magic, type SpoolRecord } from './record.ts';
+import { SpoolError } from './spool.ts';
+
+export interface Segment {
+  readonly number: number;
+  /** Which audio is in it: from one position up to another. */
+  from: number;
+  to: number;
+}
+
+const fileName = (number: number): string => `${String(number).padStart(8, '0')}.spool`;
+
+export class SegmentFiles {
+  readonly #directory: string;
+  readonly #isSynced: boolean;
+  #open: { handle: FileHandle; bytes: number } | undefined;
+
+  constructor(directory: string, isSynced: boolean) {
+    this.#directory = directory;
+    this.#isSynced = isSynced;
+  }
+
+  /** How long the file that is being written is; undefined if there is none. */
+  get openBytes(): number | undefined {
+    return this.#open?.bytes;
+  }
+
+  /** The numbers of the files that are there, rising. */
+  async numbers(): Promise<number[]> {
+    const names = await readdir(this.#directory);
+    return names
+      .flatMap((name) => (/^\d{8}\.spool$/.test(name) ? [Number.parseInt(name, 10)] : []))
+      .sort((a, b) => a - b);
+  }
+
+  /**
+   * Reads a file. What a killed process left unfinished at the end of the last one is cut off. False: not even its
+   * beginning was finished, and it is gone.
+   */
+  async load(number: number, isLast: boolean, take: (record: SpoolRecord) => void): Promise<boolean> {
+    const path = this.#path(number);
+    const { how, at } = decodeRecords(await readFile(path), take);
+    if (how === 'whole') return true;
+    if (how === 'damaged' || !isLast) throw this.damage(number, `damaged at byte ${at}`);
+    if (at === 0) await this.remove(number);
+    else await truncate(path, at);
+    return at > 0;
+  }
+
+  /** Reads a file's records, as far as they were written. */
+  async read(number: number, take: (record: SpoolRecord) => void): Promise<void> {
+    const { how, at } = decodeRecords(await readFile(this.#path(number)), take);
+    if (how === 'damaged') throw this.damage(number, `damaged at byte ${at}`);
+  }
+
+  async create(number: number): Promise<void> {
+    const handle = await open(this.#path(number), 'ax');
+    await handle.appendFile(magic);
+    this.#open = { handle, bytes: magic.length };
+    if (this.#isSynced) await this.#syncDirectory();
+  }
+
+  /** Writes records at the end of the open file. */
+  async write(records: readonly Buffer[]): Promise<void> {
+    if (!this.#open) throw new Error('no file of the spool is open');
+    const bytes = Buffer.concat(records);
+    await this.#open.handle.appendFile(bytes);
+    this.#open.bytes += bytes.length;
+    if (this.#isSynced) await this.#open.handle.datasync();
+  }
+
+  async finish(): Promise<void> {
+    const { handle } = this.#open ?? {};
+    this.#open = undefined;
+    await handle?.close();
+  }
+
+  remove(number: number): Promise<void> {
+    return rm(this.#path(number), { force: true });
+  }
+
+  damage(number: number, how: string): SpoolError {
+    const problem = `the spool ${this.#directory} was changed from outside: ${fileName(number)} is ${how}`;
+    const next = 'Move the directory away to begin anew; what it holds cannot be sent any more';
+    return new SpoolError('damaged', `${problem}. Nothing was removed. ${next}`);
+  }
+
+  #path(number: number): string {
+    return join(this.#directory, fileName(number));
+  }
+
+  async #syncDirectory(): Promise<void> {
+    const directory = await open(this.#directory);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+}
