@@ -38,3 +38,6 @@ export function systemCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' ? thrown.code : undefined;
 }
+
+/** Why something that should answer does not. A refused connection has no sentence of its own. */
+export const whyAway = (thrown: unknown): string => messageOf(thrown) || (systemCode(thrown) ?? 'no answer');

@@ -1,6 +1,7 @@
 /** The command line of `meetcast`: its commands and what they have in common. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerChaos } from './commands/chaos.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerForget } from './commands/forget.ts';
 import { registerKeys } from './commands/keys.ts';
@@ -32,6 +33,7 @@ const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
   registerSearch,
   registerForget,
   registerSmoke,
+  registerChaos,
 ];
 
 /** Throws a CommanderError instead of ending the process. */

@@ -13,7 +13,7 @@ export interface Setting<T> {
 export const settings = {
   REDIS_URL: {
     parse: address('redis', 'rediss'),
-    about: 'Redis, for a hub on several nodes; not used yet',
+    about: 'Redis, through which this hub and others are one',
     isSecret: true,
   },
   DATABASE_URL: {
@@ -47,6 +47,15 @@ export const settings = {
   MAX_INGEST_MSG_BYTES: { parse: wholeNumber(2), about: 'largest audio frame' },
   INGEST_SAMPLE_RATE: { parse: wholeNumber(8000, 192_000), about: 'for senders that name none' },
   INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'for senders that name none' },
+  UNHEARD_AUDIO_DIR: {
+    parse: text,
+    about:
+      'directory for audio that nobody could hear, until it can be heard (default: it ends with the process)',
+  },
+  CLIENT_ADDRESS_HEADER: {
+    parse: text,
+    about: 'behind a proxy: its header that says who connects, such as x-forwarded-for',
+  },
   MEETCAST_URL: { parse: address('http', 'https', 'ws', 'wss'), about: 'the hub commands talk to' },
   MEETCAST_TOKEN: { parse: text, about: 'the token commands send', isSecret: true },
 } as const satisfies Record<string, Setting<unknown>>;

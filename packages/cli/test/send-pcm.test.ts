@@ -1,4 +1,5 @@
 /** `meetcast send-pcm`: what is sent, how fast, and how it ends. */
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -143,4 +144,75 @@ test('[SEND9] pieces grow with the speed, and what waits in memory is bounded', 
   ]);
   expect(chunkBytesFor(studio, 1)).toBe(32_768);
   expect([maxBufferedMs(voice), maxBufferedMs(studio)]).toEqual([300_000, 40_000]);
+});
+
+/** The stored words of meeting m, as text. */
+async function storedText(env: Record<string, string>): Promise<string> {
+  const run = await runCli(['transcript', '--meeting', 'm', '--format', 'txt'], { env });
+  return run.stdout.replaceAll('Speaker 0:', '').trim().split(/\s+/).join(' ');
+}
+
+test('[SEND10] killed, and started again with its spool, it goes on where it was', async () => {
+  const cwd = await temporaryDirectory();
+  const { env } = await serveHub();
+  const { stdout } = await runCli(['wav', '--out', 'a.wav', '--words', '40'], { cwd });
+  const args = [
+    'send-pcm',
+    '--meeting',
+    'm',
+    '--json',
+    '--speed',
+    '4',
+    '--wav',
+    'a.wav',
+    '--spool',
+    'a.spool',
+  ];
+  for (let round = 0; round < 3; round += 1) {
+    const cli = startCli(args, { cwd, env });
+    const { received_ms: receivedMs } = await cli.event<{ received_ms: number }>(
+      'progress',
+      (progress: { received_ms: number }) => progress.received_ms > 0,
+    );
+    expect(receivedMs).toBeGreaterThan(0);
+    cli.signal('SIGKILL');
+    await cli.ended;
+  }
+  expect(await runCli([...args, '--source', 'system'], { cwd, env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('holds what is left of "mic" of m'),
+  });
+  const other = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--spool', 'a.spool'];
+  expect(await runCli(other, { cwd, env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('not of "a test of 10 s"'),
+  });
+  const last = await runCli(args, { cwd, env });
+  expect(last.code).toBe(0);
+  expect(eventsOf(last)).toContainEqual({
+    event: 'resumed',
+    taken_ms: expect.any(Number),
+    kept_ms: expect.any(Number),
+  });
+  expect(await storedText(env)).toBe(stdout.trim());
+  expect(existsSync(join(cwd, 'a.spool'))).toBe(false);
+});
+
+test('[SEND11] what comes through a pipe comes once: the rest is sent, then what is new', async () => {
+  const cwd = await temporaryDirectory();
+  const { env } = await serveHub();
+  const before = await runCli(['wav', '--out', 'one.wav', '--words', '40'], { cwd });
+  const after = await runCli(['wav', '--out', 'two.wav', '--text', 'thank you hello'], { cwd });
+  const args = ['send-pcm', '--meeting', 'm', '--json', '--wav', '-', '--spool', 'mic'];
+  const first = startCli(args, { cwd, env, stdin: join(cwd, 'one.wav') });
+  await first.event('progress', ({ received_ms: receivedMs }: { received_ms: number }) => receivedMs > 0);
+  first.signal('SIGKILL');
+  await first.ended;
+  const second = await runCli(args, { cwd, env, stdin: join(cwd, 'two.wav') });
+  expect(second.code).toBe(0);
+  const text = await storedText(env);
+  const rest = text.slice(0, -after.stdout.trim().length);
+  expect(text.endsWith(after.stdout.trim())).toBe(true);
+  expect(rest.trim()).not.toBe('');
+  expect(before.stdout.startsWith(rest.trim())).toBe(true);
 });

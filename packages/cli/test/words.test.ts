@@ -1,6 +1,6 @@
 /** Words said against words that came back. */
 import { expect, test } from 'vitest';
-import { compareWords, noWords } from '../src/words.ts';
+import { compareWords, noWords, placesOf } from '../src/words.ts';
 
 const compare = (said: string, got: string) => {
   const words = (text: string) => ({ ...noWords, mic: text.split(' ').filter((word) => word !== '') });
@@ -37,5 +37,24 @@ test('[WORD5] each source is compared by itself', () => {
   expect(compareWords(said, { mic: ['b'], system: ['a'] }).missing).toEqual([
     { source: 'mic', place: 1, word: 'a' },
     { source: 'system', place: 1, word: 'b' },
+  ]);
+});
+
+test('[WORD6] each word that came back has its place among those said, and an unexpected one none', () => {
+  const { places } = compareWords(
+    { mic: ['a', 'b', 'c', 'd'], system: ['e'] },
+    { mic: ['a', 'c', 'x', 'd'], system: ['e'] },
+  );
+  expect(places).toEqual({ mic: [0, 2, undefined, 3], system: [0] });
+});
+
+test('[WORD7] the same word at the same place of both sources is two places', () => {
+  const said = { mic: ['a', 'b'], system: ['a', 'b'] };
+  const compared = { stored: compareWords(said, noWords), seen: compareWords(said, { ...said, mic: [] }) };
+  expect(placesOf('missing', compared)).toEqual([
+    { source: 'mic', place: 1, word: 'a', from: ['stored', 'seen'] },
+    { source: 'system', place: 1, word: 'a', from: ['stored'] },
+    { source: 'mic', place: 2, word: 'b', from: ['stored', 'seen'] },
+    { source: 'system', place: 2, word: 'b', from: ['stored'] },
   ]);
 });

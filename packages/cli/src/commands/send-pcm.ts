@@ -1,5 +1,13 @@
 /** `meetcast send-pcm`: a WAV file into a meeting, as a microphone would send it. */
-import { type Finalized, type Publisher, publish } from '@meetcast/client';
+import {
+  type CloseInfo,
+  type Finalized,
+  type Left,
+  type Publisher,
+  type PublishOptions,
+  publish,
+  type Spool,
+} from '@meetcast/client';
 import { type Source, sources } from '@meetcast/protocol';
 import { type Command, Option } from 'commander';
 import { backoff, connected, connectionNote } from '../connected.ts';
@@ -22,6 +30,7 @@ import {
   speechOfFile,
   testSpeech,
 } from '../speech.ts';
+import { behind, type Input, inputOf, leftMs, openSpool, withSpool } from '../spool.ts';
 import { duration, number, wholeNumber } from '../values.ts';
 import { wordsIn } from '../words.ts';
 
@@ -35,6 +44,7 @@ interface SendFlags extends HubFlags {
   speed: number;
   language?: string;
   title?: string;
+  spool?: string;
 }
 
 /** Words of a test that people are shown; `--json` has all. */
@@ -63,6 +73,10 @@ export function registerSendPcm(program: Command, context: Context): void {
     )
     .option('--language <tag>', 'language spoken, such as en, tr or auto')
     .option('--title <text>', 'title of the meeting')
+    .option(
+      '--spool <directory>',
+      'keep there what is not stored yet; after a crash the same command goes on where it was',
+    )
     .action((flags: SendFlags) => sendPcm(flags, context));
   addExamples(command, [
     ['a file, in real time', 'meetcast send-pcm --meeting standup --wav standup.wav'],
@@ -72,10 +86,14 @@ export function registerSendPcm(program: Command, context: Context): void {
       'meetcast send-pcm --meeting standup --wav remote.wav --source system --speed 0',
     ],
     ['a live microphone', 'ffmpeg -f pulse -i default -f wav - | meetcast send-pcm --meeting live --wav -'],
+    [
+      'through crashes and long outages',
+      'meetcast send-pcm --meeting standup --wav standup.wav --spool standup.spool',
+    ],
   ]);
   command.addHelpText(
     'after',
-    '\nWith --json: connected, progress (about one a second), final, ended {last_seq, coverage}, done.\n',
+    '\nWith --json: resumed (with a spool that was left), connected, progress (about one a second), final, ended {last_seq, coverage}, done.\n',
   );
 }
 
@@ -84,12 +102,37 @@ async function sendPcm(flags: SendFlags, context: Context): Promise<void> {
   const hub = await resolveHub(flags, context);
   const speech = await speechOf(flags, output);
   try {
-    const publisher = asUsage(() => publish({ ...options(flags, hub), ...link(speech) }));
+    const input = await inputFrom(flags);
+    const spool = flags.spool === undefined ? undefined : await openSpool(flags.spool, input.label);
+    const isLive = spool !== undefined && !input.repeats;
+    const publisher = await publishFrom(spool, { ...options(flags, hub), ...link(speech, isLive) });
+    if (spool?.left) sayResumed(spool.left, output);
     await connected(publisher, hub, output);
-    await send(publisher, speech, flags, output);
+    const before = { takenBytes: spool?.left?.takenBytes ?? 0, isRepeated: input.repeats };
+    await send(publisher, speech, flags, output, before);
   } finally {
     speech.close();
   }
+}
+
+/** What earlier runs took, and whether this one reads it once more. */
+interface Before {
+  takenBytes: number;
+  isRepeated: boolean;
+}
+
+const inputFrom = async ({ wav, testDuration = 10 }: SendFlags): Promise<Input> =>
+  wav === undefined ? { label: `a test of ${testDuration} s`, repeats: true } : await inputOf(wav);
+
+async function publishFrom(spool: Spool | undefined, options: PublishOptions): Promise<Publisher> {
+  if (!spool) return asUsage(() => publish(options));
+  return await withSpool(spool, () => asUsage(() => publish({ ...options, spool })));
+}
+
+function sayResumed(left: Left, { emit, say }: Output): void {
+  const { takenMs, keptMs } = leftMs(left);
+  emit({ event: 'resumed', taken_ms: Math.round(takenMs), kept_ms: Math.round(keptMs) });
+  say(`going on: ${seconds(takenMs)} were taken before, of which ${seconds(keptMs)} are not stored yet`);
 }
 
 async function speechOf(flags: SendFlags, { emit, say }: Output): Promise<Speech> {
@@ -117,13 +160,20 @@ const options = ({ meeting, source, language, title }: SendFlags, { url, token }
   ...(title === undefined ? {} : { title }),
 });
 
-const link = (speech: Speech) => ({
+const link = (speech: Speech, isLive: boolean) => ({
   sampleRate: speech.sampleRate,
   channels: speech.channels,
-  maxBufferedMs: maxBufferedMs(speech),
+  // A file can wait in its place; what a live source says has to go somewhere, and in a spool there is room.
+  ...(isLive ? {} : { maxBufferedMs: maxBufferedMs(speech) }),
 });
 
-async function send(publisher: Publisher, speech: Speech, flags: SendFlags, output: Output): Promise<void> {
+async function send(
+  publisher: Publisher,
+  speech: Speech,
+  flags: SendFlags,
+  output: Output,
+  before: Before,
+): Promise<void> {
   const { meeting, source } = flags;
   output.emit({ event: 'connected', meeting, source, session_id: publisher.sessionId });
   const display = progressDisplay(output, speech.durationMs);
@@ -134,10 +184,12 @@ async function send(publisher: Publisher, speech: Speech, flags: SendFlags, outp
     stop.abort();
   });
   try {
-    await writeAll(publisher, speech, flags, stop.signal, (sentMs) => {
-      progress.sentMs = sentMs;
+    const sent = (bytes: number) => {
+      progress.sentMs = (bytes * 1000) / bytesPerSecond(speech);
       display.moved(progress);
-    });
+    };
+    sent(before.takenBytes);
+    await writeAll(publisher, speech, flags, stop.signal, before, sent);
     const finalized = await publisher.finalize();
     progress.storedMs = progress.sentMs;
     display.moved(progress);
@@ -146,13 +198,16 @@ async function send(publisher: Publisher, speech: Speech, flags: SendFlags, outp
   } catch (error) {
     display.stop();
     // Whatever failed, it failed because the hub ended the link; how it did says most.
-    if (error instanceof Error && error.name === 'PublishError') throw linkFailure(await publisher.closed);
+    if (error instanceof Error && error.name === 'PublishError') throw failureOf(await publisher.closed);
     publisher.close();
     throw error;
   } finally {
     ignoreSignals();
   }
 }
+
+const failureOf = (info: CloseInfo): CliError =>
+  info.word === 'spool' ? new CliError('failed', `${info.reason}.`) : linkFailure(info);
 
 /** Keeps count of what the hub says about the audio. */
 function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output): Progress {
@@ -165,6 +220,10 @@ function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output)
   publisher.on('final', (final) => {
     progress.words += wordsIn(final.text).length;
     emit({ event: 'final', ...final });
+  });
+  publisher.on('spool', ({ message }) => {
+    emit({ event: 'spool-failed', message });
+    display.note(`the spool cannot be written any more (${message}); going on without it`);
   });
   publisher.on('connection', (change) => {
     if (change.status !== 'closed') emit({ event: 'connection', ...change });
@@ -179,17 +238,19 @@ async function writeAll(
   speech: Speech,
   { chunkSize, speed }: SendFlags,
   stop: AbortSignal,
-  sent: (ms: number) => void,
+  { takenBytes, isRepeated }: Before,
+  sent: (bytes: number) => void,
 ): Promise<void> {
   const perSecond = bytesPerSecond(speech);
-  const frames = speech.frames(chunkSize ?? chunkBytesFor(speech, speed));
+  const all = speech.frames(chunkSize ?? chunkBytesFor(speech, speed));
+  const frames = isRepeated ? behind(all, takenBytes) : all;
   const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
-  let bytes = 0;
+  let bytes = takenBytes;
   for await (const piece of paced(frames, realPace(perSecond, speed, stop))) {
     if (stop.aborted) return;
     await Promise.race([publisher.write(piece), stopped]);
     bytes += piece.length;
-    sent((bytes * 1000) / perSecond);
+    sent(bytes);
   }
 }
 

@@ -9,7 +9,7 @@ import type { Output } from '../output.ts';
 import { table } from '../show.ts';
 import { type Found, probe } from '../smoke.ts';
 import { duration, wholeNumber } from '../values.ts';
-import { compareWords, countWords, type Misfit, type SourceWords } from '../words.ts';
+import { compareWords, countWords, placesOf, type SourceWords } from '../words.ts';
 
 interface SmokeFlags extends HubFlags {
   words: number;
@@ -74,24 +74,3 @@ function report({ said, stored, seen }: Found, meeting: string, { emit }: Output
 }
 
 const textOf = (words: SourceWords): string => words.mic.join(' ');
-
-interface Place extends Omit<Misfit, 'source'> {
-  /** Where the word is missing, or turned up: `stored`, `seen`. */
-  from: string[];
-}
-
-/** The misfits of both ways, each place and word once. */
-function placesOf(
-  kind: 'missing' | 'unexpected',
-  compared: Readonly<Record<string, ReturnType<typeof compareWords>>>,
-): Place[] {
-  const places = new Map<string, Place>();
-  for (const [from, comparison] of Object.entries(compared)) {
-    for (const { place, word } of comparison[kind]) {
-      const known = places.get(`${place} ${word}`);
-      if (known) known.from.push(from);
-      else places.set(`${place} ${word}`, { place, word, from: [from] });
-    }
-  }
-  return [...places.values()].sort((one, other) => one.place - other.place);
-}

@@ -24,4 +24,11 @@ export function plainLine(event: HubEvent, now: Date): string {
   return printable(`${now.toTimeString().slice(0, 8)} ${words.map(String).join(' ')}`);
 }
 
-export const levelOf = ({ type }: HubEvent): 'info' | 'error' => (type === 'error' ? 'error' : 'info');
+export const levelOf = (event: HubEvent): 'info' | 'error' => (isTrouble(event) ? 'error' : 'info');
+
+function isTrouble(event: HubEvent): boolean {
+  if (event.type === 'remote') return event.state === 'away';
+  if (event.type === 'recognizer') return event.state !== 'recovered';
+  if (event.type === 'unheard') return event.state === 'too_old' || event.state === 'too_much';
+  return event.type === 'error' || event.type === 'gap';
+}

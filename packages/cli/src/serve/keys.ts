@@ -1,7 +1,8 @@
 /** What the tokens of a served hub are checked with. */
 import { randomBytes } from 'node:crypto';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Authenticator, jwtAuthenticator } from '@meetcast/server';
 import { CliError, messageOf, systemCode } from '../exit.ts';
 import type { ServeSettings } from './settings.ts';
@@ -69,19 +70,19 @@ const unusable = (path: string, why: string): CliError =>
 
 const newSecret = (): string => randomBytes(leastSecretBytes).toString('base64url');
 
-/** The secret of an earlier run, or a new one for this and later runs. */
+/** The secret of an earlier run, or a new one for this and later runs. Of hubs that start at once, one makes it. */
 async function keptSecret(directory: string, path: string): Promise<string> {
   try {
-    const kept = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      return '';
-    });
-    if (kept.trim() !== '') return kept.trim();
-    const secret = newSecret();
     await makeDirectory(directory);
-    await writeFile(path, `${secret}\n`, { mode: 0o600 });
-    await chmod(path, 0o600);
-    return secret;
+    await writeFile(path, `${newSecret()}\n`, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
+      if (systemCode(error) !== 'EEXIST') throw error;
+    });
+    for (let patience = 100; patience > 0; patience -= 1) {
+      const kept = (await readFile(path, 'utf8')).trim();
+      if (kept !== '') return kept;
+      await delay(10); // Another hub has made the file and is about to write it.
+    }
+    throw new Error(`${path} is empty; remove it`);
   } catch (error) {
     throw unusableDirectory(directory, error);
   }

@@ -1,5 +1,5 @@
 /** Runs a hub by its settings, until it is told to stop. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createTranscriptHub, type HubEvent, type TranscriptHub } from '@meetcast/server';
 import type { Context } from '../context.ts';
 import { mintToken } from '../dev-token.ts';
@@ -8,6 +8,7 @@ import { httpAddress } from '../hub-options.ts';
 import { listenOn } from '../listening.ts';
 import type { Output } from '../output.ts';
 import { stopSignal } from '../signals.ts';
+import { joinCluster } from './cluster.ts';
 import { type Ear, earPlan, openEar } from './ear.ts';
 import { jsonLine, levelOf, plainLine } from './hub-log.ts';
 import { authenticatorOf, type TokenKey, tokenKey, weakness } from './keys.ts';
@@ -32,23 +33,27 @@ export async function serve(
   const key = await tokenKey(settings, directoryOf(plans.storage, flags));
   const auth = authenticatorOf(key, settings);
   const storage = await openStorage(plans.storage, output.say);
+  const cluster = await joinCluster(settings.REDIS_URL, plans.storage, output);
   try {
     const ear = await openEar(plans.ear, settings);
     const hub = createTranscriptHub({
       auth,
       recognizer: ear.recognizer,
       store: storage.store,
+      ...cluster?.adapters,
       ...hubSettings(settings),
       observe: logTo(output, flags.quiet),
     });
     await listen({ hub, server: createServer(), ear }, flags, output, async (url) => {
       warn(output, settings, key);
       output.say(storage.note);
+      if (cluster) output.say(cluster.note);
       output.say(ear.note);
       await sayHowToEnter(output, url, key, settings);
     });
   } finally {
-    // After the hub: its last words are stored while it closes.
+    // After the hub: its last words are stored, and told to the other nodes, while it closes.
+    await cluster?.close();
     await storage.close();
   }
 }
@@ -82,7 +87,11 @@ function hubSettings(settings: ServeSettings) {
   const viewers = settings.MAX_WS_CLIENTS_PER_MEETING;
   const frameBytes = settings.MAX_INGEST_MSG_BYTES;
   const { INGEST_SAMPLE_RATE: sampleRate, INGEST_CHANNELS: channels } = settings;
+  const folder = settings.UNHEARD_AUDIO_DIR;
+  const header = settings.CLIENT_ADDRESS_HEADER?.toLowerCase();
   return {
+    ...(header === undefined ? {} : { clientAddress: addressIn(header) }),
+    ...(folder === undefined ? {} : { unheard: { folder } }),
     limits: {
       ...(viewers === undefined ? {} : { subscribersPerMeeting: viewers }),
       ...(frameBytes === undefined ? {} : { ingestFrameBytes: frameBytes }),
@@ -93,6 +102,15 @@ function hubSettings(settings: ServeSettings) {
     },
   };
 }
+
+/** The last address of a list is the one that the nearest proxy has seen; those before it are hearsay. */
+const addressIn =
+  (header: string) =>
+  ({ headers, socket }: IncomingMessage): string =>
+    String(headers[header] ?? socket.remoteAddress ?? '')
+      .split(',')
+      .at(-1)
+      ?.trim() ?? '';
 
 /** People read short lines; everything else reads JSON. */
 function logTo(output: Output, isQuiet: boolean): (event: HubEvent) => void {
@@ -109,10 +127,10 @@ function reachable(host: string, port: number): string {
 }
 
 function warn({ say, notePaint }: Output, settings: ServeSettings, key: TokenKey): void {
-  if (settings.REDIS_URL !== undefined)
-    say(notePaint.yellow('REDIS_URL: not used yet. This hub is one node.'));
   const weak = weakness(key);
   if (weak) say(notePaint.yellow(weak));
+  if (settings.REDIS_URL !== undefined && key.name === 'made' && key.keptAt === undefined)
+    say(notePaint.yellow('Each node makes a secret of its own: set the same SECRET_KEY on all of them.'));
 }
 
 async function sayHowToEnter(

@@ -19,6 +19,8 @@ const flags = {
   INGEST_CHANNELS: '--ingest-channels <n>',
   REDIS_URL: '--redis-url <address>',
   DATABASE_URL: '--database-url <address>',
+  UNHEARD_AUDIO_DIR: '--unheard-audio-dir <directory>',
+  CLIENT_ADDRESS_HEADER: '--client-address-header <name>',
 } as const satisfies Partial<Record<SettingName, string>>;
 
 type ServeSetting = keyof typeof flags;

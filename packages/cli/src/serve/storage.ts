@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { memoryStore, type Store } from '@meetcast/server';
 import { type Database, databaseFile } from '../database-url.ts';
-import { CliError, messageOf, systemCode } from '../exit.ts';
+import { CliError, messageOf, whyAway } from '../exit.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** Decided by flags and settings alone. */
@@ -25,6 +25,12 @@ export interface StorageFlags {
 const defaultDirectory = 'meetcast-data';
 
 export function storagePlan({ data, memory }: StorageFlags, settings: ServeSettings): StoragePlan {
+  if (memory && settings.REDIS_URL !== undefined)
+    throw new CliError(
+      'usage',
+      'REDIS_URL joins this hub to others, and with --memory none of them could read what another one stored.',
+      'Set DATABASE_URL=postgres://… on every node; for several on this machine, --data and one directory will do.',
+    );
   if (memory) return { name: 'memory' };
   return settings.DATABASE_URL ?? { name: 'sqlite', directory: data ?? defaultDirectory };
 }
@@ -108,10 +114,7 @@ async function sayWhenThere(
   signal: AbortSignal,
 ): Promise<void> {
   for (let wasAway = false; ; wasAway = true) {
-    const problem = await store.ping().then(
-      () => undefined,
-      (error: unknown) => messageOf(error) || (systemCode(error) ?? 'no answer'),
-    );
+    const problem = await store.ping().then(() => undefined, whyAway);
     if (signal.aborted) return;
     if (problem === undefined) return wasAway ? say(`${where} is there now`) : undefined;
     if (!wasAway) say(`${where} is not there (${problem}): nothing can be stored until it is`);

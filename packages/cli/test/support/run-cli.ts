@@ -1,5 +1,6 @@
 /** Runs the built `meetcast` in a directory of its own, with no variables but those given. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ export interface CliRun {
 export interface CliOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** A file. Default: nothing. */
+  stdin?: string;
 }
 
 /** A directory that is gone after the test. */
@@ -101,12 +104,17 @@ export class RunningCli {
   }
 }
 
-export function startCli(args: readonly string[], { cwd = tmpdir(), env = {} }: CliOptions = {}): RunningCli {
+export function startCli(
+  args: readonly string[],
+  { cwd = tmpdir(), env = {}, stdin }: CliOptions = {},
+): RunningCli {
+  const input = stdin === undefined ? undefined : openSync(stdin, 'r');
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input ?? 'ignore', 'pipe', 'pipe'],
   });
+  if (input !== undefined) closeSync(input);
   const cli = new RunningCli(child);
   onTestFinished(async () => {
     child.kill('SIGKILL');

@@ -1,0 +1,61 @@
+/** A hub in a process of its own, `meetcast serve`, that can be killed and started again. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { CliError } from '../exit.ts';
+import { type ListeningHub, type LocalHub, localHub } from './local-hub.ts';
+import type { HubParts } from './stage.ts';
+
+export const hubInProcess = (parts: HubParts): Promise<LocalHub> => localHub((port) => serve(parts, port));
+
+async function serve(parts: HubParts, port: number): Promise<ListeningHub> {
+  const child = start(parts, port);
+  try {
+    const url = await listening(child);
+    return { port: Number(new URL(url).port), leave: () => kill(child) };
+  } catch (error) {
+    await kill(child);
+    throw error;
+  }
+}
+
+/** The program that runs now, as a hub; killed when the signal aborts. */
+function start({ secret, endpoint, directory, signal }: HubParts, port: number): ChildProcess {
+  const [, program = ''] = process.argv;
+  const kept = directory === undefined ? ['--memory'] : ['--data', directory];
+  const args = [program, 'serve', '--port', String(port), '--quiet', '--json', ...kept];
+  const child = spawn(process.execPath, args, {
+    // Nothing of the surroundings: no `.env`, no other recognizer.
+    cwd: directory,
+    env: { PATH: process.env.PATH, SECRET_KEY: secret, DEEPGRAM_ENDPOINT: endpoint },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    signal,
+    killSignal: 'SIGKILL',
+  });
+  child.on('error', () => {}); // Of the abort; a process that cannot be started says nothing, which is noticed.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  return child;
+}
+
+/** Where it listens, as its first line says. */
+async function listening(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new CliError('failed', 'the hub’s process says nothing.');
+  const lines = createInterface({ input: child.stdout });
+  const ended = once(lines, 'close').then(() => {
+    throw new CliError('failed', 'the hub’s process ended before it listened.');
+  });
+  const [line] = await Promise.race([once(lines, 'line'), ended]);
+  ended.catch(() => {});
+  const said: unknown = JSON.parse(String(line));
+  if (typeof said === 'object' && said !== null && 'url' in said) return String(said.url);
+  throw new CliError('failed', `the hub’s process did not say where it listens: ${line}`);
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}

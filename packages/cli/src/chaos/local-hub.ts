@@ -1,0 +1,42 @@
+/** A hub that can go and come back at the same address, and never after it was closed. */
+import { httpAddress } from '../hub-options.ts';
+
+/** One that listens now. */
+export interface ListeningHub {
+  readonly port: number;
+  /** Resolves when it is gone; may be called again. */
+  leave(): Promise<void>;
+}
+
+export interface LocalHub {
+  readonly url: string;
+  /** Resolves when it listens again. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const localHost = '127.0.0.1';
+
+/** `listen`: 0 is any free port. */
+export async function localHub(listen: (port: number) => Promise<ListeningHub>): Promise<LocalHub> {
+  let hub = await listen(0);
+  const { port } = hub;
+  let turn: Promise<void> = Promise.resolve();
+  let isClosed = false;
+  const inTurn = (act: () => Promise<void>) => {
+    turn = turn.then(act, act);
+    return turn;
+  };
+  return {
+    url: httpAddress(localHost, port),
+    restart: () =>
+      inTurn(async () => {
+        await hub.leave();
+        if (!isClosed) hub = await listen(port);
+      }),
+    close: () => {
+      isClosed = true;
+      return inTurn(() => hub.leave());
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/** `meetcast chaos --local` on hubs that are not what they should be: each broken promise is exit code 1, and named. */
+import type { DeepgramSimulator } from '@meetcast/server/testing';
+import { describe, test, vi } from 'vitest';
+import { type ChaosFlags, chaos } from '../src/chaos/run.ts';
+import type { ChangeHub } from '../src/chaos/scenario.ts';
+import { openStage } from '../src/chaos/stage.ts';
+import { CliError } from '../src/exit.ts';
+import { createOutput } from '../src/output.ts';
+import { type ChangeRecognizer, deafAtTheEnd, refusingWith, slowToReturn } from './support/recognizers.ts';
+import { eventsOf } from './support/run-cli.ts';
+
+// A meeting takes its time, and is waited for longer than that.
+vi.setConfig({ testTimeout: 180_000, maxConcurrency: 10 });
+
+interface Verdict {
+  status: string;
+  problems: string[];
+  notes: string[];
+  lost: number;
+  gaps: number;
+  recovered_ms: number | null;
+}
+
+interface Run extends Verdict {
+  exit: string;
+  recognizers: readonly DeepgramSimulator[];
+}
+
+const whatever: ChangeHub = (options) => options;
+
+/** One scenario, on a hub whose options were changed. */
+async function run(
+  name: string,
+  changeHub: ChangeHub = whatever,
+  flags: Partial<ChaosFlags> = {},
+): Promise<Run> {
+  let stdout = '';
+  const stdoutSink = { write: (text: string) => (stdout += text) };
+  const stderr = { write: () => true };
+  const output = createOutput({ json: true, stdout: stdoutSink, stderr, env: {} });
+  const recognizers: DeepgramSimulator[] = [];
+  const given: ChaosFlags = {
+    local: true,
+    memory: true,
+    list: false,
+    only: [name],
+    sources: ['mic'],
+    channels: 1,
+    seed: 1,
+    speed: 1,
+    timeLimit: 150,
+    connectTimeout: 10,
+    ...flags,
+  };
+  const ended = chaos(given, { output, cwd: process.cwd(), processEnv: {} }, async (options) => {
+    const stage = await openStage({ ...options, changeHub: (hub) => changeHub(options.changeHub(hub)) });
+    recognizers.push(stage.backstage.recognizer);
+    return stage;
+  });
+  const exit = await ended.then(
+    () => 'done',
+    (error: unknown) => (error instanceof CliError ? error.exit : String(error)),
+  );
+  const isVerdict = (event: unknown) => (event as { event: string }).event === 'scenario';
+  return { ...(eventsOf({ stdout }).find(isVerdict) as Verdict), exit, recognizers };
+}
+
+const recognizing =
+  (change: ChangeRecognizer): ChangeHub =>
+  (options) => {
+    const { recognizer } = options;
+    if (!('open' in recognizer)) throw new TypeError('expected one recognizer');
+    return { ...options, recognizer: change(recognizer) };
+  };
+
+const noticingAfter =
+  (silentMs: number): ChangeHub =>
+  ({ recovery, limits, ...options }) => ({
+    ...options,
+    recovery: { ...(typeof recovery === 'object' ? recovery : {}), silentMs },
+    // A hub that has not noticed does so at the end.
+    limits: { ...limits, drainSilenceMs: 2_000 },
+  });
+
+describe.concurrent('a hub that', () => {
+  test('[CHJ1] is well passes: it says that the recognizer is silent, and goes on with another stream', async ({
+    expect,
+  }) => {
+    const { exit, status, problems, notes, recovered_ms, recognizers } = await run('recognizer-silent');
+    expect({ exit, status, problems }).toEqual({ exit: 'done', status: 'passed', problems: [] });
+    expect(notes).toEqual([
+      expect.stringMatching(/the hub said after \d+\.\d s that the recognizer is silent/),
+    ]);
+    // Words came back after the alarm, by a stream that was opened for them: the first one says nothing any more.
+    expect(recovered_ms).toBeGreaterThan(0);
+    expect(recognizers[0]?.streams.length).toBe(2);
+  });
+
+  test('[CHJ2] never notices a silent recognizer fails', async ({ expect }) => {
+    const { exit, status, problems } = await run('recognizer-silent', noticingAfter(600_000));
+    expect({ exit, status }).toEqual({ exit: 'failed', status: 'failed' });
+    expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
+  });
+
+  test('[CHJ3] notices it too late fails, though it loses no word', async ({ expect }) => {
+    const { exit, status, problems, lost } = await run('recognizer-silent', noticingAfter(12_000));
+    expect({ exit, status, lost }).toEqual({ exit: 'failed', status: 'failed', lost: 0 });
+    expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
+  });
+
+  test('[CHJ4] notices it, and is long in finding another stream, fails', async ({ expect }) => {
+    const { exit, problems, lost } = await run('recognizer-silent', recognizing(slowToReturn(13_000)));
+    expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
+    expect(problems).toEqual([expect.stringMatching(/not told within 10 s after that .* well again/)]);
+  });
+
+  test.for([
+    [401, '', /^the sender of mic was told an empty reason$/],
+    [402, 'there is no credit. Buy some.', /^the sender of mic was told 2 sentences/],
+    [403, 'the recognizer failed', /^the sender of mic was told a reason that says nothing of the access/],
+  ] as const)('[CHJ5] for %i tells its senders "%s" fails', async ([status, reason, problem], { expect }) => {
+    const { exit, problems, lost } = await run(`recognizer-${status}`, recognizing(refusingWith(reason)));
+    expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test('[CHJ6] never says what is missing while its senders stay away fails', async ({ expect }) => {
+    const patient: ChangeHub = (options) => ({ ...options, limits: { ...options.limits, graceMs: 60_000 } });
+    const { exit, problems, lost, gaps } = await run('recognizer-402', patient);
+    expect({ exit, lost, gaps }).toEqual({ exit: 'failed', lost: 0, gaps: 0 });
+    expect(problems).toEqual([expect.stringMatching(/the log did not say what is missing/)]);
+  });
+
+  test('[CHJ7] lets its senders forget audio whose words it has not fails', async ({ expect }) => {
+    // A hub that looks after its recognizers does not take such a stream's word for it.
+    const trusting: ChangeHub = (options) => ({
+      ...recognizing(deafAtTheEnd(2_500))(options),
+      recovery: false,
+    });
+    const { exit, problems, lost } = await run('recognizer-401', trusting);
+    expect(exit).toBe('failed');
+    const problem = /^the sender of mic no longer has \d+ ms of audio whose words are not stored$/;
+    expect(problems).toContainEqual(expect.stringMatching(problem));
+    expect(lost).toBeGreaterThan(0);
+  });
+});
+
+test.concurrent('[CHJ8] each source has a stream of its own, with the channels asked for', async ({
+  expect,
+}) => {
+  const shape = { sources: ['mic', 'system'] as ['mic', 'system'], channels: 2 };
+  const { exit, recognizers } = await run('recognizer-402', whatever, shape);
+  expect(exit).toBe('done');
+  const streams = recognizers[0]?.streams ?? [];
+  expect(streams.length).toBeGreaterThanOrEqual(4);
+  for (const { query } of streams) expect(query).toContain('channels=2');
+});

@@ -1,0 +1,55 @@
+/** The hub of one scenario of `meetcast chaos --local`: whatever it is doing, nothing of it outlives its close. */
+import { expect, test } from 'vitest';
+import { localHub } from '../src/chaos/local-hub.ts';
+
+/** Hubs that listen and leave when the test lets them. */
+function hubs() {
+  const told: string[] = [];
+  let letLeave = () => {};
+  const left = new Promise<void>((resolve) => {
+    letLeave = resolve;
+  });
+  const listen = async (port: number) => {
+    told.push(`listens on ${port}`);
+    return {
+      port: 4_000,
+      leave: async () => {
+        told.push('leaves');
+        await left;
+      },
+    };
+  };
+  return { told, listen, letLeave };
+}
+
+test('[LOC1] it comes back where it was', async () => {
+  const { told, listen, letLeave } = hubs();
+  letLeave();
+  const hub = await localHub(listen);
+  expect(hub.url).toBe('http://127.0.0.1:4000');
+  await hub.restart();
+  await hub.close();
+  expect(told).toEqual(['listens on 0', 'leaves', 'listens on 4000', 'leaves']);
+});
+
+test('[LOC2] one that is closed while it leaves does not come back', async () => {
+  const { told, listen, letLeave } = hubs();
+  const hub = await localHub(listen);
+  const restarted = hub.restart();
+  const closed = hub.close();
+  letLeave();
+  await Promise.all([restarted, closed]);
+  expect(told).toEqual(['listens on 0', 'leaves', 'leaves']);
+});
+
+test('[LOC3] one that could not come back is closed all the same', async () => {
+  const { told, listen, letLeave } = hubs();
+  letLeave();
+  const hub = await localHub(async (port) => {
+    if (port !== 0) throw new Error('the port is taken');
+    return listen(port);
+  });
+  await expect(hub.restart()).rejects.toThrow('the port is taken');
+  await hub.close();
+  expect(told).toEqual(['listens on 0', 'leaves', 'leaves']);
+});
