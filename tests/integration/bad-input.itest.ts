@@ -27,13 +27,16 @@ const base = '/api/v1';
 const viewerPath = `${base}/ws/meetings/m`;
 const ingestPath = `${base}/ws/ingest/meetings/m`;
 
+/** A source that broke off keeps its place for a little only. */
+const brief = { ...unhurried, graceMs: 100 };
+
 /** Runs bad input beside a healthy meeting, which must lose nothing; afterwards nothing of anybody may be left. */
 async function besideAHealthyMeeting(
   options: StageOptions,
   misbehave: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const bus = countingBus();
-  const stage = await startHub({ bus, ...options });
+  const stage = await startHub({ bus, ...options, limits: { ...brief, ...options.limits } });
   const meeting = 'healthy';
   const viewer = await stage.viewer({ meeting });
   const speaker = await stage.speaker({ meeting });
@@ -364,7 +367,7 @@ describe('[ING1] before the handshake', () => {
   });
 
   test('silence is 4006 in time; pings and fresh tokens do not count', async () => {
-    await besideAHealthyMeeting({ limits: { ...unhurried, handshakeTimeoutMs: 150 } }, async (stage) => {
+    await besideAHealthyMeeting({ limits: { handshakeTimeoutMs: 150 } }, async (stage) => {
       const [silent, chatty] = await Promise.all([stage.stranger(), stage.stranger()]);
       chatty.send('ping');
       chatty.send({ type: 'auth', token: await mintToken() });
@@ -487,7 +490,7 @@ describe('viewers', () => {
   });
 
   test('[SUB11] one viewer more than there are seats is 4003, until one leaves', async () => {
-    await besideAHealthyMeeting({ limits: { ...unhurried, subscribersPerMeeting: 2 } }, async (stage) => {
+    await besideAHealthyMeeting({ limits: { subscribersPerMeeting: 2 } }, async (stage) => {
       const seated = [await stage.viewer(), await stage.viewer()];
       const url = `ws://127.0.0.1:${stage.port}${viewerPath}`;
       await expectRefused(
@@ -549,7 +552,7 @@ describe('below the messages', () => {
   });
 
   test('half a frame, then nothing: the link ends with its heartbeat', async () => {
-    await besideAHealthyMeeting({ limits: { ...unhurried, heartbeatMs: 100 } }, async (stage) => {
+    await besideAHealthyMeeting({ limits: { heartbeatMs: 100 } }, async (stage) => {
       const socket = new RawWebSocket(stage.port, `${viewerPath}?token=${await mintToken()}`);
       await socket.message('connected');
       socket.send(frame('{"type":"ping"}').subarray(0, 7));

@@ -6,7 +6,7 @@ import kept from '../seeds/crash.json' with { type: 'json' };
 import { type CrashRun, crashAgainAndAgain } from '../support/crash-run.ts';
 import { bundleHub } from '../support/hub-process.ts';
 
-/** The issue asks for 20 on SQLite; MEETCAST_CRASHES=20 makes it that many. */
+/** `pnpm prove crashes` makes it 20. */
 const crashes = Number(process.env.MEETCAST_CRASHES ?? 5);
 const seed = Number(process.env.MEETCAST_CRASH_SEED ?? Date.now() % 1_000_000);
 const seeds: { seed: number; crashes: number; store: 'SQLite' | 'PostgreSQL'; why: string }[] = kept;

@@ -8,7 +8,7 @@ import { createTranscriptHub, defaultLimits, jwtAuthenticator, type TranscriptHu
 import { deepgram } from '@meetcast/server/deepgram';
 import { type DeepgramSimulator, speak, startDeepgramSimulator } from '@meetcast/server/testing';
 import { SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { exitCodes } from '../../packages/cli/src/exit.ts';
 import { createProgram } from '../../packages/cli/src/program.ts';
 import { settings } from '../../packages/cli/src/settings.ts';
@@ -44,6 +44,11 @@ const files = [...markdownIn('.'), ...markdownIn('docs'), ...inEach('packages'),
 const pages = files.map((file) => ({ file, ...readPage(file, readFileSync(join(root, file), 'utf8')) }));
 const snippets = pages.flatMap((page) => page.snippets);
 const tables = pages.flatMap((page) => page.tables);
+
+/** What a block that reads their addresses from the environment needs; empty where this machine has none. */
+const services = { REDIS_URL: inject('redisUrl') ?? '', DATABASE_URL: inject('pgUrl') ?? '' };
+const needsServices = ({ code }: Snippet) =>
+  Object.keys(services).some((name) => code.includes(`process.env.${name}`));
 
 /** Wrong on purpose: what is not found here would not be found on the pages either. */
 const wrong = readPage(
@@ -205,6 +210,7 @@ describe.concurrent('run', () => {
     const env = {
       ...(isSession ? {} : { SECRET_KEY: secret, MEETCAST_TOKEN: token, DEEPGRAM_API_KEY: 'simulated' }),
       ...(isSession ? {} : { DEEPGRAM_ENDPOINT: simulator.url }),
+      ...(needsServices(snippet) ? services : {}),
     };
     return makePlace(root, join(directory, tenant), env, isServer ? undefined : portOf());
   }
@@ -231,8 +237,9 @@ describe.concurrent('run', () => {
 
   test.for(snippets.filter(({ run }) => run).map((snippet) => ({ place: placeOf(snippet), snippet })))(
     '$place',
-    async ({ snippet }) => {
+    async ({ snippet }, { skip }) => {
       const { run } = snippet;
+      if (needsServices(snippet)) skip(Object.values(services).includes(''), 'it needs Redis and PostgreSQL');
       const place = await placeFor(snippet);
       if (run?.kind === 'session') return await session(place, snippet);
       const running = startSnippet(place, snippet);
@@ -327,6 +334,7 @@ const ordinary = [
   'cd',
   'curl',
   'diff',
+  'docker',
   'echo',
   'ffmpeg',
   'git',
@@ -334,6 +342,7 @@ const ordinary = [
   'kill',
   'node',
   'openssl',
+  'redis-cli',
   'wait',
 ];
 

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { publish, type Subscription, subscribe } from '@meetcast/client';
 import { TranscriptPage } from '@meetcast/protocol';
 import { startDeepgramSimulator } from '@meetcast/server/testing';
 import { SignJWT } from 'jose';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { start as express } from '../../examples/express/src/server.js';
 import { start as fastify } from '../../examples/fastify/src/server.js';
 import { start as hono } from '../../examples/hono/src/server.js';
@@ -107,6 +108,77 @@ describe('express', () => {
     await close();
   });
 });
+
+describe('two-nodes', () => {
+  const services = { REDIS_URL: inject('redisUrl') ?? '', DATABASE_URL: inject('pgUrl') ?? '' };
+  const isPossible = Object.values(services).every((url) => url !== '');
+
+  test.skipIf(!isPossible).each(['SIGKILL', 'SIGTERM'] as const)(
+    '[EX4] %s of a node in mid-meeting: its clients move to the other one, and every word is there',
+    async (signal) => {
+      const { url, processes, ended, end } = await startTwoNodes(services);
+      const meeting = { url, meeting: `stand-up-${randomUUID()}`, token };
+      // One after another, so that the balancer gives each node two of them, and the sender to the first.
+      const viewers: Subscription[] = [];
+      const moved = new Set<Subscription>();
+      for (let index = 0; index < 4; index += 1) {
+        const viewer = subscribe(meeting);
+        onTestFinished(() => viewer.close());
+        viewers.push(viewer);
+        await vi.waitFor(() => expect(viewer.position).toBeDefined(), 20_000);
+        viewer.on('connection', ({ status }) => status === 'reconnecting' && moved.add(viewer));
+      }
+      const said = [speech(20, 7), speech(20, 8)] as const;
+      const sender = publish({ ...meeting, source: 'mic', sampleRate: 16_000 });
+      onTestFinished(() => sender.close());
+      await sender.write(said[0].pcm);
+      await Promise.all(viewers.map((viewer) => hasSeen(viewer, 3)));
+
+      process.kill(processes[0], signal);
+      await sender.write(said[1].pcm);
+      const { lastSeq } = await sender.finalize();
+      const how = signal === 'SIGTERM' ? 0 : signal;
+      await vi.waitFor(() => expect(ended()).toEqual([`node 1 has ended (${how})`]), 40_000);
+      await vi.waitFor(() => expect(moved).toEqual(new Set([viewers[0], viewers[2]])), 40_000);
+      await Promise.all(viewers.map((viewer) => hasSeen(viewer, lastSeq)));
+      const words = said.flatMap((part) => part.words);
+      for (const { transcript } of viewers) expect(wordsIn(transcript.finals, 'mic')).toEqual(words);
+      for (const viewer of viewers) viewer.close();
+      await end();
+    },
+    90_000,
+  );
+});
+
+/** The example as its README says; `end` asks it to stop, and resolves when all of it has ended well. */
+async function startTwoNodes(services: Record<string, string>) {
+  const main = fileURLToPath(new URL('../../examples/two-nodes/src/main.js', import.meta.url));
+  const running = spawn(process.execPath, [main], {
+    env: { ...process.env, ...services, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void running.kill('SIGKILL'));
+  let lines = '';
+  running.stdout.on('data', (text: Buffer) => {
+    lines += text;
+  });
+  const exited = once(running, 'exit');
+  const url = await vi.waitFor(() => {
+    const found = /^listening on (\S+)$/m.exec(lines)?.[1];
+    if (!found) throw new Error(`not listening: ${lines}`);
+    return found;
+  }, 30_000);
+  const processes = [...lines.matchAll(/process (\d+), listens/g)].map(([, id]) => Number(id));
+  return {
+    url,
+    processes: processes as [number, number],
+    ended: () => lines.split('\n').filter((line) => line.includes('has ended')),
+    async end() {
+      running.kill('SIGTERM');
+      await expect(exited).resolves.toEqual([0, null]);
+    },
+  };
+}
 
 async function textOf(url: string) {
   const answer = await fetch(url);

@@ -49,6 +49,7 @@ describe('the store is away', () => {
         'live',
         'degraded',
         'recovered',
+        'ending',
         'ended',
       ]);
     expect(elsewhere.of('status')).toEqual([]);

@@ -218,6 +218,17 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
     expect(viewer.seqs).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  test('[ING14] a sender is told what is taken back, and of no other meeting', async () => {
+    const stage = await startHub({ store: open() });
+    const speaker = await stage.speaker();
+    await post(stage, 'other', { type: 'retract', start_ms: 0, end_ms: 1_000 });
+    const { segment_no } = await post(stage, 'm', spoken('zebra', 0));
+    await post(stage, 'm', { type: 'retract', segment_no });
+    await speaker.until('retract');
+    expect(speaker.of('retract')).toMatchObject([{ meeting_id: 'm', segment_no }]);
+    expect(speaker.of('transcript.final')).toEqual([]);
+  });
+
   test('[REST17] a forgotten meeting is empty everywhere, and its viewers find the new log', async () => {
     // Nobody else may find out for the viewer.
     const stage = await startHub({ store: open(), limits: { ...unhurried, headCheckMs: 600_000 } });
@@ -293,6 +304,10 @@ describe('[REST2] what is not valid is refused, and the field is named', () => {
     [spoken('x', 0, { segment_no: 0 }), /^"segment_no"/],
     [spoken('x', 0, { speaker: 'a\0' }), /^"speaker"/],
     [{ type: 'retract' }, /^"segment_no"/],
+    [{ type: 'retract', segment_no: 1, meta: { source: 'mic' } }, /^"segment_no"/],
+    [{ type: 'retract', start_ms: 0, end_ms: 9, source: 'mic' }, /^"source": is not known here/],
+    [{ type: 'retract', start_ms: 0, end_ms: 9, meta: { speaker: 'x' } }, /^"meta.speaker": is not known/],
+    [{ type: 'retract', start_ms: 0, end_ms: 9, meta: { source: 'phone' } }, /^"meta.source"/],
     [{ type: 'status', status: 'x', details: { stage: 1 } }, /^"details\.stage"/],
   ];
 

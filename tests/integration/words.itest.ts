@@ -375,7 +375,7 @@ describe('senders that come and go', () => {
   test.each(['fin', 'rst'] as const)(
     'a sender that vanishes (%s): what it sent is stored, then idle',
     async (how) => {
-      const stage = await startHub();
+      const stage = await startHub({ limits: { ...unhurried, graceMs: 100 } });
       const viewer = await stage.viewer();
       const speaker = await stage.speaker();
       const { words, pcm } = speech(20, 15);
@@ -423,8 +423,8 @@ describe('senders that come and go', () => {
   test.each(cuts)(
     '[ING12] a link lost after $share of word $place: nothing lost, nothing twice, however long the sender was away',
     async ({ place, share }) => {
-      for (const isDrained of [false, true]) {
-        const stage = await startHub();
+      for (const isGivenUp of [false, true]) {
+        const stage = await startHub({ limits: { ...unhurried, ...(isGivenUp ? { graceMs: 100 } : {}) } });
         const viewer = await stage.viewer();
         const said = speech(30, 17);
         const { words, pcm } = said;
@@ -433,7 +433,7 @@ describe('senders that come and go', () => {
         await old.say(pcm.subarray(0, cut));
         await heard(stage, cut);
         old.vanish('rst');
-        if (isDrained) await viewer.status('idle');
+        if (isGivenUp) await viewer.status('idle');
         const next = await stage.speaker({ session: 'one', resume: true });
         const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
         await next.say(pcm.subarray(bytesAt(fromMs)));
@@ -484,17 +484,31 @@ describe('senders that come and go', () => {
     expectUnbroken(viewer);
   });
 
-  test('[ING12] a recognizer that closes, however cleanly, before its last words: 4010, and nothing is lost', async () => {
-    const stage = await startHub();
+  /** A recognizer that has closed, cleanly, before it said its last words to a sender that has finalized. */
+  async function closedEarly(recovery?: false) {
+    const stage = await startHub(recovery === undefined ? {} : { recovery });
     const said = speech(12, 28);
     const first = await stage.speaker({ session: 'one' });
     stage.simulator.fault({ kind: 'slow-reader', bytesPerSecond: 40_000 });
     await first.say(said.pcm);
+    first.send({ type: 'finalize' });
     const isDraining = () =>
       stage.observed.some((event) => event.type === 'ingest' && event.step === 'draining');
-    first.send({ type: 'finalize' });
     await vi.waitFor(() => expect(isDraining()).toBe(true), { interval: 5 });
     stage.simulator.fault({ kind: 'close', code: 1000 });
+    return { stage, said, first };
+  }
+
+  test('[ING15] a recognizer that closes, however cleanly, before its last words: they are heard again', async () => {
+    const { stage, said, first } = await closedEarly();
+    await stage.simulator.clear();
+    expect(await first.closed).toEqual(done);
+    expect(stage.simulator.streams).toHaveLength(2);
+    expectTimes(await expectWords(stage, { mic: said.words }), 'mic', said);
+  });
+
+  test('[ING12] the same without recovery: 4010, and nothing is lost', async () => {
+    const { stage, said, first } = await closedEarly(false);
     expect(await first.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
     await stage.simulator.clear();
     const next = await stage.speaker({ session: 'one', resume: true });
@@ -612,6 +626,7 @@ describe('senders that come and go', () => {
       'live',
       'off_record',
       'on_record',
+      'ending',
       'ended',
     ]);
 

@@ -51,9 +51,9 @@ export function gatedRegistry(gates: { claim?: Gate; seat?: Gate }): Registry {
   const inner = memoryRegistry();
   return {
     ...inner,
-    async claim(meeting, source, session) {
+    async claim(meeting, ...more) {
       if (meeting.id === 'gated') await gates.claim?.pass();
-      return await inner.claim(meeting, source, session);
+      return await inner.claim(meeting, ...more);
     },
     async seat(meeting, connection, seats) {
       if (meeting.id === 'gated') await gates.seat?.pass();

@@ -4,16 +4,22 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Limits } from '@meetcast/server';
+import type { HubOptions, Limits } from '@meetcast/server';
 import { build } from 'tsup';
 
 export interface HubProcessSettings {
   store: { directory: string } | { url: string };
+  /** Without it, the hub is alone. */
+  redis?: { url: string; leaseMs: number };
   simulatorUrl: string;
   secret: string;
   /** 0: any free one; a restarted hub keeps it. */
   port: number;
   limits: Partial<Limits>;
+  /** Whether channels are heard apart. Default false. */
+  multichannel?: boolean;
+  recovery?: Exclude<HubOptions['recovery'], undefined>;
+  unheard?: Exclude<HubOptions['unheard'], undefined>;
   /** How long the store may take for a write, and again for its answer. */
   dawdleMs: number;
 }
@@ -33,7 +39,7 @@ export async function bundleHub(): Promise<{ program: string; remove: () => void
     config: false,
     silent: true,
     noExternal: [/^@meetcast\//, /^@deepgram\//, 'zod'],
-    external: ['ws', 'pg', 'libsql', 'jose'],
+    external: ['ws', 'pg', 'libsql', 'jose', 'ioredis'],
     banner: {
       js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
     },
@@ -41,6 +47,7 @@ export async function bundleHub(): Promise<{ program: string; remove: () => void
       options.alias = {
         '@meetcast/server/deepgram': join(server, 'recognizer', 'deepgram.ts'),
         '@meetcast/server/postgres': join(server, 'store', 'postgres.ts'),
+        '@meetcast/server/redis': join(server, 'redis.ts'),
         '@meetcast/server/sqlite': join(server, 'store', 'sqlite.ts'),
         '@meetcast/server': join(server, 'index.ts'),
         '@meetcast/protocol': join(tests, '..', 'packages', 'protocol', 'src', 'index.ts'),
@@ -100,12 +107,37 @@ export class HubProcess {
     return { listening };
   }
 
+  /** Bytes it holds once its garbage is collected. */
+  async memory(): Promise<{ heap: number; rss: number }> {
+    if (!this.#child) throw new Error('the hub was never started');
+    const answer = once(this.#child, 'message');
+    this.#child.send('memory');
+    const [bytes] = await answer;
+    return bytes;
+  }
+
   /** Ends it as a power cut does; resolves when it is gone. */
   async kill(): Promise<void> {
+    await this.#end((child) => child.kill('SIGKILL'));
+  }
+
+  /** Asks it to close as a deploy does; resolves with its exit code when it has ended by itself. */
+  async close(): Promise<number | undefined> {
+    const code = await this.#end((child) => child.send('close'));
+    return code ?? undefined;
+  }
+
+  /** Stops it where it stands, or lets it go on: nothing is closed, and nothing answers meanwhile. */
+  pause(on: boolean): void {
+    this.#child?.kill(on ? 'SIGSTOP' : 'SIGCONT');
+  }
+
+  async #end(how: (child: ChildProcess) => void): Promise<number | null> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
     const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    how(child);
+    const [code] = await gone;
+    return code;
   }
 }

@@ -23,6 +23,9 @@ function isProgram(path: string): boolean {
   }
 }
 
+/** Tests in a browser are skipped without one. */
+export const browserProgram = findProgram(['chromium', 'chromium-browser', 'google-chrome']);
+
 /** A port on loopback that was free a moment ago. */
 export const freePort = () =>
   new Promise<number>((resolve, reject) => {

@@ -126,7 +126,12 @@ export class Running {
 
   #signal(signal: NodeJS.Signals): void {
     if (this.#how !== undefined || this.#child.pid === undefined) return;
-    process.kill(-this.#child.pid, signal);
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 

@@ -1,6 +1,14 @@
 /** Words to say, as the bytes a sender sends, and the checks that they were heard. */
 import type { Source, TranscriptFinal, TranscriptPartial } from '@meetcast/protocol';
-import { randomWords, type SpeakOptions, speak, wordTimes } from '@meetcast/server/testing';
+import {
+  randomWords,
+  type SpeakOptions,
+  type SpokenWord,
+  speak,
+  spokenWords,
+  timeErrors,
+  timeToleranceMs,
+} from '@meetcast/server/testing';
 import { expect } from 'vitest';
 import type { Downstream, Viewer } from './peer.ts';
 import type { Stage, TokenClaims } from './start-hub.ts';
@@ -10,7 +18,7 @@ export interface Speech {
   readonly pcm: Buffer;
   readonly ms: number;
   /** When each word is said, in milliseconds from the first sample. */
-  readonly times: readonly { startMs: number; endMs: number }[];
+  readonly times: readonly SpokenWord[];
 }
 
 /** Words from a seed, in phrases of one to six with half a second between them: speakers breathe. */
@@ -18,7 +26,7 @@ export function speech(count: number, seed: number, options: Partial<SpeakOption
   const { sampleRate = 16_000, channels = 1 } = options;
   const words = randomWords(count, seed);
   const pieces: Buffer[] = [];
-  const times: { startMs: number; endMs: number }[] = [];
+  const times: SpokenWord[] = [];
   let ms = 0;
   for (
     let from = 0, length = 1 + (seed % 6);
@@ -28,10 +36,7 @@ export function speech(count: number, seed: number, options: Partial<SpeakOption
     const phrase = words.slice(from, from + length);
     const samples = speak(phrase, { sampleRate, channels, ...options });
     pieces.push(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength));
-    for (const place of phrase.keys()) {
-      const { start, end } = wordTimes(place);
-      times.push({ startMs: ms + start * 1000, endMs: ms + end * 1000 });
-    }
+    times.push(...spokenWords(phrase, ms));
     ms += (samples.length / channels / sampleRate) * 1000;
   }
   return { words, pcm: Buffer.concat(pieces), ms, times };
@@ -99,18 +104,12 @@ export function expectSegmentRule(messages: readonly Downstream[]): void {
 export function expectTimes(
   finals: readonly TranscriptFinal[],
   source: Source,
-  { times }: Speech,
+  { times }: Pick<Speech, 'times'>,
   fromMs = 0,
-  toleranceMs = 20,
 ): void {
-  let place = 0;
-  for (const final of finals) {
-    if (final.meta?.source !== source) continue;
-    const count = final.text.split(' ').length;
-    const startMs = fromMs + (times[place]?.startMs ?? Number.NaN);
-    const endMs = fromMs + (times[place + count - 1]?.endMs ?? Number.NaN);
-    expect(Math.abs(final.start_ms - startMs), `start of "${final.text}"`).toBeLessThanOrEqual(toleranceMs);
-    expect(Math.abs(final.end_ms - endMs), `end of "${final.text}"`).toBeLessThanOrEqual(toleranceMs);
-    place += count;
-  }
+  const own = finals.filter(({ meta }) => meta?.source === source);
+  const errors = timeErrors(times, own, { fromMs });
+  expect(errors.length, `words of ${source} that somebody said`).toBe(wordsIn(own, source).length);
+  for (const { word, segment, ms } of errors)
+    expect(ms, `"${word.text}" in "${segment.text}" is off, in ms`).toBeLessThanOrEqual(timeToleranceMs);
 }

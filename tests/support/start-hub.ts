@@ -86,6 +86,8 @@ export async function startHub(options: StageOptions = {}): Promise<Stage> {
   const hub = createTranscriptHub({
     auth: jwtAuthenticator({ secret }),
     recognizer: deepgram({ apiKey: 'simulated', endpoint: simulator.url, ...recognizerOptions }),
+    // The simulator takes audio as fast as it comes, a replay too.
+    recovery: { replayPace: Number.POSITIVE_INFINITY },
     limits,
     observe: (event) => observed.push(event),
     ...hubOptions,

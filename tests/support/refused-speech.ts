@@ -1,0 +1,48 @@
+/** Speech whose second half no recognizer hears. */
+import { expect, vi } from 'vitest';
+import type { Speaker } from './peer.ts';
+import { type Speech, speech, wordsIn } from './speech.ts';
+import type { SpeakerOptions, Stage } from './start-hub.ts';
+
+/** 16 kHz mono: the byte at which a time begins. */
+export const bytesAt = (ms: number) => Math.round(ms * 16) * 2;
+
+export type Halves = Speech & { readonly halfMs: number; readonly half: number };
+
+/** Speech, and where its halves meet: between two phrases. */
+export function inHalves(count: number, seed: number): Halves {
+  const said = speech(count, seed);
+  const half = said.times.findIndex(
+    ({ startMs }, place) => place > count / 2 && startMs - (said.times[place - 1]?.endMs ?? 0) > 350,
+  );
+  const before = said.times[half - 1]?.endMs ?? Number.NaN;
+  return { ...said, half, halfMs: Math.round((before + (said.times[half]?.startMs ?? 0)) / 2) };
+}
+
+/** A sender that has said the first half, all of which is stored. */
+export async function saidTheFirstHalf(stage: Stage, said: Halves, who: SpeakerOptions): Promise<Speaker> {
+  const { meeting = 'm', source = 'mic' } = who;
+  const before = wordsIn(await stage.transcript(meeting), source).length;
+  const speaker = await stage.speaker(who);
+  await speaker.say(said.pcm.subarray(0, bytesAt(said.halfMs)));
+  speaker.send({ type: 'flush' });
+  const stored = async () => wordsIn(await stage.transcript(meeting), source).length - before;
+  await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 10_000, interval: 5 });
+  return speaker;
+}
+
+/** A sender whose recognizer refuses for good after the first half was stored, and which has sent all since. */
+export async function refusedInTheMiddle(
+  stage: Stage,
+  said: Halves,
+  status: 401 | 402 | 403,
+  who: SpeakerOptions = { session: 'one' },
+): Promise<Speaker> {
+  const speaker = await saidTheFirstHalf(stage, said, who);
+  // One stream falls silent under the rest, and the next is refused.
+  stage.simulator.fault({ kind: 'silence' });
+  stage.simulator.fault({ kind: 'refuse', status });
+  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  expect(await speaker.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
+  return speaker;
+}

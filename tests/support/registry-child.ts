@@ -1,0 +1,26 @@
+/** A node's registry in a process of its own, to be killed or stopped: it does what the parent says. */
+import type { Claim } from '@meetcast/server';
+import { redisRegistry } from '@meetcast/server/redis';
+import type { RegistryAnswer, RegistryOrder } from './registry-process.ts';
+
+const registry = redisRegistry(JSON.parse(process.env.REGISTRY_SETTINGS ?? '{}'));
+const claims: Claim[] = [];
+const tell = (answer: RegistryAnswer) => process.send?.(answer);
+
+async function obey(order: RegistryOrder): Promise<void> {
+  const { kind, meeting, name } = order;
+  if (kind === 'seat') return void tell({ kind: (await registry.seat(meeting, name, order.seats)).kind });
+  if (kind === 'vacate') {
+    await claims.at(-1)?.vacate();
+    return void tell({ kind: 'vacated' });
+  }
+  const claim = await registry.claim(meeting, order.source, name);
+  if (claim.kind === 'held') return void tell({ kind: 'held' });
+  claims.push(claim);
+  claim.lost.addEventListener('abort', () => tell({ kind: 'lost', fence: claim.fence }));
+  claim.wanted.addEventListener('abort', () => tell({ kind: 'wanted' }));
+  tell({ kind: 'claim', fence: claim.fence });
+}
+
+process.on('message', (order: RegistryOrder) => void obey(order));
+process.on('disconnect', () => process.exit());
