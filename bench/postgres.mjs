@@ -48,7 +48,8 @@ export async function startPostgres() {
   };
 }
 
-function binaries() {
+/** Where its programs are; undefined if it is not installed. */
+export function binaries() {
   if (!existsSync(installed)) return undefined;
   const [newest] = readdirSync(installed).sort((a, b) => Number(b) - Number(a));
   return newest === undefined ? undefined : join(installed, newest, 'bin');
@@ -63,7 +64,7 @@ function unprivileged(directory) {
   return { uid, gid };
 }
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();

@@ -1,0 +1,60 @@
+/** Notes when entries pass the store and the bus of a hub. */
+import { now } from './process.mjs';
+
+export class Trace {
+  #appended = new Map();
+  #published = new Map();
+  #heard = new Map();
+
+  /** The same parts, listened to. */
+  around({ store, bus, ...parts }) {
+    return {
+      ...parts,
+      ...(store ? { store: this.#store(store) } : {}),
+      ...(bus ? { bus: this.#bus(bus) } : {}),
+    };
+  }
+
+  /** Microseconds by `meeting/seq`, since it was last asked. */
+  take() {
+    const taken = { appended: this.#appended, published: this.#published, heard: this.#heard };
+    this.#appended = new Map();
+    this.#published = new Map();
+    this.#heard = new Map();
+    return taken;
+  }
+
+  #store(inner) {
+    return instead(inner, {
+      append: async (meeting, ...args) => {
+        const logged = await inner.append(meeting, ...args);
+        this.#appended.set(`${meeting.id}/${logged.event.seq}`, now());
+        return logged;
+      },
+    });
+  }
+
+  #bus(inner) {
+    return instead(inner, {
+      publish: (meeting, message) => {
+        this.#published.set(`${meeting.id}/${message.seq}`, now());
+        return inner.publish(meeting, message);
+      },
+      subscribe: (meeting, listener) =>
+        inner.subscribe(meeting, (message) => {
+          this.#heard.set(`${meeting.id}/${message.seq}`, now());
+          listener(message);
+        }),
+    });
+  }
+}
+
+/** An object that is another one, but for these methods. */
+const instead = (inner, methods) =>
+  new Proxy(inner, {
+    get(target, name) {
+      if (name in methods) return methods[name];
+      const value = target[name];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
