@@ -9,8 +9,9 @@ import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.
 import { expectLog, finalsIn, logOf } from '../support/watched-meeting.ts';
 
 const start = clusters();
-const leaseMs = 2_000;
-const soon = { timeout: 20_000, interval: 20 };
+/** What is held stays held on a machine that stands still for a while. */
+const leaseMs = 5_000;
+const soon = { timeout: 90_000, interval: 20 };
 const sources = ['mic', 'system'] as const;
 const superseded = { code: 4009, reason: 'superseded' };
 
@@ -57,7 +58,7 @@ async function expectTakenOver(store: Store, { ref, source, first, second, at }:
 
 describe.skipIf(!hasServers)('a claim that was replaced', () => {
   test('[REG1, ING19] its holder, frozen past the lease and woken, writes not a single entry', {
-    timeout: 90_000,
+    timeout: 300_000,
   }, async () => {
     const cluster = await start({ nodes: 2, leaseMs });
     const [one, two] = cluster.nodes as [ClusterNode, ClusterNode];
@@ -110,7 +111,7 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
     ['both', [0, 1]],
   ])(
     '[REG1] Redis cut off from %s: the store decides, and one of them goes on',
-    { timeout: 90_000 },
+    { timeout: 300_000 },
     async (_, cut) => {
       const cluster = await start({ nodes: 2, leaseMs });
       const [one, two] = cluster.nodes as [ClusterNode, ClusterNode];
@@ -126,13 +127,12 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
         said: speech(20, 2),
       };
       await second.speaker.say(second.said.pcm, pace);
-      const told = second.speaker.of('transcript.final');
+      const told = await second.speaker.until('transcript.final');
       expect(await first.speaker.closed).toEqual(superseded);
       for (const { toRedis } of cluster.nodes) toRedis.stall(false);
       expect((await second.speaker.finalize()).code).toBe(1000);
-      expect(told.length).toBeGreaterThan(0);
 
-      const at = (told[0]?.seq ?? 0) - 1;
+      const at = told.seq - 1;
       await expectTakenOver(cluster.store, { ref, source: 'mic', first, second, at });
       for (const viewer of viewers) {
         await viewer.until('status', ({ status, seq }) => status === 'ended' && seq !== undefined);

@@ -6,7 +6,8 @@ import { type ClusterRun, weather } from '../support/cluster-run.ts';
 
 /** The issue asks for 60 000; then it is 20 meetings with 10 viewers each. */
 const ms = Number(process.env.MEETCAST_CHAOS_MS ?? 12_000);
-const seed = Number(process.env.MEETCAST_CHAOS_SEED ?? Date.now() % 1_000_000);
+/** One for every change; another one each time it is a proof. */
+const seed = Number(process.env.MEETCAST_CHAOS_SEED ?? (ms < 60_000 ? 1 : Date.now() % 1_000_000));
 const seeds: { seed: number; ms: number; why: string }[] = kept;
 
 const start = clusters();
@@ -38,14 +39,14 @@ const rule =
   'words said = stored = seen by every viewer, whatever happens to nodes, Redis, PostgreSQL and links';
 
 describe.skipIf(!hasServers)('[LOG1, LOG7, ING10, ING12, SUB4]', () => {
-  test(`three nodes: ${rule}`, { timeout: ms + 180_000 }, async () => {
+  test(`three nodes: ${rule}`, { timeout: ms + 600_000 }, async () => {
     await hold({ seed, ms });
   });
 });
 
 describe('storms that once lost something', () => {
   test.skipIf(seeds.length > 0)('none is kept yet', () => {});
-  test.each(seeds)('seed $seed, $ms ms: $why', { timeout: 300_000 }, async (which) => {
+  test.each(seeds)('seed $seed, $ms ms: $why', { timeout: 700_000 }, async (which) => {
     if (hasServers) await hold(which);
   });
 });

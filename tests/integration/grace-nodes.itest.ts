@@ -28,15 +28,17 @@ import { handshakeOf, type Stage, startHub, unhurried } from '../support/start-h
 
 const redisUrl = inject('redisUrl') ?? '';
 
-function redisNodes(): [Registry, Registry] {
+async function redisNodes(): Promise<[Registry, Registry]> {
   const nodes: [Registry, Registry] = [redisRegistry({ url: redisUrl }), redisRegistry({ url: redisUrl })];
   onTestFinished(async () => {
     await Promise.all(nodes.map((node) => node.close()));
   });
+  // Until a node has met Redis it decides alone.
+  for (const { remote } of nodes) await vi.waitFor(() => remote?.ping(), soon);
   return nodes;
 }
 
-function oneRegistry(): [Registry, Registry] {
+async function oneRegistry(): Promise<[Registry, Registry]> {
   const registry = memoryRegistry();
   return [registry, registry];
 }
@@ -69,7 +71,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
   }: Apart = {}): Promise<Pair> {
     // What is in Redis of the meeting "m" is another test's: so is the tenant.
     tenant = `t-${crypto.randomUUID()}`;
-    const [one, two] = registries();
+    const [one, two] = await registries();
     const shared = { bus: memoryBus(), limits: { ...unhurried, graceMs } };
     const here = await startHub({ ...shared, store: hereStore ?? store, registry: one });
     return { here, there: await startHub({ ...shared, store, registry: two }), store };

@@ -1,7 +1,7 @@
 /** The Redis bus while Redis is away, and after. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
-import { BusNode, expectToOutlive, untilAway } from '../support/bus-node.ts';
+import { BusNode, expectToOutlive, patient, untilAway } from '../support/bus-node.ts';
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { freePort } from '../support/programs.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
@@ -12,7 +12,7 @@ const proxied = async (server: RedisServer): Promise<FaultProxy & { url: string 
   return { ...proxy, url: `redis://127.0.0.1:${proxy.port}` };
 };
 
-describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
+describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
   let server: RedisServer;
   beforeAll(async () => {
     server = await startRedis();
@@ -99,7 +99,8 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
     const heard = await far.listen(meeting);
     await untilAway(near);
     await untilAway(far);
-    expect(far.changes[0]?.error?.message).toContain('ECONNREFUSED');
+    // The other: a machine that was too busy to find it out at once.
+    expect(far.changes[0]?.error?.message).toMatch(/ECONNREFUSED|has not answered yet/);
     await expect(far.bus.remote?.ping()).rejects.toThrow('Redis is away');
     await far.publish(meeting, finalMessage(1));
     expect(heard).toEqual([finalMessage(1).text]);
@@ -109,7 +110,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
 
     const own = await startRedis({ port });
     onTestFinished(() => own.close());
-    await expect.poll(() => [near.isAway, far.isAway], { timeout: 20_000 }).toEqual([false, false]);
+    await expect.poll(() => [near.isAway, far.isAway], patient).toEqual([false, false]);
     await near.publish(meeting, finalMessage(2));
     await expect.poll(() => heard).toEqual([finalMessage(1).text, finalMessage(2).text]);
   });
@@ -123,7 +124,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
     expect(heard).toEqual([]);
     proxy.reset();
     proxy.stall(false);
-    await expect.poll(() => node.isAway, { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => node.isAway, patient).toBe(false);
   });
 
   test('[AWAY7] what is published while Redis is away is not kept for it', async () => {
@@ -131,7 +132,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
     const [near, far] = [new BusNode({ url: server.url }), new BusNode({ url: proxy.url })];
     const meeting = freshMeeting();
     const heard = await near.listen(meeting);
-    await far.ready();
+    await Promise.all([near.ready(), far.ready()]);
     proxy.refuse(true);
     await untilAway(far);
     const before = process.memoryUsage().rss;
@@ -141,7 +142,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 60_000 }, () => {
     }
     expect(process.memoryUsage().rss - before).toBeLessThan(500_000_000);
     proxy.refuse(false);
-    await expect.poll(() => far.isAway, { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => far.isAway, patient).toBe(false);
     await far.publish(meeting, finalMessage(1));
     await expect.poll(() => heard).toEqual([finalMessage(1).text]);
   });

@@ -73,7 +73,7 @@ describe.skipIf(!hasRedisServer)('a cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 60_000);
+  });
   afterAll(() => cluster.close());
 
   busContract(async () => onClients(() => new Cluster(cluster.nodes)));

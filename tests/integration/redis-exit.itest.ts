@@ -24,6 +24,11 @@ const program = (expression: string, when: string) => `
   await bus.subscribe(meeting, () => {});
   await registry.seat(meeting, 'connection', 20);
   const changed = () => new Promise((resolve) => bus.remote.watch(resolve));
+  /** A Redis that is slow to answer is away until it does. */
+  const there = async () => {
+    for (let isThere = false; !isThere; )
+      isThere = await bus.remote.ping().then(() => true, () => new Promise((r) => setTimeout(r, 50)));
+  };
   await ${when};
   await Promise.all([bus.close(), bus.close(), registry.close()]);
   await bus.close();
@@ -46,13 +51,13 @@ async function run(expression: string, when: string): Promise<Ended> {
     });
   }
   // A process that hangs is ended here, and then has no exit code.
-  const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const late = setTimeout(() => child.kill('SIGKILL'), 90_000);
   const [code] = await once(child, 'close');
   clearTimeout(late);
   return { code, printed };
 }
 
-describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 60_000 }, () => {
+describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     mkdirSync(directory, { recursive: true });
     await build({
@@ -71,7 +76,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 60_000 
   test('[EXIT1] with Redis there', async () => {
     const server = await startRedis();
     onTestFinished(() => server.close());
-    expect(await run(JSON.stringify({ url: server.url }), 'bus.remote.ping()')).toEqual({
+    expect(await run(JSON.stringify({ url: server.url }), 'there()')).toEqual({
       code: 0,
       printed: '',
     });
@@ -98,7 +103,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 60_000 
     const sentinel = await startSentinel();
     onTestFinished(() => sentinel.close());
     const client = `{ client: new Redis({ ...${JSON.stringify(sentinel.options)}, lazyConnect: true }) }`;
-    expect(await run(client, 'bus.remote.ping()')).toEqual({ code: 0, printed: '' });
+    expect(await run(client, 'there()')).toEqual({ code: 0, printed: '' });
     await sentinel.close();
     expect(await run(client, 'changed()')).toEqual({ code: 0, printed: '' });
   });
@@ -107,7 +112,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 60_000 
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const client = `{ client: new Cluster(${JSON.stringify(cluster.nodes)}, { lazyConnect: true }) }`;
-    expect(await run(client, 'bus.remote.ping()')).toEqual({ code: 0, printed: '' });
+    expect(await run(client, 'there()')).toEqual({ code: 0, printed: '' });
     await cluster.close();
     expect(await run(client, 'changed()')).toEqual({ code: 0, printed: '' });
   });

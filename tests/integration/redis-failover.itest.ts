@@ -2,7 +2,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { finalMessage } from '../../packages/server/test/support/entries.ts';
-import { BusNode, expectToOutlive, untilAway } from '../support/bus-node.ts';
+import { BusNode, expectToOutlive, patient, untilAway } from '../support/bus-node.ts';
 import { hasRedisServer, type RedisServer, startCluster, startSentinel } from '../support/redis-servers.ts';
 
 /** Two nodes on clients that the test ends. */
@@ -22,29 +22,31 @@ const master = (servers: readonly RedisServer[], index: number): RedisServer => 
   return server;
 };
 
-describe.skipIf(!hasRedisServer)('Sentinel', { timeout: 90_000 }, () => {
+describe.skipIf(!hasRedisServer)('Sentinel', { timeout: 300_000 }, () => {
   const ways = ['the replica is told to take over', 'the master ends', 'the master stands still'] as const;
   test.each(ways)('[FAIL1] %s, and everybody hears everybody again', async (way) => {
-    const sentinel = await startSentinel();
+    const isTold = way === 'the replica is told to take over';
+    const sentinel = await startSentinel(isTold ? {} : { downAfterMs: 4_000 });
     onTestFinished(() => sentinel.close());
     const nodes = onClients(() => new Redis(sentinel.options));
     const before = await sentinel.master();
     await expectToOutlive(nodes, {
       async cut() {
-        if (way === 'the replica is told to take over') await sentinel.failover();
+        if (isTold) await sentinel.failover();
         else if (way === 'the master ends') await before.stop();
         else before.pause();
       },
       heal: () => {},
     });
     expect((await sentinel.master()).port).not.toBe(before.port);
-    if (way !== 'the replica is told to take over') return;
+    if (!isTold) return;
     // Sentinel itself tells the old master only seconds later.
-    expect(nodes[1].changes[0]?.error?.message).toBe('another server has become the master');
+    const reasons = nodes[1].changes.map(({ error }) => error?.message);
+    expect(reasons).toContain('another server has become the master');
   });
 });
 
-describe.skipIf(!hasRedisServer)('a cluster', { timeout: 90_000 }, () => {
+describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
   test.each([0, 1, 2])('[FAIL2] master %i ends, and its replica takes over', async (index) => {
     const cluster = await startCluster({ replicas: true });
     onTestFinished(() => cluster.close());
@@ -81,13 +83,18 @@ describe.skipIf(!hasRedisServer)('a cluster', { timeout: 90_000 }, () => {
     const first = master(cluster.servers, 0);
     const slot = Number(await first.ask('CLUSTER', 'KEYSLOT', '{acme/moving}'));
     const from = Math.floor((slot * cluster.servers.length) / 16_384);
-    const target = master(cluster.servers, (from + 1) % 3);
-    const id = String(await target.ask('CLUSTER', 'MYID'));
-    await target.ask('CLUSTER', 'SETSLOT', slot, 'NODE', id);
-    for (const server of cluster.servers) await server.ask('CLUSTER', 'SETSLOT', slot, 'NODE', id);
-    await expect.poll(() => far.backs, { timeout: 20_000 }).toBe(1);
+    const [source, target] = [master(cluster.servers, from), master(cluster.servers, (from + 1) % 3)];
+    const [sourceId, id] = await Promise.all([source, target].map((server) => server.ask('CLUSTER', 'MYID')));
+    // As redis-cli moves one: only who imports it takes a higher epoch, by which the others believe it.
+    await target.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(sourceId));
+    await source.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(id));
+    for (const server of [target, ...cluster.servers])
+      await server.ask('CLUSTER', 'SETSLOT', slot, 'NODE', String(id));
+    await expect.poll(() => far.backs, patient).toBeGreaterThan(0);
+    await Promise.all([near.ready(), far.ready()]);
     for (let seq = 1; seq <= 10; seq += 1) await near.publish(meeting, finalMessage(seq));
-    await expect.poll(() => heard.length, { timeout: 20_000 }).toBe(10);
+    await expect.poll(() => heard, patient).toHaveLength(10);
+    expect(new Set(heard).size).toBe(10);
   });
 
   test('[FAIL6] a cluster that lost a master for good is away until it has one again', async () => {

@@ -6,7 +6,7 @@ import type { Store } from '@meetcast/server';
 import { postgresStore } from '@meetcast/server/postgres';
 import { sqliteStore } from '@meetcast/server/sqlite';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { finalEntry, freshMeeting, statusEntry, ts } from '../../packages/server/test/support/entries.ts';
 
 const pgUrl = inject('pgUrl') ?? '';
@@ -52,7 +52,9 @@ function sharedDatabase(open: () => Store): void {
 
   test('[STORE70] tables are made once, whoever comes first', async () => {
     const more = upTo(6).map(open);
-    await Promise.all([...stores, ...more].map((store) => store.ping()));
+    // Whoever has waited too long for the others is refused, and asks again.
+    const patient = { timeout: 50_000 };
+    await Promise.all([...stores, ...more].map((store) => vi.waitFor(() => store.ping(), patient)));
     const meeting = freshMeeting();
     const heads = await Promise.all([...stores, ...more].map((store) => store.head(meeting)));
     expect(new Set(heads.map(({ epoch }) => epoch)).size).toBe(1);

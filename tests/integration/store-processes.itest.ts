@@ -59,12 +59,15 @@ test('[STORE81] a write waits for another process, and nothing else waits with i
   const written = store.append(meeting, finalEntry(2)).then(() => {
     isWritten = true;
   });
+  const turns: number[] = [];
   for (let turn = 0; turn < 20; turn += 1) {
     const begun = performance.now();
     await delay(20);
-    expect(performance.now() - begun).toBeLessThan(500);
+    turns.push(performance.now() - begun);
     expect((await store.read(meeting, 0, 10)).events).toHaveLength(1);
   }
+  // A busy machine holds up one or another of them; a write that waits in the way, each.
+  expect(turns.toSorted((one, two) => one - two)[10]).toBeLessThan(500);
   expect(isWritten).toBe(false);
   other.exec('COMMIT');
   await written;

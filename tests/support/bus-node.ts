@@ -1,7 +1,7 @@
 /** One node of a bus in a test, and what it was told of its way to the others. */
 import type { MeetingRef, Message } from '@meetcast/server';
 import { type RedisConnectOptions, redisBus } from '@meetcast/server/redis';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
 
 export class BusNode {
@@ -48,14 +48,14 @@ export class BusNode {
     return texts;
   }
 
-  /** Resolves when it has joined the others for the first time. */
+  /** Resolves when it has joined the others, however long that takes. */
   async ready(): Promise<void> {
-    await this.bus.remote?.ping();
+    await vi.waitFor(() => this.bus.remote?.ping(), patient);
   }
 }
 
 /** Servers may need a while to notice, on a busy machine above all. */
-const patient = { timeout: 20_000, interval: 10 };
+export const patient = { timeout: 90_000, interval: 10 };
 
 export const untilAway = (node: BusNode) => expect.poll(() => node.isAway, patient).toBe(true);
 

@@ -32,7 +32,7 @@ export interface ClusterFigures {
   seenAfterMs: number;
 }
 
-const settleMs = 60_000;
+const settleMs = 240_000;
 
 /** Runs it, and throws at the first word that is not where it must be. */
 export async function weather(run: ClusterRun): Promise<ClusterFigures> {

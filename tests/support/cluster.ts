@@ -3,7 +3,7 @@
 import type { Limits, Store } from '@meetcast/server';
 import { postgresStore } from '@meetcast/server/postgres';
 import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/server/testing';
-import { afterAll, beforeAll, inject, onTestFailed, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, inject, onTestFailed, onTestFinished, vi } from 'vitest';
 import { type Balancer, startBalancer } from './cluster-balancer.ts';
 import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import { bundleHub, HubProcess } from './hub-process.ts';
@@ -105,6 +105,9 @@ async function startCluster(options: Parts): Promise<Cluster> {
     nodes.push(nodeOf(`node ${index}`, { hub, toRedis, toStore }));
   }
   await Promise.all(nodes.map((node) => node.start()));
+  // Until a node has met Redis it decides alone.
+  const isWell = async (node: ClusterNode) => expect((await node.health()).status).toBe(200);
+  for (const node of nodes) await vi.waitFor(() => isWell(node), { timeout: 90_000 });
   const door = await startBalancer(() => nodes.map(({ hub }) => hub.port));
   ends.push(() => door.close());
   return { nodes, redis, simulator, store, leaseMs, door, close };

@@ -35,9 +35,17 @@ export async function startPostgres(): Promise<PostgresServer | undefined> {
   const owner = ownerOf(directory);
   const data = join(directory, 'data');
   execFileSync(initdb, initArguments(data), { ...owner, stdio: 'pipe', cwd: directory });
-  const server = new OwnServer(program, directory, await freePort(), owner);
-  await server.start();
-  return server;
+  for (let attempt = 1; ; attempt += 1) {
+    const server = new OwnServer(program, directory, await freePort(), owner);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      // Another process may have taken the port since.
+      await server.crash();
+      if (attempt === 3) throw error;
+    }
+  }
 }
 
 class OwnServer implements PostgresServer {
@@ -70,7 +78,7 @@ class OwnServer implements PostgresServer {
       });
     }
     this.#process = child;
-    const until = performance.now() + 20_000;
+    const until = performance.now() + 90_000;
     while (!(await answers(this.url))) {
       if (child.exitCode !== null || performance.now() > until)
         throw new Error(`PostgreSQL did not start: ${this.#log}`);
@@ -86,13 +94,13 @@ class OwnServer implements PostgresServer {
     const pid = this.#process?.pid;
     if (pid === undefined) return;
     // The first process first: after it no other is born.
-    process.kill(pid, 'SIGSTOP');
+    signal(pid, 'SIGSTOP');
     this.#frozen = [pid, ...childrenOf(pid)];
-    for (const own of this.#frozen) process.kill(own, 'SIGSTOP');
+    for (const own of this.#frozen) signal(own, 'SIGSTOP');
   }
 
   thaw(): void {
-    for (const pid of this.#frozen.splice(0)) process.kill(pid, 'SIGCONT');
+    for (const pid of this.#frozen.splice(0)) signal(pid, 'SIGCONT');
   }
 
   async close(): Promise<void> {
@@ -106,7 +114,7 @@ class OwnServer implements PostgresServer {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
     await ended;
     clearTimeout(late);
   }
@@ -134,6 +142,15 @@ function ownerOf(directory: string): Owner {
   const owner = { uid: id('-u'), gid: id('-g') };
   chownSync(directory, owner.uid, owner.gid);
   return owner;
+}
+
+/** A process that served a connection may have ended with it. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 const childrenOf = (pid: number): number[] =>

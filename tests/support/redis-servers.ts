@@ -29,9 +29,17 @@ export interface RedisServer {
 
 /** `args` are those of redis-server. Without a port it takes a free one. */
 export async function startRedis(options: { port?: number; args?: string[] } = {}): Promise<RedisServer> {
-  const server = new OwnServer(options.port ?? (await freePort()), options.args ?? []);
-  await server.restart();
-  return server;
+  for (let attempt = 1; ; attempt += 1) {
+    const server = new OwnServer(options.port ?? (await freePort()), options.args ?? []);
+    try {
+      await server.restart();
+      return server;
+    } catch (error) {
+      await server.close();
+      // Another process may have taken the port since.
+      if (options.port !== undefined || attempt === 3) throw error;
+    }
+  }
 }
 
 class OwnServer implements RedisServer {
@@ -61,8 +69,14 @@ class OwnServer implements RedisServer {
       });
     }
     this.#process = child;
-    await until(async () => child.exitCode !== null || (await this.ask('PING')) === 'PONG');
+    await until(async () => child.exitCode !== null || (await this.#answersAs(child)));
     if (child.exitCode !== null) throw new Error(`redis-server ended: ${this.#log}`);
+  }
+
+  /** Whoever else has the port would answer too. */
+  async #answersAs(child: ChildProcess): Promise<boolean> {
+    if ((await this.ask('PING')) !== 'PONG') return false;
+    return String(await this.ask('INFO', 'server')).includes(`process_id:${child.pid}\r`);
   }
 
   async stop(): Promise<void> {
@@ -107,15 +121,23 @@ const masterName = 'mymaster';
 /** A replica would be made to wait five seconds for others of its kind. */
 const syncAtOnce = ['--repl-diskless-sync-delay', '0'];
 
+export interface SentinelOptions {
+  /**
+   * After how long a silence the replica takes over. Milliseconds. By default after none that a busy machine causes;
+   * a Sentinel that was itself stopped for two seconds looks on for thirty.
+   */
+  downAfterMs?: number;
+}
+
 /** One master, one replica and one Sentinel that watches them. */
-export async function startSentinel(): Promise<SentinelSet> {
+export async function startSentinel({ downAfterMs = 600_000 }: SentinelOptions = {}): Promise<SentinelSet> {
   const first = await startRedis({ args: syncAtOnce });
   const second = await startRedis({ args: [...syncAtOnce, '--replicaof', '127.0.0.1', String(first.port)] });
   const servers = [first, second];
   await until(async () => String(await second.ask('INFO', 'replication')).includes('master_link_status:up'));
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-sentinel-'));
   const file = join(directory, 'sentinel.conf');
-  writeFileSync(file, sentinelSettings(first.port));
+  writeFileSync(file, sentinelSettings(first.port, downAfterMs));
   const sentinel = await startRedis({ args: [file, '--sentinel'] });
   const masterPort = async () => {
     const address = await sentinel.ask('SENTINEL', 'get-master-addr-by-name', masterName);
@@ -144,11 +166,12 @@ export async function startSentinel(): Promise<SentinelSet> {
   };
 }
 
-const sentinelSettings = (port: number): string =>
+/** A failover that takes longer than its timeout is given up; Sentinel begins another one by itself, after twice as long. */
+const sentinelSettings = (port: number, downAfterMs: number): string =>
   [
     `sentinel monitor ${masterName} 127.0.0.1 ${port} 1`,
-    `sentinel down-after-milliseconds ${masterName} 1000`,
-    `sentinel failover-timeout ${masterName} 5000`,
+    `sentinel down-after-milliseconds ${masterName} ${downAfterMs}`,
+    `sentinel failover-timeout ${masterName} ${Math.max(5_000, downAfterMs)}`,
   ].join('\n');
 
 export interface RedisCluster {
@@ -165,6 +188,8 @@ export async function startCluster(
 ): Promise<RedisCluster> {
   const count = options.masters ?? 3;
   const args = [...syncAtOnce, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1500'];
+  // However long a replica has not heard its master, it may take over.
+  args.push('--cluster-replica-validity-factor', '0');
   // The masters that are left go on, so that each has to be looked after by itself.
   args.push('--cluster-require-full-coverage', 'no');
   const start = () => Promise.all(Array.from({ length: count }, () => startClusterNode(args)));
@@ -198,6 +223,14 @@ export async function startCluster(
       String(await replica.ask('INFO', 'replication')).includes('master_link_status:up'),
     );
   }
+  // A master votes for a replica only when it has heard whose it is.
+  const knowsReplicas = (server: RedisServer) => async () =>
+    String(await server.ask('CLUSTER', 'NODES')).match(/\bslave\b/g)?.length === replicas.length;
+  if (replicas.length > 0) for (const server of servers) await until(knowsReplicas(server));
+  // They met quickly; from here on nobody is given up because the machine was busy.
+  const timeoutMs = options.replicas ? 4_000 : 600_000;
+  for (const server of servers) await server.ask('CONFIG', 'SET', 'cluster-node-timeout', timeoutMs);
+  for (const server of servers) await until(knowsAll(server));
   return {
     nodes: servers.map(({ port }) => ({ host: '127.0.0.1', port })),
     servers,
@@ -220,7 +253,7 @@ async function ask(port: number, command: string, ...args: (string | number)[]):
     lazyConnect: true,
     retryStrategy: () => null,
     enableReadyCheck: false,
-    connectTimeout: 2_000,
+    connectTimeout: 20_000,
   });
   client.on('error', () => {});
   try {
@@ -231,9 +264,9 @@ async function ask(port: number, command: string, ...args: (string | number)[]):
   }
 }
 
-/** Asks again and again, at most for twenty seconds; a question that fails is asked again too. */
+/** Asks again and again, at most for ninety seconds; a question that fails is asked again too. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 90_000;
   let last: unknown;
   while (performance.now() < end) {
     try {

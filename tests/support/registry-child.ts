@@ -1,4 +1,5 @@
 /** A node's registry in a process of its own, to be killed or stopped: it does what the parent says. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Claim } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
 import type { RegistryAnswer, RegistryOrder } from './registry-process.ts';
@@ -6,6 +7,11 @@ import type { RegistryAnswer, RegistryOrder } from './registry-process.ts';
 const registry = redisRegistry(JSON.parse(process.env.REGISTRY_SETTINGS ?? '{}'));
 const claims: Claim[] = [];
 const tell = (answer: RegistryAnswer) => process.send?.(answer);
+
+/** Until it has met Redis it would decide alone. */
+async function there(): Promise<void> {
+  while (await registry.remote?.ping().catch(() => true)) await delay(20);
+}
 
 async function obey(order: RegistryOrder): Promise<void> {
   const { kind, meeting, name } = order;
@@ -22,5 +28,6 @@ async function obey(order: RegistryOrder): Promise<void> {
   tell({ kind: 'claim', fence: claim.fence });
 }
 
-process.on('message', (order: RegistryOrder) => void obey(order));
+const met = there();
+process.on('message', (order: RegistryOrder) => void met.then(() => obey(order)));
 process.on('disconnect', () => process.exit());

@@ -5,6 +5,7 @@ import { RedisAwayError } from './failure.ts';
 import { type RedisClient, type RedisConnectOptions, templateOf } from './options.ts';
 import { Session } from './session.ts';
 import { type ChannelListener, Subscriptions } from './subscriptions.ts';
+import { within } from './within.ts';
 
 export { RedisAwayError } from './failure.ts';
 export type { RedisClient } from './options.ts';
@@ -34,7 +35,7 @@ export interface RedisLink extends Remote {
  * ```
  */
 type State =
-  | { readonly name: 'starting'; readonly patience: NodeJS.Timeout }
+  | { readonly name: 'starting' }
   | { readonly name: 'present'; readonly session: Session }
   | { readonly name: 'away'; readonly error: Error }
   | { readonly name: 'closed' };
@@ -62,8 +63,10 @@ class Link implements RedisLink {
     this.#started = new Promise((resolve) => {
       this.#markStarted = resolve;
     });
-    const giveUp = () => this.#enter({ name: 'away', error: new Error('Redis has not answered yet') });
-    this.#state = { name: 'starting', patience: setTimeout(giveUp, firstAnswerMs) };
+    this.#state = { name: 'starting' };
+    within(firstAnswerMs, this.#started, () => new Error('Redis has not answered yet')).catch(
+      (error: Error) => this.#enter({ name: 'away', error }),
+    );
     void this.#stayConnected();
   }
 
@@ -161,10 +164,7 @@ class Link implements RedisLink {
   #enter(next: State): void {
     const last = this.#state;
     this.#state = next;
-    if (last.name === 'starting') {
-      clearTimeout(last.patience);
-      this.#markStarted();
-    }
+    if (last.name === 'starting') this.#markStarted();
     if (next.name === 'away' && last.name !== 'away') this.#tell('away', next.error);
     if (next.name === 'present' && last.name === 'away') this.#tell('back');
   }

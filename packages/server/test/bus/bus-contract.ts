@@ -1,5 +1,5 @@
 /** Every Bus passes this. A new adapter's test file is one call. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
 import type { MeetingRef } from '../../src/meeting.ts';
 import type { Message } from '../../src/message.ts';
@@ -20,6 +20,8 @@ export function busContract(open: () => Promise<BusNodes>): void {
   beforeEach(async () => {
     opened = await open();
     [near, far] = opened.nodes;
+    // Until a node has met the others it is alone.
+    for (const { remote } of opened.nodes) await vi.waitFor(() => remote?.ping(), { timeout: 60_000 });
     meeting = freshMeeting();
   });
   afterEach(async () => {

@@ -83,6 +83,29 @@ test('[LINK7] an answer that waits to be read is not late, however long the proc
   await expect(result).resolves.toBe('read');
 });
 
+/** What a machine that stands still does to its processes: none of them gets on. */
+function standStill(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+test('[LINK7] nor is one that whoever was asked owes because it stood still too', async () => {
+  let answer: (text: string) => void = () => {};
+  const result = within(300, new Promise<string>((resolve) => (answer = resolve)), () => new Error('late'));
+  // A turn of the event loop after it is due: what is not read by then was late.
+  const due = new Promise((resolve) => setTimeout(() => setImmediate(() => setImmediate(resolve)), 300));
+  standStill(500);
+  await due;
+  answer('said at last');
+  await expect(result).resolves.toBe('said at last');
+});
+
+test('[LINK8] an answer that never comes is late, on a machine that stands still again and again too', async () => {
+  const result = within(100, new Promise(() => {}), () => new Error('late'));
+  const stalls = setInterval(() => standStill(250), 1);
+  await expect(result.finally(() => clearInterval(stalls))).rejects.toThrow('late');
+});
+
 test('[LINK8] an answer that never comes is late', async () => {
   await expect(within(10, new Promise(() => {}), () => new Error('late'))).rejects.toThrow('late');
 });
