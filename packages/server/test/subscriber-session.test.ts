@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { memoryStore } from '../src/store/memory.ts';
 import { statusMessage } from './support/entries.ts';
 import { gatedStore } from './support/gated-store.ts';
@@ -10,6 +10,7 @@ import { unreliableBus } from './support/unreliable-bus.ts';
 let running: TestHub | undefined;
 
 afterEach(async () => {
+  vi.useRealTimers();
   await running?.close();
   running = undefined;
 });
@@ -250,7 +251,7 @@ test.each([1, 2, 3, 4])(
     await bus.heal();
     expect(bus.lost).toBeGreaterThan(0);
     for (const viewer of viewers) {
-      await expect.poll(() => viewer.seqs.length, { timeout: 3_000 }).toBe(72);
+      await expect.poll(() => viewer.seqs.length).toBe(72);
       expect(viewer.seqs).toEqual(upTo(72));
     }
   },
@@ -366,6 +367,7 @@ test('[SUB9] anything else from a viewer, and any binary frame, closes with 4007
 });
 
 test('[SUB10] a viewer that sends too many messages is closed with 1008', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
   const hub = await run();
   const viewer = await hub.view();
   await viewer.connected();
@@ -422,9 +424,14 @@ test('[AUTH7] a fresh token sent before connected has come is answered as well',
 });
 
 test('[AUTH8] at its expiry a token’s socket is closed with 4005', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   const hub = await run();
-  const viewer = await hub.view('', { lastsSeconds: 1.2 });
+  const viewer = await hub.view('', { lastsSeconds: 90 });
   await viewer.connected();
+  await vi.advanceTimersByTimeAsync(80_000);
+  await (await hub.view()).connected(); // Whatever was sent before has come.
+  expect(viewer.types).toEqual(['connected', 'status']);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(await viewer.closed).toEqual({ code: 4005, reason: 'token_expired' });
   expect(viewer.types.at(-1)).toBe('error');
 });
@@ -503,6 +510,11 @@ test('[SUBS3] viewers that leave at any moment give everything back', async () =
 
 const large = 'x'.repeat(40_000);
 
+/** Resolves once a viewer has been told so much. */
+async function until(viewer: Viewer, isTold: () => boolean): Promise<void> {
+  while (!isTold()) await once(viewer.socket, 'message');
+}
+
 /** Stops reading, and lets the network fill up until the hub holds bytes back. */
 async function fillUp(hub: TestHub, viewer: Viewer): Promise<void> {
   viewer.socket.pause();
@@ -517,7 +529,7 @@ test('[SUB8] a viewer that stops reading gets only the newest partials, and ever
   await fillUp(hub, slow);
   for (let number = 2; number <= 200; number += 1) {
     await hub.meeting().partial(segment(`so far ${number} ${large}`, { segmentNo: number }));
-    await new Promise((resolve) => setImmediate(resolve));
+    await until(fast, () => fast.of('transcript.partial').at(-1)?.segment_no === number);
     if (number % 10 === 0) await hub.meeting().final(segment(`final ${number}`, { segmentNo: number }));
   }
   await hub.meeting().partial(segment('mic now', { segmentNo: 301 }));
@@ -542,7 +554,7 @@ test('[SUB8] past the hard bound the socket closes with 4008, and a fast viewer 
   while (closes().length === 0 && said < 2_000) {
     said += 1;
     await hub.meeting().final(segment(`${said} ${large}`));
-    await new Promise((resolve) => setImmediate(resolve));
+    await until(fast, () => fast.seqs.at(-1) === said);
   }
   expect(closes()).toEqual(['slow_consumer']);
   slow.socket.resume();
@@ -551,31 +563,47 @@ test('[SUB8] past the hard bound the socket closes with 4008, and a fast viewer 
   await expect.poll(() => fast.seqs.length).toBe(said);
   expect(fast.seqs).toEqual(upTo(said));
   const back = await hub.view(`since=${slow.seqs.length}`);
-  await expect.poll(() => back.seqs.at(-1), { timeout: 3_000 }).toBe(said);
+  await expect.poll(() => back.seqs.at(-1)).toBe(said);
   expect(back.seqs).toEqual(upTo(said, slow.seqs.length + 1));
 });
 
 test('[LINK1] a viewer whose link is silent for two heartbeats is let go', async () => {
-  const hub = await run({ limits: { heartbeatMs: 40 } });
-  const viewer = await hub.view();
-  await viewer.connected();
-  const alive = await hub.view();
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const heartbeatMs = 1_000;
+  const hub = await run({ limits: { heartbeatMs } });
+  const [viewer, alive] = [await hub.view(), await hub.view()];
+  await Promise.all([viewer.connected(), alive.connected()]);
   viewer.socket.pause();
-  await expect
-    .poll(async () => (await (await hub.get('/api/v1/ws/meetings/m/stats')).json()).subscribers)
-    .toBe(1);
+  const watching = async () =>
+    (await (await hub.get('/api/v1/ws/meetings/m/stats')).json()).subscribers as number;
+  for (let beat = 0; beat < 3; beat += 1) {
+    expect(await watching()).toBe(2);
+    const pinged = once(alive.socket, 'ping');
+    vi.advanceTimersByTime(heartbeatMs);
+    await pinged;
+  }
+  // A poll would let the fake time pass.
+  let left = 2;
+  while (left === 2) left = await watching();
+  expect(left).toBe(1);
   expect(alive.closeCode).toBeUndefined();
 });
 
 test('[LINK1] pings of many viewers are spread over the heartbeat', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const heartbeatMs = 500;
   const hub = await run({ limits: { heartbeatMs } });
   const viewers = await Promise.all(Array.from({ length: 20 }, () => hub.view()));
   await Promise.all(viewers.map((viewer) => viewer.connected()));
-  const pinged = viewers.map(
-    ({ socket }) => new Promise<number>((resolve) => socket.once('ping', () => resolve(performance.now()))),
-  );
-  const times = await Promise.all(pinged);
+  const times: number[] = [];
+  let passedMs = 0;
+  for (const { socket } of viewers) socket.once('ping', () => times.push(passedMs));
+  while (passedMs < heartbeatMs) {
+    passedMs += 25;
+    vi.advanceTimersByTime(25);
+    await hub.get('/api/v1/ping'); // Long enough for a ping to come.
+  }
+  await expect.poll(() => times.length).toBe(viewers.length);
   expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(heartbeatMs / 2);
 });
 

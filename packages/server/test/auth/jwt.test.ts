@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { jwtAuthenticator } from '../../src/auth/jwt.ts';
 
 const secret = 'a secret of at least thirty-two bytes';
@@ -136,6 +136,8 @@ test('[JWT5] a host may expect its own audience and issuer', async () => {
 });
 
 test('[AUTH6] an expired token is refused and says so; some seconds of a wrong clock are forgiven', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
   expect(await refusal(await sign(claims({ exp: now() - 60 })))).toContain('expired');
   expect(await refusal(await sign(claims({ exp: now() - 3 })))).toBe('accepted');
   const strict = jwtAuthenticator({ secret, clockToleranceSeconds: 0 });

@@ -119,7 +119,7 @@ test('viewers are counted while they are there, over a socket or over HTTP, and 
   leaving.abort();
   for (const { socket } of viewers) socket.terminate();
   await expect.poll(() => value(hub, 'meetcast_connections{kind="subscriber"}')).toBe(0);
-  expect(await value(hub, 'meetcast_meetings')).toBe(0);
+  await expect.poll(() => value(hub, 'meetcast_meetings')).toBe(0);
 });
 
 test('finals, closes, messages and errors are counted', async () => {

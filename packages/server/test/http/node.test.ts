@@ -148,7 +148,7 @@ test('[NODE10] a response that can no longer be written to is ended, not left op
   const { port: at } = spoilt.address() as AddressInfo;
   const response = await fetch(`http://127.0.0.1:${at}${base}/ping`);
   await expect(response.text()).rejects.toThrow();
-  expect(answered).toEqual([true]);
+  await expect.poll(() => answered).toEqual([true]);
   spoilt.close();
 });
 

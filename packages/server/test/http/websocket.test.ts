@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { startHub, type TestHub, tokenFor, Viewer } from '../support/hub.ts';
 
 let running: TestHub | undefined;
 
 afterEach(async () => {
+  vi.useRealTimers();
   await running?.close();
   running = undefined;
 });
@@ -125,6 +126,7 @@ test('[CLOSE2] an authenticator that fails is 1011 and says nothing of why', asy
 });
 
 test('[LINK3] the sixth connection in ten seconds from one address is closed with 1013, loopback is not counted', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
   let address = '203.0.113.7';
   const hub = await run({ clientAddress: () => address });
   for (let number = 0; number < 5; number += 1) await (await hub.view()).connected();

@@ -7,6 +7,7 @@ import {
   speak,
   startDeepgramSimulator,
 } from '../../src/testing/index.ts';
+import { roundTrips } from '../support/round-trip.ts';
 import { listenTo, pcm, recognizerContract, request, silence, writeAll } from './recognizer-contract.ts';
 
 const never = new AbortController().signal;
@@ -181,12 +182,13 @@ test('[DG13] several channels may be heard apart', async () => {
   ]);
 });
 
+const roundTrip = roundTrips();
+
 /** Lets time pass, in steps that leave the sockets time to follow. */
 async function pass(seconds: number): Promise<void> {
   for (let step = 0; step < seconds * 2; step += 1) {
     await vi.advanceTimersByTimeAsync(500);
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
+    await roundTrip(2);
   }
 }
 
@@ -269,5 +271,6 @@ test('[DG18] an ended stream leaves no timer behind', async () => {
   stream.abort();
   await heard.outcome;
   await expect.poll(() => simulator.streams[0]?.open).toBe(false);
+  await roundTrip(3);
   expect(vi.getTimerCount()).toBe(before);
 });

@@ -59,16 +59,27 @@ async function speakInto(stream: RecognizerStream, audio: Uint8Array, frameBytes
   }
 }
 
+/** Writes in real time by a fake clock. */
+async function speakLive(stream: RecognizerStream, audio: Uint8Array, channels: number): Promise<void> {
+  const frameBytes = 3_200 * channels;
+  for (let at = 0; at < audio.length; at += frameBytes) {
+    await stream.write(audio.subarray(at, at + frameBytes));
+    await vi.advanceTimersByTimeAsync(100);
+  }
+}
+
 describe.each(['mono', 'multichannel', 'mixed'] as const)('%s', (kind) => {
   test.each(['lost', 'clean', 'silent'] as const)(
     '[RES1] a stream that is %s in mid-meeting costs no word, and none is said twice',
     async (fate) => {
+      vi.useFakeTimers();
       const { said, audio, channels, endMs } = meeting(7, 40, kind);
       const inner = toneRecognizer({ multichannel: kind === 'multichannel' });
       inner.fates.push({ kind: fate, afterBytes: Math.floor(audio.length * 0.43) });
-      const { stream, heard } = await start(inner, { silentMs: 50 }, channels);
-      await speakInto(stream, audio);
+      const { stream, heard } = await start(inner, { silentMs: 2_000 }, channels);
+      await speakLive(stream, audio, channels);
       stream.finish();
+      await vi.advanceTimersByTimeAsync(10_000);
       expect(await heard.outcome).toBe('ended');
       for (const [channel, words] of said.entries()) {
         expectWords(heard.results, words, channel);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type ResilientOptions, resilient } from '../../src/recognizer/resilient.ts';
 import { request, silence } from './recognizer-contract.ts';
 import { passing, toneRecognizer } from './tone-recognizer.ts';
@@ -33,7 +33,7 @@ test('[RES40] a folder that cannot be written is told before anybody speaks, wit
     [`${file}-absent`, 'ENOENT'],
   ] as const) {
     const { observed } = start({ folder });
-    await vi.waitFor(() => expect(observed).toHaveLength(1));
+    await expect.poll(() => observed).toHaveLength(1);
     expect(observed[0]).toMatchObject({ cause: { code } });
     expect(observed[0]?.message).toContain(`recovery.folder ${folder} takes no audio (${code}`);
   }
@@ -49,15 +49,15 @@ test('[RES40] one outage is told once, however many sources it refuses', async (
     onTestFinished(() => stream.abort());
     for (let second = 0; second < 5; second += 1) void stream.write(silence(1));
   }
-  await vi.waitFor(() => expect(observed.length).toBeGreaterThan(0));
+  await expect.poll(() => observed.length).toBeGreaterThan(0);
   const later = start({ folder });
-  await vi.waitFor(() => expect(later.observed).toHaveLength(1));
+  await expect.poll(() => later.observed).toHaveLength(1);
   expect(observed).toMatchObject([{ cause: { code: 'ENOENT' } }]);
 });
 
 test('[RES40] what needs no file needs no folder', async () => {
   const { observed } = start({ folder: join(emptyFolder(), 'absent'), memoryMs: 2_000, keptMs: 2_000 });
   const known = start({ folder: join(emptyFolder(), 'absent') });
-  await vi.waitFor(() => expect(known.observed).toHaveLength(1));
+  await expect.poll(() => known.observed).toHaveLength(1);
   expect(observed).toEqual([]);
 });

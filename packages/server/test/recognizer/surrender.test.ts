@@ -3,7 +3,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { LeftAudio } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recognizer/resilient.ts';
 import { listenTo, pcm, request, writeAll } from './recognizer-contract.ts';
@@ -69,10 +69,10 @@ test.skipIf(process.platform !== 'linux')('[RES33] abort leaves no file, nor doe
     inner.refusals.push(final());
     await writeAll(stream, pcm('the budget', { tailMs: 8_000 }));
     await heard.outcome;
-    await vi.waitFor(() => expect(openIn(folder)).toBe(1));
+    await expect.poll(() => openIn(folder)).toBe(1);
     if (how === 'abort') stream.abort();
     else await stream.surrender?.()?.discard();
-    await vi.waitFor(() => expect(openIn(folder)).toBe(0));
+    await expect.poll(() => openIn(folder)).toBe(0);
   }
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,
@@ -20,7 +20,19 @@ const start = async (options: DeepgramSimulatorOptions = {}) => {
   return simulator.url;
 };
 
-afterEach(() => simulator.close());
+afterEach(async () => {
+  vi.useRealTimers();
+  await simulator.close();
+});
+
+/** The simulator's time; sockets take theirs. */
+const fakeTime = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+
+/** Waits for what sockets bring. A poll would let the fake time pass. */
+async function until(isThere: () => boolean): Promise<void> {
+  while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
+}
+const heardSeconds = () => simulator.streams[0]?.audioSeconds ?? 0;
 
 test.each([
   ['Token', { authorization: 'Token good' }, undefined],
@@ -114,15 +126,19 @@ test('[SIM58] without audio or text the stream is closed with 1011 NET-0001', as
 });
 
 test('[SIM59] KeepAlive as text holds a stream open that has sent audio', async () => {
-  const idleTimeoutMs = 400;
-  const client = await open(await start({ idleTimeoutMs }));
-  const openedMs = performance.now();
+  fakeTime();
+  const client = await open(await start({ idleTimeoutMs: 400 }));
   client.websocket.send(silence(0.1, sampleRate));
-  const beat = setInterval(() => client.websocket.send(json('KeepAlive')), 30);
-  await expect.poll(() => performance.now() - openedMs, { timeout: 5000 }).toBeGreaterThan(3 * idleTimeoutMs);
+  for (let beats = 1; beats <= 5; beats += 1) {
+    client.websocket.send(json('KeepAlive'));
+    await until(() => simulator.streams[0]?.texts.length === beats);
+    await vi.advanceTimersByTimeAsync(399);
+  }
+  client.websocket.send(json('Finalize'));
+  await until(() => client.messages.length > 0);
+  expect(client.messages).toMatchObject([{ type: 'Results', from_finalize: true }]);
   expect(client.websocket.readyState).toBe(client.websocket.OPEN);
-  expect(client.messages).toEqual([]);
-  clearInterval(beat);
+  await vi.advanceTimersByTimeAsync(401);
   expect((await client.closed).code).toBe(1011);
 });
 
@@ -188,15 +204,16 @@ test.each(['model=nova-3', 'model=nova-3&encoding=opus&sample_rate=48000'])(
 );
 
 test('[SIM66] audio is taken at the pace set, by waiting: nothing is dropped, nobody is closed', async () => {
+  fakeTime();
   const client = await open(await start({ pace: 4 }));
-  const fourSeconds = bytesOf(silence(4, sampleRate));
-  const startedMs = performance.now();
-  client.websocket.send(fourSeconds);
+  client.websocket.send(bytesOf(silence(4, sampleRate)));
   client.websocket.send(json('CloseStream'));
+  await until(() => heardSeconds() > 1);
+  await vi.advanceTimersByTimeAsync(4_000 / 4 - 300);
+  expect(heardSeconds()).toBeLessThan(4);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(heardSeconds()).toBe(4);
   expect((await client.closed).code).toBe(1000);
-  const tookMs = performance.now() - startedMs;
-  expect(tookMs).toBeGreaterThan(4000 / 4 - 400);
-  expect(tookMs).toBeLessThan(3000);
   expect(client.messages.at(-1)).toMatchObject({ type: 'Metadata', duration: 4 });
 });
 
@@ -211,9 +228,13 @@ test('[SIM67] too much audio piles up at the client, not in the simulator', asyn
 });
 
 test('[SIM68] waiting for the pace is not idleness', async () => {
-  const client = await open(await start({ pace: 4, idleTimeoutMs: 100 }));
-  client.websocket.send(bytesOf(silence(4, sampleRate)));
+  fakeTime();
+  // Each tenth of a second waits for 200 ms.
+  const client = await open(await start({ pace: 0.5, idleTimeoutMs: 100 }));
+  client.websocket.send(bytesOf(silence(1, sampleRate)));
   client.websocket.send(json('CloseStream'));
+  await until(() => heardSeconds() > 0);
+  await vi.advanceTimersByTimeAsync(1_000 / 0.5 - 250);
   expect((await client.closed).code).toBe(1000);
 });
 
