@@ -19,14 +19,27 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // A poll ends as soon as it holds: its bound is for a box that stalls, not for the code.
+          expect: { poll: { timeout: 30_000, interval: 10 } },
+        },
+      },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['tests/integration/**/*.itest.ts'],
           globalSetup: ['tests/support/services.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // A poll ends as soon as it holds: its bound is for a box that stalls, not for the code.
+          expect: { poll: { timeout: 30_000, interval: 20 } },
         },
       },
     ],
