@@ -69,7 +69,8 @@ const expectClean = ({ strays }: EventReader) => expect(strays).toEqual([]);
 
 describe.each(stores)('on the %s store', (_name, open: () => Store) => {
   test('[REST11] the log as it is, then as it grows, each entry with its id', async () => {
-    const stage = await startHub({ store: open() });
+    // A disk that is slow for a second would be told in between.
+    const stage = await startHub({ store: open(), limits: { ...unhurried, slowWriteMs: 600_000 } });
     await say(stage, 1, 500);
     const reader = await read(stage);
     const [connected] = reader.of('connected');

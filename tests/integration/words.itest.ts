@@ -141,7 +141,11 @@ describe('[LOG1] two sources and their viewers', () => {
     const proxy = await faultProxy({ port: stage.port });
     const first = await stage.viewer();
     const dropped = await stage.viewer({ port: proxy.port });
-    const talking = talk(stage, { count: 60, seed: 7, everyMs: 8 });
+    let seated = () => {};
+    const areSeated = new Promise<void>((resolve) => {
+      seated = resolve;
+    });
+    const talking = talk(stage, { count: 60, seed: 7, everyMs: 8, stay: areSeated });
     const { seq: later } = await first.until('transcript.final', ({ seq }) => seq >= 4);
 
     proxy.reset();
@@ -154,6 +158,7 @@ describe('[LOG1] two sources and their viewers', () => {
       stage.viewer({ query: 'history=2' }),
       stage.viewer({ query: 'history=none' }),
     ]);
+    seated();
     const said = await talking;
     const viewers = [first, late, resumed, little, none];
     await Promise.all(viewers.map((viewer) => viewer.status('ended')));
@@ -304,7 +309,7 @@ describe('[ING9, ING10] too fast, and what is safe', () => {
     const stage = await startHub({ limits: {} });
     const viewer = await stage.viewer();
     const { words, pcm, ms } = speech(40, 11);
-    const frameBytes = Math.ceil(pcm.length / 170 / 2) * 2;
+    const frameBytes = Math.ceil(pcm.length / 300 / 2) * 2;
     const frames = Math.ceil(pcm.length / frameBytes);
     const from = performance.now();
     const speaker = await stage.speaker();
@@ -645,18 +650,21 @@ interface Talk {
   count: number;
   seed: number;
   everyMs?: number;
+  /** Nobody finalizes before. */
+  stay?: Promise<void>;
 }
 
 /** Both sources say different words at once and finalize; what they said. */
 async function talk(
   stage: Stage,
-  { meeting = 'm', count, seed, everyMs = 0 }: Talk,
+  { meeting = 'm', count, seed, everyMs = 0, stay }: Talk,
 ): Promise<Record<Source, readonly string[]>> {
   // Both are there before either speaks: else one of them could have ended the meeting alone.
   const speakers = [await stage.speaker({ meeting }), await stage.speaker({ meeting, source: 'system' })];
   const one = async (speaker: Speaker | undefined, words: number, ownSeed: number) => {
     const said = speech(words, ownSeed);
     await speaker?.say(said.pcm, { everyMs });
+    await stay;
     expect(await speaker?.finalize()).toEqual(done);
     return said.words;
   };

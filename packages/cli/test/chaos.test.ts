@@ -82,7 +82,7 @@ test('[CHAOS1] no fault costs a word, on hubs of its own: exit code 0', async ()
 
 test('[CHAOS2] somebody’s hub is hurt from the client’s side, by ws:// and by http://', async () => {
   const { url, env } = await serveHub();
-  const args = ['chaos', '--url', url.replace('http', 'ws'), '--parallel', '8'];
+  const args = ['chaos', '--url', url.replace('http', 'ws'), '--parallel', '8', '--seed', '5'];
   const run = await runCli([...args, '--json'], { env });
   const played = playedIn(run);
   expect(played.filter(({ status }) => status !== 'passed')).toEqual([]);
@@ -240,7 +240,18 @@ test('[CHAOS13] a hub that hangs is given up when the time is over: exit code 1'
 test('[CHAOS14] two sources at once, each in stereo: every word of both', async () => {
   const names = 'drop,duplicate,takeover,expired-token,recognizer-fin,recognizer-402,hub-restart';
   const shape = ['--sources', 'system,mic', '--channels', '2'];
-  const run = await runCli(['chaos', '--local', '--only', names, ...shape, '--parallel', '7', '--json']);
+  const run = await runCli([
+    'chaos',
+    '--local',
+    '--only',
+    names,
+    ...shape,
+    '--parallel',
+    '7',
+    '--seed',
+    '5',
+    '--json',
+  ]);
   const played = playedIn(run);
   expect(played.filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(run.code).toBe(0);
@@ -336,7 +347,8 @@ test('[CHAOS11] behind TLS the hub’s own certificate is what counts', async ()
   const files = ['key.pem', 'cert.pem'].map((file) => readFile(join(cwd, file)));
   const [key, cert] = await Promise.all(files);
   const port = await hubOn(createTlsServer({ key, cert }));
-  const chaos = ['chaos', '--secret', secret, '--only', 'reset,half-open', '--speed', '3', '--json'];
+  const only = ['--only', 'reset,half-open', '--speed', '3', '--seed', '5'];
+  const chaos = ['chaos', '--secret', secret, ...only, '--json'];
   const env = { NODE_EXTRA_CA_CERTS: join(cwd, 'cert.pem') };
   const run = await runCli([...chaos, '--url', `wss://localhost:${port}`], { env });
   expect(playedIn(run).map(({ status }) => status)).toEqual(['passed', 'passed']);
