@@ -24,6 +24,7 @@ import {
 } from '../support/start-hub.ts';
 
 const base = '/api/v1';
+const soon = { timeout: 30_000, interval: 5 };
 const viewerPath = `${base}/ws/meetings/m`;
 const ingestPath = `${base}/ws/ingest/meetings/m`;
 
@@ -52,19 +53,16 @@ async function besideAHealthyMeeting(
   viewer.ws.close();
   await viewer.closed;
   await expectNothingLeft(stage);
-  await vi.waitFor(() => expect(bus.subscriptions).toBe(0), { interval: 5 });
+  await vi.waitFor(() => expect(bus.subscriptions).toBe(0), soon);
 }
 
 /** No seat, no claim, and every session that began has ended. */
 async function expectNothingLeft(stage: Stage): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const stats = await (await stage.get('ws/stats')).json();
-      expect(stats).toEqual({ meetings: 0, subscribers: 0, ingests: 0 });
-      expect(openSessions(stage)).toEqual([]);
-    },
-    { timeout: 10_000, interval: 10 },
-  );
+  await vi.waitFor(async () => {
+    const stats = await (await stage.get('ws/stats')).json();
+    expect(stats).toEqual({ meetings: 0, subscribers: 0, ingests: 0 });
+    expect(openSessions(stage)).toEqual([]);
+  }, soon);
 }
 
 function openSessions(stage: Stage): string[] {
@@ -367,7 +365,7 @@ describe('[ING1] before the handshake', () => {
   });
 
   test('silence is 4006 in time; pings and fresh tokens do not count', async () => {
-    await besideAHealthyMeeting({ limits: { handshakeTimeoutMs: 150 } }, async (stage) => {
+    await besideAHealthyMeeting({ limits: { handshakeTimeoutMs: 4_000 } }, async (stage) => {
       const [silent, chatty] = await Promise.all([stage.stranger(), stage.stranger()]);
       chatty.send('ping');
       chatty.send({ type: 'auth', token: await mintToken() });
@@ -500,7 +498,7 @@ describe('viewers', () => {
       );
       seated[0]?.ws.close();
       await seated[0]?.closed;
-      await vi.waitFor(async () => (await stage.viewer()).ws.close(), { interval: 5 });
+      await vi.waitFor(async () => (await stage.viewer()).ws.close(), soon);
       seated[1]?.ws.close();
     });
   });
@@ -552,7 +550,7 @@ describe('below the messages', () => {
   });
 
   test('half a frame, then nothing: the link ends with its heartbeat', async () => {
-    await besideAHealthyMeeting({ limits: { heartbeatMs: 100 } }, async (stage) => {
+    await besideAHealthyMeeting({ limits: { heartbeatMs: 1_000 } }, async (stage) => {
       const socket = new RawWebSocket(stage.port, `${viewerPath}?token=${await mintToken()}`);
       await socket.message('connected');
       socket.send(frame('{"type":"ping"}').subarray(0, 7));
@@ -562,9 +560,9 @@ describe('below the messages', () => {
 });
 
 describe('[LINK3] too many connects', () => {
-  const limits: Partial<Limits> = { connectsPerWindow: 5 };
+  const limits: Partial<Limits> = { connectsPerWindow: 5, connectWindowMs: 600_000 };
 
-  test('the sixth ingest of a source in ten seconds is 1013; other sources and meetings go on', async () => {
+  test('the sixth ingest of a source within the window is 1013; other sources and meetings go on', async () => {
     const stage = await startHub({ limits });
     for (let connect = 0; connect < 5; connect += 1) {
       const speaker = await stage.speaker();
@@ -619,7 +617,7 @@ describe('sockets that vanish, in every state', () => {
       const instant = new RawWebSocket(stage.port, `${path}?token=${token}`);
       vanishAll(instant);
     }
-    await vi.waitFor(() => expect(gate.arrived).toBeGreaterThanOrEqual(2), { interval: 5 });
+    await vi.waitFor(() => expect(gate.arrived).toBeGreaterThanOrEqual(2), soon);
     gate.open();
     await healthy();
   });
@@ -644,7 +642,7 @@ describe('sockets that vanish, in every state', () => {
 
       const claiming = connect('gated');
       claiming.text(handshakeOf());
-      await vi.waitFor(() => expect(claim.arrived).toBe(1), { interval: 5 });
+      await vi.waitFor(() => expect(claim.arrived).toBe(1), soon);
       claiming.binary(Buffer.alloc(320));
       vanishAll(claiming);
 
@@ -694,7 +692,7 @@ describe('sockets that vanish, in every state', () => {
       });
       const socket = new RawWebSocket(stage.port, `${base}/ws/meetings/gated?token=${await mintToken()}`);
       if (place === 'live') await socket.message('connected');
-      else await vi.waitFor(() => expect(gate.arrived).toBe(1), { interval: 5 });
+      else await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
       vanishAll(socket);
       gate.open();
       await healthy();
@@ -740,7 +738,7 @@ describe('sockets that vanish, in every state', () => {
       stage.observed.some(
         (event) => event.type === 'ingest' && event.step === step && event.meeting.id === meeting,
       );
-    await vi.waitFor(() => expect(isIt()).toBe(true), { interval: 5 });
+    await vi.waitFor(() => expect(isIt()).toBe(true), soon);
   }
 });
 
@@ -812,7 +810,7 @@ test('when a hub has closed, nothing of it keeps the process: no socket, no serv
   expect(new Set(resources()).size).toBe(3);
   await stage.close();
   // The test runner has a timer of its own now and then; it is short.
-  for (const until = performance.now() + 2_000; performance.now() < until && resources().length > 0; ) {
+  for (const until = performance.now() + 30_000; performance.now() < until && resources().length > 0; ) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(resources()).toEqual([]);

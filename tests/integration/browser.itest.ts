@@ -9,9 +9,9 @@ import { mintToken, startHub } from '../support/start-hub.ts';
 
 declare const meetcast: typeof Meetcast;
 
-const patient = { timeout: 20_000, interval: 10 };
+const patient = { timeout: 60_000, interval: 10 };
 
-describe.skipIf(!browserProgram)('in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(!browserProgram)('in a browser', { timeout: 180_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startBrowser();
@@ -52,17 +52,17 @@ describe.skipIf(!browserProgram)('in a browser', { timeout: 60_000 }, () => {
     onTestFinished(() => proxy.close());
     const said = speech(40, 402);
     const speaking = { ...(await speakingOf(said, proxy.port)), spool: 'retro' };
-    const first = await openTab();
+    const [first, second] = [await openTab(), await openTab()];
     const crashed = new Promise<void>((resolve) => first.on('crash', () => resolve()));
-    first.evaluate((options) => meetcast.speak(options), speaking).catch(() => {});
+    // In real time: it is still speaking when its link goes down, and when it crashes.
+    first.evaluate((options) => meetcast.speak(options), { ...speaking, speedUp: 1 }).catch(() => {});
     await viewer.until('transcript.final');
-    const second = await openTab();
     expect(await second.evaluate(() => meetcast.refusalOf('retro'))).toContain('in use by another tab');
     proxy.refuse(true);
     await vi.waitFor(() => expect(proxy.connections()).toBe(0), patient);
     const cutMs = await first.evaluate(() => meetcast.spokenMs());
     // Speech that no hub hears.
-    await first.waitForFunction((ms) => meetcast.spokenMs() > ms, cutMs + 3_000);
+    await first.waitForFunction((ms) => meetcast.spokenMs() > ms, cutMs + 3_000, { timeout: 60_000 });
     first.goto('chrome://crash').catch(() => {});
     await crashed;
     proxy.refuse(false);

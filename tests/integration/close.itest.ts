@@ -3,7 +3,7 @@ import { jwtAuthenticator, memoryStore, type Registry, type Store } from '@meetc
 import { expect, test, vi } from 'vitest';
 import { clusterOf } from '../../packages/server/test/support/nodes.ts';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
-import { Gate } from '../support/adapters.ts';
+import { countingBus, Gate } from '../support/adapters.ts';
 import type { Viewer } from '../support/peer.ts';
 import { expectUnbroken, expectWords, speech, wordsIn } from '../support/speech.ts';
 import {
@@ -17,7 +17,7 @@ import {
 
 const done = { code: 1000, reason: 'done' };
 const restart = { code: 1012, reason: 'restart' };
-const soon = { timeout: 10_000, interval: 5 };
+const soon = { timeout: 30_000, interval: 5 };
 const ref = { tenant: 'acme', id: 'm' };
 
 /** A store that keeps finals back until its gate is open. */
@@ -130,7 +130,8 @@ test('[LINK4] a single node keeps its viewers until they have heard the last wor
 });
 
 test('[LINK4] viewers are asked one after the other, in no order that they came in', async () => {
-  const closeSpreadMs = 1_000;
+  // Even of a machine that stalls meanwhile.
+  const closeSpreadMs = 4_000;
   const stage = await startHub({ limits: { ...unhurried, closeSpreadMs } });
   const left: { viewer: Viewer; at: number }[] = [];
   const viewers = await Promise.all(Array.from({ length: 20 }, () => stage.viewer()));
@@ -141,11 +142,12 @@ test('[LINK4] viewers are asked one after the other, in no order that they came 
   await Promise.all(viewers.map(({ closed }) => closed));
   expect(left).toHaveLength(20);
   expect(left.map(({ viewer }) => viewers.indexOf(viewer))).not.toEqual(viewers.map((_, index) => index));
-  expect((left.at(-1)?.at ?? 0) - (left[0]?.at ?? 0)).toBeGreaterThan(closeSpreadMs / 2);
+  expect((left.at(-1)?.at ?? 0) - (left[0]?.at ?? 0)).toBeGreaterThan(closeSpreadMs / 4);
 });
 
 test('[LINK4] followers over HTTP are asked in turn too', async () => {
-  const closeSpreadMs = 1_000;
+  // Even of a machine that stalls meanwhile.
+  const closeSpreadMs = 4_000;
   const stage = await startHub({ limits: { ...unhurried, closeSpreadMs } });
   const ends: number[] = [];
   const end = async (answer: Response) => {
@@ -162,7 +164,7 @@ test('[LINK4] followers over HTTP are asked in turn too', async () => {
   await stage.hub.close();
   await Promise.all(all);
   expect(ends).toHaveLength(20);
-  expect((ends.at(-1) ?? 0) - (ends[0] ?? 0)).toBeGreaterThan(closeSpreadMs / 2);
+  expect((ends.at(-1) ?? 0) - (ends[0] ?? 0)).toBeGreaterThan(closeSpreadMs / 4);
 });
 
 test('[ING19] while a sender is heard out another one waits for its source, and has it before the first is told', async () => {
@@ -282,17 +284,14 @@ test('[ING19] at the deadline, too, the claim is free before the sender is told'
 });
 
 test('[LINK4] followers over HTTP are told too; closing twice is closing once', async () => {
-  const stage = await startHub();
+  const bus = countingBus();
+  const stage = await startHub({ bus });
   const stream = await stage.get('meetings/m/events');
-  const poll = stage.get('meetings/m/events?wait_seconds=25');
   const text = stream.text();
   const viewer = await stage.viewer();
-  await vi.waitFor(async () => {
-    const { subscribers } = (await (await stage.get('ws/meetings/m/stats')).json()) as {
-      subscribers: number;
-    };
-    expect(subscribers).toBe(2);
-  }, soon);
+  const poll = stage.get('meetings/n/events?wait_seconds=25');
+  // Those of m, and who waits in n.
+  await vi.waitFor(() => expect(bus.subscriptions).toBe(2), soon);
   const closing = stage.hub.close();
   expect(stage.hub.close()).toBe(closing);
   await closing;

@@ -8,7 +8,7 @@ import { createTranscriptHub, defaultLimits, jwtAuthenticator, type TranscriptHu
 import { deepgram } from '@meetcast/server/deepgram';
 import { type DeepgramSimulator, speak, startDeepgramSimulator } from '@meetcast/server/testing';
 import { SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { exitCodes } from '../../packages/cli/src/exit.ts';
 import { createProgram } from '../../packages/cli/src/program.ts';
 import { settings } from '../../packages/cli/src/settings.ts';
@@ -29,6 +29,7 @@ import {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const secret = 'the secret of the docs, thirty-two bytes or more';
 const said = 'hello hello thank you';
+const soon = { timeout: 60_000, interval: 50 };
 
 const markdownIn = (directory: string): string[] =>
   readdirSync(join(root, directory))
@@ -98,9 +99,12 @@ describe('types', () => {
   let typecheck: Typecheck;
   beforeAll(() => {
     typecheck = new Typecheck(root, [...snippets, ...wrong.snippets].filter(isTyped));
-  }, 60_000);
+  }, 300_000);
 
-  test('every TypeScript and JavaScript block checks against the sources; a wrong one is named', () => {
+  // It is the compiler's work on all sources.
+  test('every TypeScript and JavaScript block checks against the sources; a wrong one is named', {
+    timeout: 300_000,
+  }, () => {
     const errors = typecheck.errors();
     expect(errors.filter((error) => !error.startsWith('wrong.md'))).toEqual([]);
     expect(errors.map((error) => /^wrong\.md:\d+/.exec(error)?.[0])).toEqual(['wrong.md:6', 'wrong.md:9']);
@@ -173,7 +177,8 @@ describe('commands', () => {
   });
 });
 
-describe.concurrent('run', () => {
+// Processes, some of them one after the other.
+describe.concurrent('run', { timeout: 240_000 }, () => {
   const directory = join(root, 'tests', 'dist', `docs-${process.pid}`);
   let simulator: DeepgramSimulator;
   let hub: TranscriptHub;
@@ -229,7 +234,7 @@ describe.concurrent('run', () => {
     if (!isTest) return start(place, process.execPath, [file]);
     writeFileSync(
       join(place.directory, 'vitest.config.mjs'),
-      "export default { test: { include: ['*.test.mjs'] } };",
+      "export default { test: { include: ['*.test.mjs'], testTimeout: 60_000 } };",
     );
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
     return start(place, process.execPath, [vitest, 'run', '--root', place.directory]);
@@ -253,8 +258,11 @@ describe.concurrent('run', () => {
   /** It is a hub: healthy, and open to who has a token. Then it stops when asked to. */
   async function serves(place: Place, running: Running): Promise<void> {
     const url = `http://127.0.0.1:${await running.until('listening', place.port)}`;
-    const health = await fetch(`${url}/api/v1/health`);
-    expect([health.status, await health.json()]).toEqual([200, expect.objectContaining({ storage: 'ok' })]);
+    // It may listen before it has its services.
+    await vi.waitFor(async () => {
+      const health = await fetch(`${url}/api/v1/health`);
+      expect([health.status, await health.json()]).toEqual([200, expect.objectContaining({ storage: 'ok' })]);
+    }, soon);
     const viewer = subscribe({ url, meeting: 'stand-up', token: await tokenFor('acme') });
     await running.until('greeting a viewer', () => viewer.position);
     viewer.close();

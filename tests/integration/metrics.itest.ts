@@ -8,7 +8,7 @@ import { type Speech, speech } from '../support/speech.ts';
 import { type Stage, startHub } from '../support/start-hub.ts';
 
 const done = { code: 1000, reason: 'done' };
-const patience = { timeout: 20_000, interval: 20 };
+const patience = { timeout: 30_000, interval: 20 };
 
 async function scrape({ port }: Pick<Stage, 'port'>) {
   const answer = await fetch(`http://127.0.0.1:${port}/api/v1/metrics`);

@@ -52,7 +52,7 @@ test('[ING12] the senders are killed, and go on with their spools', { timeout: 6
     await Promise.all(first.map((sender) => sender.kill()));
     const second = run();
     for (const sender of second) onTestFinished(() => sender.kill());
-    await Promise.all(second.map(({ stored }) => stored));
+    await Promise.all(second.map((sender) => sender.finish()));
   });
   await each(rig, (meeting) => meeting.expectWhole());
 });

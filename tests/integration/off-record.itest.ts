@@ -6,7 +6,7 @@ import { faultProxy } from '../support/fault-proxy.ts';
 import { speech } from '../support/speech.ts';
 import { mintToken, type Stage, startHub } from '../support/start-hub.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
+const soon = { timeout: 30_000, interval: 10 };
 const silence = (seconds: number) => new Uint8Array(seconds * 32_000);
 const bytesOf = (samples: Int16Array) => Uint8Array.from(Buffer.from(samples.buffer));
 

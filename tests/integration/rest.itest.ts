@@ -15,6 +15,7 @@ import { stores } from '../support/stores.ts';
 
 const owner = { role: 'owner' };
 const base = '/api/v1';
+const soon = { timeout: 30_000, interval: 5 };
 
 interface Ask extends TokenClaims {
   method?: string;
@@ -415,8 +416,9 @@ describe('[REST18] HEAD', () => {
     }
     const stream = await ask(stage, 'meetings/m/events', { method: 'HEAD' });
     expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-    await vi.waitFor(async () =>
-      expect(await (await stage.get('ws/stats')).json()).toMatchObject({ subscribers: 0 }),
+    await vi.waitFor(
+      async () => expect(await (await stage.get('ws/stats')).json()).toMatchObject({ subscribers: 0 }),
+      soon,
     );
   });
 
@@ -434,8 +436,9 @@ describe('[REST18] HEAD', () => {
       'hello\n',
     );
     expect((await call('DELETE', 'meetings/m'))?.status).toBe(204);
-    await vi.waitFor(async () =>
-      expect(await (await stage.get('ws/stats')).json()).toMatchObject({ subscribers: 0 }),
+    await vi.waitFor(
+      async () => expect(await (await stage.get('ws/stats')).json()).toMatchObject({ subscribers: 0 }),
+      soon,
     );
   });
 });

@@ -7,7 +7,7 @@ import { EventReader } from '../support/event-reader.ts';
 import { type Speech, speech, wordsIn } from '../support/speech.ts';
 import { handshakeOf, mintToken, type Stage, startHub } from '../support/start-hub.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
+const soon = { timeout: 30_000, interval: 10 };
 const address = (stage: Stage) => `http://127.0.0.1:${stage.port}/api/v1/meetings/m/events`;
 
 async function post(stage: Stage, body: object): Promise<PostedAnswer> {

@@ -7,6 +7,7 @@ import {
   type SubscriberDownstream,
 } from '@meetcast/protocol';
 import { WebSocket } from 'ws';
+import { reset } from '../../packages/server/src/testing/reset.ts';
 
 export type Downstream = SubscriberDownstream | IngestDownstream;
 export type MessageOf<Type extends Downstream['type']> = Extract<Downstream, { type: Type }>;
@@ -100,7 +101,7 @@ export class Peer {
   /** Leaves without a goodbye. */
   vanish(how: 'fin' | 'rst' = 'fin'): void {
     const { _socket: socket } = this.ws as unknown as { _socket: import('node:net').Socket };
-    if (how === 'rst') socket.resetAndDestroy();
+    if (how === 'rst') reset(socket);
     else this.ws.terminate();
   }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { reset } from '../../packages/server/src/testing/reset.ts';
 
 export type End = 'fin' | 'rst';
 
@@ -36,7 +37,7 @@ export class RawSocket {
   }
 
   vanish(how: End): void {
-    if (how === 'rst') this.socket.resetAndDestroy();
+    if (how === 'rst') reset(this.socket);
     else this.socket.end();
   }
 

@@ -11,6 +11,7 @@ const spool = await fileSpool(directory, { label: file });
 const taken = spool.left?.takenBytes ?? 0;
 const publisher = publish({ ...options, spool, sampleRate, channels, backoff: { minMs: 10, maxMs: 100 } });
 process.on('disconnect', () => process.exit());
+const finishing = new Promise((resolve) => process.once('message', resolve));
 process.send?.('begun');
 
 const audio = readFileSync(file).subarray(taken);
@@ -23,5 +24,7 @@ for (let at = 0; at < audio.length; at += pieceBytes) {
   // A live microphone does not wait.
   publisher.write(new Uint8Array(audio.subarray(at, at + pieceBytes))).catch(() => {});
 }
+// One that is to be killed must not get to its end before.
+await finishing;
 await publisher.finalize();
 process.disconnect?.();

@@ -58,8 +58,8 @@ export class Sender {
   #said = '';
   /** Resolves when it has opened its spool; rejects when it ends before. */
   readonly begun: Promise<void>;
-  /** Resolves when everything is stored; rejects when it ended in any other way. */
-  readonly stored: Promise<void>;
+  /** Rejects when it ends in any other way than with everything stored. */
+  readonly #stored: Promise<void>;
 
   constructor(program: string, settings: SenderSettings) {
     const child = fork(program, {
@@ -75,8 +75,15 @@ export class Sender {
       if (code !== 0) throw new Error(`the sender ended with ${code}: ${this.#said}`);
     });
     this.begun = Promise.race([once(child, 'message').then(() => {}), gone]);
-    this.stored = gone;
-    for (const promise of [this.begun, this.stored]) promise.catch(() => {});
+    this.#stored = gone;
+    for (const promise of [this.begun, gone]) promise.catch(() => {});
+  }
+
+  /** It may come to its end; resolves when everything is stored. */
+  async finish(): Promise<void> {
+    await this.begun;
+    this.#child.send('finish');
+    await this.#stored;
   }
 
   /** Ends it as a power cut does; resolves when it is gone. */

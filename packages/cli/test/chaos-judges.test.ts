@@ -10,7 +10,7 @@ import { type ChangeRecognizer, deafAtTheEnd, refusingWith, slowToReturn } from 
 import { eventsOf } from './support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
-vi.setConfig({ testTimeout: 180_000, maxConcurrency: 10 });
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 10 });
 
 interface Verdict {
   status: string;

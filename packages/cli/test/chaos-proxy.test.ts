@@ -41,13 +41,13 @@ async function link(): Promise<{ proxy: FaultProxy; open(): Promise<{ client: En
     proxy,
     open: async () => {
       const client = heardBy(connect(proxy.port, '127.0.0.1'));
-      const hub = await vi.waitUntil(() => accepted.shift(), { timeout: 10_000 });
+      const hub = await vi.waitUntil(() => accepted.shift(), { timeout: 30_000 });
       return { client, hub };
     },
   };
 }
 
-const soon = { timeout: 10_000 } as const;
+const soon = { timeout: 30_000 } as const;
 
 test('[FPX1] bytes pass both ways in order, and an end passes after them', async () => {
   const { proxy, open } = await link();

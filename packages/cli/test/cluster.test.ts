@@ -33,7 +33,7 @@ async function redisHealth(url: string): Promise<{ status: number; redis: Health
   return { status: response.status, redis };
 }
 
-const generous = { timeout: 20_000, interval: 50 };
+const generous = { timeout: 60_000, interval: 50 };
 const becomes = (url: string, health: Awaited<ReturnType<typeof redisHealth>>) =>
   vi.waitFor(async () => expect(await redisHealth(url)).toEqual(health), generous);
 

@@ -60,7 +60,8 @@ test('[SEND3] SIGINT finishes: what was sent is stored, and the exit code is 0',
 
 test('[SEND4] a second sender of the same source is told about the first', async () => {
   const { env } = await serveHub();
-  const first = startCli(['send-pcm', '--meeting', 'm', '--json', '--create-test-wav'], { env });
+  const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
+  const first = startCli(long, { env });
   await first.event('connected');
   const run = await runCli([...send, '--create-test-wav'], { env });
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('Stop the other sender') });
@@ -68,9 +69,9 @@ test('[SEND4] a second sender of the same source is told about the first', async
 
 test('[SEND5] a hub that refuses the token is exit code 3, none at all is 4', async () => {
   const { url } = await serveHub();
-  const args = [...send, '--create-test-wav', '--connect-timeout', '1s', '--secret', `other ${secret}`];
+  const args = [...send, '--create-test-wav', '--secret', `other ${secret}`];
   expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...args, '--url', nowhere])).toMatchObject({
+  expect(await runCli([...args, '--connect-timeout', '5s', '--url', nowhere])).toMatchObject({
     code: 4,
     stderr: expect.stringContaining(`cannot connect to ${nowhere}: connect ECONNREFUSED`),
   });
@@ -155,19 +156,9 @@ async function storedText(env: Record<string, string>): Promise<string> {
 test('[SEND10] killed, and started again with its spool, it goes on where it was', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
-  const { stdout } = await runCli(['wav', '--out', 'a.wav', '--words', '40'], { cwd });
-  const args = [
-    'send-pcm',
-    '--meeting',
-    'm',
-    '--json',
-    '--speed',
-    '4',
-    '--wav',
-    'a.wav',
-    '--spool',
-    'a.spool',
-  ];
+  // Half a minute in real time: none of them gets to its end before it is killed.
+  const { stdout } = await runCli(['wav', '--out', 'a.wav', '--words', '100'], { cwd });
+  const args = ['send-pcm', '--meeting', 'm', '--json', '--wav', 'a.wav', '--spool', 'a.spool'];
   for (let round = 0; round < 3; round += 1) {
     const cli = startCli(args, { cwd, env });
     const { received_ms: receivedMs } = await cli.event<{ received_ms: number }>(
@@ -187,7 +178,7 @@ test('[SEND10] killed, and started again with its spool, it goes on where it was
     code: 1,
     stderr: expect.stringContaining('not of "a test of 10 s"'),
   });
-  const last = await runCli(args, { cwd, env });
+  const last = await runCli([...args, '--speed', '0'], { cwd, env });
   expect(last.code).toBe(0);
   expect(eventsOf(last)).toContainEqual({
     event: 'resumed',
@@ -201,11 +192,12 @@ test('[SEND10] killed, and started again with its spool, it goes on where it was
 test('[SEND11] what comes through a pipe comes once: the rest is sent, then what is new', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
-  const before = await runCli(['wav', '--out', 'one.wav', '--words', '40'], { cwd });
+  const before = await runCli(['wav', '--out', 'one.wav', '--words', '100'], { cwd });
   const after = await runCli(['wav', '--out', 'two.wav', '--text', 'thank you hello'], { cwd });
   const args = ['send-pcm', '--meeting', 'm', '--json', '--wav', '-', '--spool', 'mic'];
   const first = startCli(args, { cwd, env, stdin: join(cwd, 'one.wav') });
-  await first.event('progress', ({ received_ms: receivedMs }: { received_ms: number }) => receivedMs > 0);
+  // Enough for some words, however soon it is killed.
+  await first.event('progress', ({ received_ms: receivedMs }: { received_ms: number }) => receivedMs > 2_000);
   first.signal('SIGKILL');
   await first.ended;
   const second = await runCli(args, { cwd, env, stdin: join(cwd, 'two.wav') });

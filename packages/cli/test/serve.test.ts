@@ -44,8 +44,9 @@ test('[SRV2] SIGTERM drains: what was heard is stored before the process ends', 
   await ready;
   cli.signal('SIGTERM');
   expect(await cli.ended).toMatchObject({ code: 0 });
+  // Its process may be seen to end before what it sent is read.
+  await expect.poll(() => finals.join(' ')).toBe('hello thank you all');
   publisher.close();
-  expect(finals.join(' ')).toBe('hello thank you all');
 });
 
 test('[SRV3] a second signal ends at once, with 1', async () => {
@@ -163,7 +164,7 @@ test('[SRV10] limits and warnings: one viewer too many is told so; a weak secret
   const mine = { ...env, SECRET_KEY: 'short' };
   const viewer = startCli(['subscribe', '--meeting', 'm', '--json'], { env: mine });
   await viewer.event('connection');
-  const other = await runCli(['subscribe', '--meeting', 'm', '--connect-timeout', '1s'], { env: mine });
+  const other = await runCli(['subscribe', '--meeting', 'm', '--connect-timeout', '5s'], { env: mine });
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('MAX_WS_CLIENTS_PER_MEETING') });
 });
 

@@ -28,7 +28,7 @@ test('[SIM1] any hub may listen through it; the first line says where, and SIGTE
 test('[SIM2] a key it does not accept reaches the sender as a reason', async () => {
   const { endpoint } = await startSimulator('--key', 'other');
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
-  const args = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--connect-timeout', '1s'];
+  const args = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--connect-timeout', '5s'];
   expect(await runCli(args, { env })).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/refused the stream with 401[\s\S]*the hub’s log/),

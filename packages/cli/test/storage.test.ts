@@ -3,6 +3,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { wordsIn } from '../src/words.ts';
+import { freePort } from './support/free-port.ts';
 import { type ServedHub, secret, serveHub } from './support/hub.ts';
 import { healthOf, read, say, textOf } from './support/meeting.ts';
 import { hasPostgres, newPostgres } from './support/postgres.ts';
@@ -101,8 +102,8 @@ function acknowledged(events: readonly unknown[]): string[] {
 
 test('[STO5] a hub killed in mid-meeting has all it acknowledged; its sender goes on and not a word is lost', async () => {
   const cwd = await temporaryDirectory();
-  const killed = await serveHub([], {}, cwd);
-  const send = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--test-duration', '60s', '--speed', '8'];
+  const killed = await serveHub(['--port', String(await freePort())], {}, cwd);
+  const send = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--test-duration', '60s', '--speed', '4'];
   const talking = startCli([...send, '--json'], { env: killed.env });
   const { text: said } = await talking.event<{ text: string }>('test-wav');
   await talking.event<{ durable_ms: number }>('progress', ({ durable_ms }) => durable_ms > 5_000);

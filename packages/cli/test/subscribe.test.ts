@@ -3,6 +3,7 @@ import { publish } from '@meetcast/client';
 import { speak } from '@meetcast/server/testing';
 import { expect, test } from 'vitest';
 import { partialLine, textOf } from '../src/event-text.ts';
+import { freePort } from './support/free-port.ts';
 import { nowhere, secret, serveHub, token } from './support/hub.ts';
 import { eventsOf, runCli, startCli } from './support/run-cli.ts';
 
@@ -15,7 +16,8 @@ async function meet(url: string, text: string): Promise<void> {
 const subscribe = ['subscribe', '--meeting', 'm'];
 
 test('[SUB1] --until ended: the words on stdout, the rest on stderr, exit code 0', async () => {
-  const { url, env } = await serveHub();
+  // A disk that is slow for a second would be told too.
+  const { url, env } = await serveHub(['--memory']);
   const viewer = startCli([...subscribe, '--until', 'ended'], { env });
   await meet(url, 'hello thank ışık');
   expect(await viewer.ended).toEqual({
@@ -38,18 +40,27 @@ test('[SUB2] --json is what the hub sent, each line with its type as event', asy
   ]);
 });
 
+const seqsIn = (run: { stdout: string }): number[] =>
+  (eventsOf(run) as Array<{ seq?: number }>).flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
+
 test('[SUB3] --since resumes, --history limits the past, --timeout exits 5', async () => {
   const { url, env } = await serveHub();
   await meet(url, 'hello');
-  const seqs = async (...args: string[]) => {
-    const run = await runCli([...subscribe, '--json', '--timeout', '500ms', ...args], { env });
-    expect(run.code).toBe(5);
-    expect(run.stderr).toContain('--timeout 0.5 s is over');
-    return (eventsOf(run) as Array<{ seq?: number }>).flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
-  };
-  expect(
-    await Promise.all([seqs('--since', '2'), seqs('--history', 'none'), seqs('--history', '1')]),
-  ).toEqual([[3], [], [3]]);
+  const untilEnded = [...subscribe, '--json', '--until', 'ended'];
+  for (const from of [
+    ['--since', '2'],
+    ['--history', '1'],
+  ]) {
+    const run = await runCli([...untilEnded, ...from], { env });
+    expect(run.code).toBe(0);
+    expect(seqsIn(run)).toEqual([3]);
+  }
+  const newcomer = startCli([...untilEnded, '--history', 'none'], { env });
+  await newcomer.event('connection');
+  await meet(url, 'again');
+  expect(seqsIn(await newcomer.ended)).toEqual([4, 5, 6]);
+  const inVain = await runCli([...subscribe, '--history', 'none', '--timeout', '500ms'], { env });
+  expect(inVain).toMatchObject({ code: 5, stderr: expect.stringContaining('--timeout 0.5 s is over') });
 });
 
 test('[SUB4] SIGINT ends it with 0', async () => {
@@ -76,7 +87,7 @@ test('[SUB5] a refused token is exit code 3, no hub is 4, a wrong command line 2
 });
 
 test('[SUB6] a link that drops comes back, and says so', async () => {
-  const { url, env, cli } = await serveHub();
+  const { url, env, cli } = await serveHub(['--port', String(await freePort())]);
   const viewer = startCli([...subscribe, '--json'], { env });
   await viewer.event('connection');
   cli.signal('SIGTERM');

@@ -1,6 +1,7 @@
 /** A TCP proxy whose link can be dropped, silent, slow or late: a bad network, of which no protocol knows. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { listenOn } from '../listening.ts';
+import { reset } from '../reset.ts';
 import { type Conditions, Lane } from './lane.ts';
 
 export interface FaultProxy {
@@ -106,7 +107,7 @@ class TcpProxy implements FaultProxy {
   }
 
   #accept(client: Socket): void {
-    if (this.#isRefusing) return void client.resetAndDestroy();
+    if (this.#isRefusing) return reset(client);
     const hub = connect({ ...this.#target, allowHalfOpen: true });
     const pair = new Pair(client, hub, () => this.#conditions);
     this.#pairs.add(pair);
@@ -157,16 +158,4 @@ class Pair {
       socket.on('close', () => resolve());
     });
   }
-}
-
-/**
- * Node refuses a reset while the system is being told of an end, and the socket then keeps its process from ending: it
- * waits for its turn. Of one that was never connected nobody has to be told.
- */
-function reset(socket: Socket): void {
-  const { connecting, destroyed, writableEnded, writableFinished, writableLength } = socket;
-  if (connecting) return void socket.destroy();
-  const isEnding = !destroyed && writableEnded && !writableFinished && writableLength === 0;
-  if (isEnding) setImmediate(() => reset(socket));
-  else socket.resetAndDestroy();
 }

@@ -75,6 +75,8 @@ export class ResilientStream implements RecognizerStream {
   #flushedTo = 0;
   #pause: NodeJS.Timeout | undefined;
   #isPaused = false;
+  /** Where the audio stopped, when its words were asked for because it had. */
+  #stoppedMs: number | undefined;
 
   /** `first`: the stream that is open already, or why none could be opened yet. */
   constructor(options: ResilientStreamOptions, first: RecognizerStream | RecognizerError) {
@@ -100,6 +102,7 @@ export class ResilientStream implements RecognizerStream {
   }
 
   flush(): void {
+    this.#stoppedMs = undefined;
     this.#flushedTo = this.#ring.end;
     if (this.#state.name === 'up') this.#state.feed.flush(this.#flushedTo);
   }
@@ -107,6 +110,7 @@ export class ResilientStream implements RecognizerStream {
   finish(): void {
     if (this.#isOver || this.#state.name === 'ended') return;
     this.#isOver = true;
+    this.#stoppedMs = undefined;
     clearTimeout(this.#pause);
     this.#hold.end();
     if (this.#state.name === 'up') this.#state.feed.finish();
@@ -223,7 +227,7 @@ export class ResilientStream implements RecognizerStream {
 
   #hear(up: Up, result: RecognitionResult): void {
     up.watch.answered();
-    const answer = this.#wordless.accept(result);
+    const answer = this.#wordless.accept(result, this.#stoppedMs);
     if (!this.#wordless.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
     this.#take(up, answer);
     if (this.#state === up && this.#isPaused) this.#settle(up);
@@ -246,7 +250,8 @@ export class ResilientStream implements RecognizerStream {
   #settle(up: Up): void {
     this.#take(up, this.#wordless.settle());
     // A flush may hold back a little, and off the record nothing follows that would bring it out.
-    if (this.#isAnswered(this.#ring.end) && this.#wordless.isQuiet)
+    const isQuiet = this.#stoppedMs === undefined ? this.#wordless.isQuiet : this.#wordless.isSilent;
+    if (this.#isAnswered(this.#ring.end) && isQuiet)
       for (const span of this.#merge.quiet(this.#writtenMs)) this.results.push(span);
     this.#endUtterances();
   }
@@ -317,6 +322,7 @@ export class ResilientStream implements RecognizerStream {
 
   #watchForPause(): void {
     this.#isPaused = false;
+    this.#stoppedMs = undefined;
     this.#pause?.refresh();
     this.#pause ??= setTimeout(() => this.#paused(), this.#options.settings.pauseMs);
   }
@@ -325,6 +331,7 @@ export class ResilientStream implements RecognizerStream {
   #paused(): void {
     if (this.#flushedTo < this.#ring.end) {
       this.flush();
+      this.#stoppedMs = this.#writtenMs;
       this.#pause?.refresh();
       return;
     }

@@ -11,6 +11,8 @@ const shortestWordMs = 100;
 const sameWordMs = 100;
 /** An answer to a flush may hold back so much. */
 const heldBackMs = 1_000;
+/** Where audio stops for a while, the beginning of a word may have been heard as nothing: so long a one. */
+const begunWordMs = 400;
 /** How much longer than at first it may be loud for nothing, once second streams have agreed again and again. */
 const mostPatience = 16;
 
@@ -54,6 +56,11 @@ export class Wordless {
     return this.#channels.every(({ isQuiet }) => isQuiet);
   }
 
+  /** Whether what is not answered yet is too quiet for the beginning of one. */
+  get isSilent(): boolean {
+    return this.#channels.every(({ isSilent }) => isSilent);
+  }
+
   /** A stream begins at `fromMs`; what ends before a channel's boundary was said. */
   begin(fromMs: number, boundariesMs: readonly number[]): void {
     for (const [number, channel] of this.#channels.entries())
@@ -67,10 +74,13 @@ export class Wordless {
       if (!isApart || isLoud[number]) channel.spoke(startMs, endMs);
   }
 
-  /** A result of the present stream, on its own clock: what may be told now, in order. */
-  accept(result: RecognitionResult): Answer {
+  /**
+   * A result of the present stream, on its own clock: what may be told now, in order. `stopMs`: where the audio stopped,
+   * and perhaps a link with it, if it is an answer to that.
+   */
+  accept(result: RecognitionResult, stopMs: number = Number.POSITIVE_INFINITY): Answer {
     const channel = result.kind === 'span' && result.isFinal ? this.#channels[result.channel] : undefined;
-    return result.kind === 'span' && channel ? channel.accept(result) : { results: [result] };
+    return result.kind === 'span' && channel ? channel.accept(result, stopMs) : { results: [result] };
   }
 
   /** No more audio comes for now, or at all: what is too little to be doubted is told. */
@@ -105,12 +115,11 @@ class WordlessChannel {
   }
 
   get isQuiet(): boolean {
-    const fromMs = this.#answeredMs;
-    const loudMs = this.#loud.reduce(
-      (sum, one) => sum + Math.max(0, one.endMs - Math.max(one.startMs, fromMs)),
-      0,
-    );
-    return this.#held.length === 0 && loudMs < shortestWordMs;
+    return this.#held.length === 0 && this.#loudSinceMs < shortestWordMs;
+  }
+
+  get isSilent(): boolean {
+    return this.#held.length === 0 && this.#loudSinceMs === 0;
   }
 
   begin(fromMs: number, boundaryMs: number): void {
@@ -127,7 +136,8 @@ class WordlessChannel {
     else this.#loud.push({ startMs, endMs });
   }
 
-  accept(final: RecognizedSpan): Answer {
+  accept(whole: RecognizedSpan, stopMs: number): Answer {
+    const final = certainOf(whole, stopMs - this.#fromMs);
     this.#answeredMs = Math.max(this.#answeredMs, this.#fromMs + final.endMs);
     if (this.#isText(final)) return { results: [...this.#worded(final), final] };
     if (this.#state.name === 'agreed') return { results: [...this.#letGo(), final] };
@@ -143,6 +153,12 @@ class WordlessChannel {
   settle(): Answer {
     if (this.#state.name !== 'doubting') return { results: this.#pass() };
     return this.#answeredMs < this.#state.toMs - heldBackMs ? { results: [] } : this.#agree();
+  }
+
+  /** What was loud and is not answered. */
+  get #loudSinceMs(): number {
+    const fromMs = this.#answeredMs;
+    return this.#loud.reduce((sum, one) => sum + Math.max(0, one.endMs - Math.max(one.startMs, fromMs)), 0);
   }
 
   get #loudMs(): number {
@@ -217,4 +233,12 @@ class WordlessChannel {
     if (words.length === 0) return (startMs + endMs) / 2 > boundaryMs;
     return words.some((word) => word.endMs > boundaryMs + sameWordMs);
   }
+}
+
+/** Without what may be the beginning of a word: nobody says yet that nothing was said there. */
+function certainOf(final: RecognizedSpan, stopMs: number): RecognizedSpan {
+  const { startMs, endMs, text, words } = final;
+  if (text !== '' && words.length === 0) return final; // Nothing to go by.
+  const wordedMs = words.at(-1)?.endMs ?? startMs;
+  return { ...final, endMs: Math.min(endMs, Math.max(wordedMs, stopMs - begunWordMs)) };
 }

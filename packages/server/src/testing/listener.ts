@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { reset } from './reset.ts';
 
 export type Upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
@@ -46,7 +47,7 @@ export class Listener {
     if (this.#state.name === 'closed') return;
     const back = forMs === undefined ? undefined : setTimeout(() => this.#return(), forMs);
     this.#enter({ name: 'away', back });
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   async close(): Promise<void> {
