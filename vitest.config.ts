@@ -26,7 +26,9 @@ export default defineConfig({
           name: 'integration',
           include: ['tests/integration/**/*.itest.ts'],
           globalSetup: ['tests/support/services.ts'],
-          testTimeout: 30_000,
+          // Generous: a loaded machine takes its time over bundles, databases and children.
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
         },
       },
     ],

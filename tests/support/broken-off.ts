@@ -8,7 +8,7 @@ import type { Speech } from './speech.ts';
 import type { Stage } from './start-hub.ts';
 
 export const done = { code: 1000, reason: 'done' };
-export const soon = { timeout: 10_000, interval: 5 };
+export const soon = { timeout: 60_000, interval: 5 };
 const ref = { tenant: 'acme', id: 'm' };
 
 /** 16 kHz mono: the byte at which a time begins. */

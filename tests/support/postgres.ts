@@ -70,7 +70,7 @@ class OwnServer implements PostgresServer {
       });
     }
     this.#process = child;
-    const until = performance.now() + 20_000;
+    const until = performance.now() + 60_000;
     while (!(await answers(this.url))) {
       if (child.exitCode !== null || performance.now() > until)
         throw new Error(`PostgreSQL did not start: ${this.#log}`);

@@ -27,7 +27,7 @@ export async function saidTheFirstHalf(stage: Stage, said: Halves, who: SpeakerO
   await speaker.say(said.pcm.subarray(0, bytesAt(said.halfMs)));
   speaker.send({ type: 'flush' });
   const stored = async () => wordsIn(await stage.transcript(meeting), source).length - before;
-  await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 10_000, interval: 5 });
+  await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 60_000, interval: 5 });
   return speaker;
 }
 
