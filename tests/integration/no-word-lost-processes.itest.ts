@@ -31,7 +31,7 @@ function newDirectory(): string {
 
 const backoff = { minMs: 20, maxMs: 200 };
 
-test('[ING12] the senders are killed, and go on with their spools', { timeout: 60_000 }, async () => {
+test('[ING12] the senders are killed, and go on with their spools', { timeout: 180_000 }, async () => {
   const token = await mintToken();
   const rig = await startRig({ isSentElsewhere: true });
   await each(rig, (meeting) => meeting.joined());
@@ -43,14 +43,16 @@ test('[ING12] the senders are killed, and go on with their spools', { timeout: 6
       const spool = join(directory, 'spool');
       return { url: options.url, token, meeting: id, source, sampleRate, channels, file, spool, speedUp: 4 };
     });
-    const run = () => all.map((settings) => new Sender(senders.program, settings));
-    const first = run();
+    const run = (isEndless: boolean) =>
+      all.map((settings) => new Sender(senders.program, { ...settings, isEndless }));
+    // However late they are killed, they have not said that it is over.
+    const first = run(true);
     for (const sender of first) onTestFinished(() => sender.kill());
     const heardOf = () =>
       new Set(seen.map((entry) => entry.type === 'transcript.final' && entry.meta?.source));
     await vi.waitFor(() => expect(heardOf().size).toBe(all.length + 1), soon);
     await Promise.all(first.map((sender) => sender.kill()));
-    const second = run();
+    const second = run(false);
     for (const sender of second) onTestFinished(() => sender.kill());
     await Promise.all(second.map(({ stored }) => stored));
   });
@@ -87,7 +89,7 @@ const heard = [
 
 test.each(heard)(
   '[ING12] the hub is killed, twice, and comes back; channels %s',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (_, multichannel) => {
     const simulator = await startDeepgramSimulator({ pace: 0 });
     onTestFinished(() => simulator.close());
@@ -121,7 +123,7 @@ test.each(heard)(
 describe.skipIf(!hasServers)('two nodes', () => {
   test.each(heard)(
     '[ING12, ING19] each is killed in its turn, and the other takes over; channels %s',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (_, multichannel) => {
       const cluster = await startCluster({ nodes: 2, multichannel });
       const [one, other] = cluster.nodes as [ClusterNode, ClusterNode];

@@ -5,7 +5,7 @@ import { fileSpool } from '@meetcast/client/file-spool';
 import type { SenderSettings } from './spool-sender.ts';
 
 const settings: SenderSettings = JSON.parse(process.env.SENDER_SETTINGS ?? '{}');
-const { spool: directory, file, sampleRate, channels, speedUp, ...options } = settings;
+const { spool: directory, file, sampleRate, channels, speedUp, isEndless = false, ...options } = settings;
 
 const spool = await fileSpool(directory, { label: file });
 const taken = spool.left?.takenBytes ?? 0;
@@ -23,5 +23,6 @@ for (let at = 0; at < audio.length; at += pieceBytes) {
   // A live microphone does not wait.
   publisher.write(new Uint8Array(audio.subarray(at, at + pieceBytes))).catch(() => {});
 }
+if (isEndless) await new Promise(() => setInterval(() => {}, 60_000));
 await publisher.finalize();
 process.disconnect?.();

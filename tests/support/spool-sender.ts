@@ -20,6 +20,8 @@ export interface SenderSettings {
   spool: string;
   /** How many times real time. */
   speedUp: number;
+  /** Whether it never says that there is no more: it is there to be killed. Default false. */
+  isEndless?: boolean;
 }
 
 const tests = fileURLToPath(new URL('..', import.meta.url));
