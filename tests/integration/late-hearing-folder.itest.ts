@@ -75,10 +75,13 @@ async function processStage() {
     ...lender,
     simulator,
     speaker: (of) => lender.speaker({ ...of, port: hub.port }),
-    async transcript() {
+    async get(path) {
       const headers = { authorization: `Bearer ${await mintToken()}` };
-      const url = `http://127.0.0.1:${hub.port}/api/v1/meetings/m/transcript?limit=1000`;
-      return TranscriptPage.parse(await (await fetch(url, { headers })).json()).segments;
+      return await fetch(`http://127.0.0.1:${hub.port}/api/v1/${path}`, { headers });
+    },
+    async transcript() {
+      const answer = await stage.get('meetings/m/transcript?limit=1000');
+      return TranscriptPage.parse(await answer.json()).segments;
     },
   };
   return { stage, hub, folder, simulator };
