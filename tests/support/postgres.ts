@@ -106,7 +106,7 @@ class OwnServer implements PostgresServer {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
     await ended;
     clearTimeout(late);
   }
