@@ -36,7 +36,7 @@ export default defineConfig({
           name: 'integration',
           include: ['tests/integration/**/*.itest.ts'],
           globalSetup: ['tests/support/services.ts'],
-          testTimeout: 60_000,
+          testTimeout: 90_000,
           hookTimeout: 120_000,
           // A poll ends as soon as it holds: its bound is for a box that stalls, not for the code.
           expect: { poll: { timeout: 30_000, interval: 20 } },

@@ -11,7 +11,7 @@ const crashes = Number(process.env.MEETCAST_CRASHES ?? 5);
 const seed = Number(process.env.MEETCAST_CRASH_SEED ?? Date.now() % 1_000_000);
 const seeds: { seed: number; crashes: number; store: 'SQLite' | 'PostgreSQL'; why: string }[] = kept;
 
-const perCrashMs = 8_000;
+const perCrashMs = 20_000;
 const rule =
   'kill -9 in mid-meeting: what a viewer saw and what was durable is there, in one order, and the meeting goes on';
 
@@ -45,12 +45,12 @@ async function hold(name: 'SQLite' | 'PostgreSQL', run: { seed: number; crashes:
 }
 
 describe('[LOG1, LOG7, ING10, ING12]', () => {
-  test(`SQLite: ${rule}`, { timeout: 30_000 + crashes * perCrashMs }, async () => {
+  test(`SQLite: ${rule}`, { timeout: 60_000 + crashes * perCrashMs }, async () => {
     await hold('SQLite', { seed, crashes });
   });
 
   const few = Math.ceil(crashes / 4) + 1;
-  test.skipIf(!inject('pgUrl'))(`PostgreSQL: ${rule}`, { timeout: 30_000 + few * perCrashMs }, async () => {
+  test.skipIf(!inject('pgUrl'))(`PostgreSQL: ${rule}`, { timeout: 60_000 + few * perCrashMs }, async () => {
     await hold('PostgreSQL', { seed, crashes: few });
   });
 });

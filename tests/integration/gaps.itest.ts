@@ -15,8 +15,8 @@ import { handshakeOf, type Stage, type StageOptions, startHub, unhurried } from 
 
 const done = { code: 1000, reason: 'done' };
 /** What is far ahead of the recognizer is read in real time. */
-const later = { timeout: 20_000, interval: 20 };
-const soon = { timeout: 10_000, interval: 5 };
+const later = { timeout: 60_000, interval: 20 };
+const soon = { timeout: 60_000, interval: 5 };
 const recovery = { replayPace: Number.POSITIVE_INFINITY, silentMs: 1_000 };
 const short: StageOptions = { recovery, limits: { ...unhurried, graceMs: 150 } };
 
@@ -112,7 +112,7 @@ describe('[LOG10] a recognizer that refuses for good in mid-meeting', () => {
   });
 
   test('[ING20] tries that are refused meanwhile do not hide it', async () => {
-    const stage = await startHub({ recovery, limits: { ...unhurried, graceMs: 1_000 } });
+    const stage = await startHub({ recovery, limits: { ...unhurried, graceMs: 3_000 } });
     const viewer = await stage.viewer();
     const said = inHalves(20, 65);
     await refusedInTheMiddle(stage, said, 401);
@@ -129,7 +129,7 @@ describe('[LOG10] a recognizer that refuses for good in mid-meeting', () => {
   });
 
   test('one that comes back in time, sends a part of it again and is gone: the gap is the rest', async () => {
-    const stage = await startHub({ recovery, limits: { ...unhurried, graceMs: 3_000 } });
+    const stage = await startHub({ recovery, limits: { ...unhurried, graceMs: 6_000 } });
     const viewer = await stage.viewer();
     const said = inHalves(24, 66);
     await refusedInTheMiddle(stage, said, 402);

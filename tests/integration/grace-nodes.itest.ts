@@ -230,7 +230,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
   });
 
   test('[ING20] a newcomer elsewhere that is refused after all: the meeting idles once, in its time', async () => {
-    const { here, there, store } = await twoNodes({ graceMs: 1_500 });
+    const { here, there, store } = await twoNodes({ graceMs: 6_000 });
     const viewer = await there.viewer({ tenant });
     const said = speech(20, 58);
     await brokenOff(here, said, 11, await here.speaker({ tenant }));

@@ -1,5 +1,6 @@
 // Outages that last, of the recognizer and of the senders' links: words said = stored = seen, where they were said.
 import { describe, expect, test } from 'vitest';
+import { livedTime } from '../support/lived-time.ts';
 import { isLong, midway, passSeconds, streams, tell, through } from '../support/no-word-lost-story.ts';
 
 describe('the recognizer cannot be reached', () => {
@@ -36,8 +37,9 @@ describe('the recognizer cannot be reached', () => {
   );
 });
 
-test('[ING10] half-open: an alarm within ten seconds, and another stream', { timeout: 60_000 }, async () => {
+test('[ING10] half-open: an alarm within ten seconds, and another stream', { timeout: 180_000 }, async () => {
   let fellSilentAt = 0;
+  const lived = livedTime();
   const { simulator, meetings } = await tell({
     ...through(9, 1.5),
     async during(rig) {
@@ -58,7 +60,7 @@ test('[ING10] half-open: an alarm within ten seconds, and another stream', { tim
           id,
         ).toEqual(['degraded', 'recovered']);
         expect(news[0]?.details?.cause).toBe('asr_silent');
-        expect((news[0]?.at ?? 0) - fellSilentAt).toBeLessThan(10_000);
+        expect(lived(fellSilentAt, news[0]?.at ?? Number.NaN)).toBeLessThan(10_000);
       }
     }
   }

@@ -31,7 +31,7 @@ function newDirectory(): string {
 
 const backoff = { minMs: 20, maxMs: 200 };
 
-test('[ING12] the senders are killed, and go on with their spools', { timeout: 60_000 }, async () => {
+test('[ING12] the senders are killed, and go on with their spools', { timeout: 180_000 }, async () => {
   const token = await mintToken();
   const rig = await startRig({ isSentElsewhere: true });
   await each(rig, (meeting) => meeting.joined());
@@ -87,7 +87,7 @@ const heard = [
 
 test.each(heard)(
   '[ING12] the hub is killed, twice, and comes back; channels %s',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (_, multichannel) => {
     const simulator = await startDeepgramSimulator({ pace: 0 });
     onTestFinished(() => simulator.close());
@@ -121,7 +121,7 @@ test.each(heard)(
 describe.skipIf(!hasServers)('two nodes', () => {
   test.each(heard)(
     '[ING12, ING19] each is killed in its turn, and the other takes over; channels %s',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (_, multichannel) => {
       const cluster = await startCluster({ nodes: 2, multichannel });
       const [one, other] = cluster.nodes as [ClusterNode, ClusterNode];

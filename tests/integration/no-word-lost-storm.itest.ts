@@ -25,10 +25,10 @@ async function hold(run: StormRun): Promise<void> {
 
 describe('[ING10, ING12] whatever fails, and wherever in the audio', () => {
   const all = Array.from({ length: storms }, (_, index) => first + index);
-  test.each(all)('seed %i', { timeout: 60_000 }, async (seed) => await hold({ seed, ...size }));
+  test.each(all)('seed %i', { timeout: 180_000 }, async (seed) => await hold({ seed, ...size }));
 });
 
 describe('storms that once drowned a word', () => {
   test.skipIf(seeds.length > 0)('none is kept yet', () => {});
-  test.each(seeds)('seed $seed: $why', { timeout: 60_000 }, async ({ why: _, ...run }) => await hold(run));
+  test.each(seeds)('seed $seed: $why', { timeout: 180_000 }, async ({ why: _, ...run }) => await hold(run));
 });

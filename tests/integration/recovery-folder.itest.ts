@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startHub } from '../support/start-hub.ts';
 
+const soon = { timeout: 60_000, interval: 10 };
+
 function unwritable(): string {
   const folder = mkdtempSync(join(tmpdir(), 'recovery-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,7 +18,7 @@ test('[RES40] a hub whose recovery.folder cannot be written starts, and says so 
   const folder = unwritable();
   const stage = await startHub({ recovery: { folder } });
   const errors = () => stage.observed.filter((event) => event.type === 'error');
-  await vi.waitFor(() => expect(errors()).toHaveLength(1));
+  await vi.waitFor(() => expect(errors()).toHaveLength(1), soon);
   expect(errors()).toMatchObject([{ stage: 'recovery', error: { cause: { code: 'ENOTDIR' } } }]);
   expect(String(errors()[0]?.error)).toContain(`recovery.folder ${folder} takes no audio`);
   await stage.speaker();
@@ -32,6 +34,6 @@ test('[RES40] with recovery left to the sender, or a folder that is there, nothi
     await startHub(),
     await startHub({ recovery: { folder: known } }),
   ];
-  await vi.waitFor(() => expect(stages[2]?.observed).toHaveLength(1));
+  await vi.waitFor(() => expect(stages[2]?.observed).toHaveLength(1), soon);
   for (const { observed } of stages.slice(0, 2)) expect(observed).toEqual([]);
 });

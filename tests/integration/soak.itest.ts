@@ -26,7 +26,7 @@ const shape: Pick<SoakRun, 'minutes' | 'parts' | 'minutesBefore' | 'sessionMinut
 const growth = hours > 0 ? 1.1 : 1.3;
 
 test(`[TIME2] ${shape.minutes} minutes in one meeting (seed ${seed})`, {
-  timeout: 60_000 + shape.minutes * 4_000,
+  timeout: 120_000 + shape.minutes * 10_000,
 }, async () => {
   const bundle = await bundleHub();
   onTestFinished(() => bundle.remove());

@@ -9,7 +9,7 @@ export const isLong = process.env.MEETCAST_FAULT_LONG !== undefined;
 /** How many recognizer streams the meetings of a rig have together. */
 export const streams = shapes.reduce((sum, shape) => sum + streamsOf[shape], 0);
 
-export const soon = { timeout: 20_000, interval: 10 };
+export const soon = { timeout: 60_000, interval: 10 };
 
 export interface Story {
   options?: RigOptions;
@@ -18,6 +18,8 @@ export interface Story {
   areAwaited?: boolean;
   /** Before anybody comes. */
   before?(simulator: DeepgramSimulator): void;
+  /** After they were accepted, before they speak. */
+  met?(rig: Rig): Promise<void>;
   /** While they speak. */
   during?(rig: Rig): Promise<void>;
   /** After they have said that there is no more. */
@@ -28,6 +30,7 @@ export interface Story {
 export async function tell({ options = {}, speedUp = 10, areAwaited = true, ...story }: Story): Promise<Rig> {
   const rig = await startRig({ ...options, before: story.before });
   await each(rig, (meeting) => meeting.joined(areAwaited ? 'everybody' : 'viewer'));
+  await story.met?.(rig);
   const spoken = each(rig, (meeting) => meeting.speak(speedUp));
   await story.during?.(rig);
   await spoken;

@@ -21,6 +21,9 @@ export interface PacedOptions {
 interface Sighting {
   at: number;
   segmentNo: number;
+  source: Source;
+  /** When its words began to be said, on the viewer's clock. */
+  saidAt: number;
   text: string;
   isFinal: boolean;
 }
@@ -85,6 +88,11 @@ export class PacedMeeting {
     return Math.max(...instants.slice(1).map((at, index) => at - (instants[index] ?? 0)));
   }
 
+  /** When the newest words of a source that were seen began to be said. */
+  newestShownAt(source: Source): number {
+    return Math.max(0, ...this.sightings.filter((one) => one.source === source).map(({ saidAt }) => saidAt));
+  }
+
   /** Of every final, in the order they were said. */
   get latencies(): Latency[] {
     return this.finals
@@ -107,7 +115,9 @@ export class PacedMeeting {
       if (event.type === 'status') this.#told('viewer', event.status, event.seq !== undefined);
       if (event.type !== 'transcript.final' && event.type !== 'transcript.partial') return;
       const isFinal = event.type === 'transcript.final';
-      this.sightings.push({ at, segmentNo: event.segment_no, text: event.text, isFinal });
+      const source = event.meta?.source ?? 'mic';
+      const saidAt = this.#began[source] + event.start_ms / this.#speedUp;
+      this.sightings.push({ at, segmentNo: event.segment_no, source, saidAt, text: event.text, isFinal });
       if (isFinal) this.finals.push({ ...event, at });
     });
     this.viewer.on('connection', ({ status, reason }) => {

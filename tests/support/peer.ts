@@ -149,6 +149,7 @@ export class Speaker extends Peer {
       this.ws.send(pcm.subarray(at, at + frameBytes));
       const waitMs = from + frame * everyMs - performance.now();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      else if (everyMs > 0) await new Promise((resolve) => setImmediate(resolve)); // Late, yet frame after frame.
     }
   }
 

@@ -1,4 +1,5 @@
 /** Speech whose second half no recognizer hears. */
+import type { MeetingStats } from '@meetcast/protocol';
 import { expect, vi } from 'vitest';
 import type { Speaker } from './peer.ts';
 import { type Speech, speech, wordsIn } from './speech.ts';
@@ -27,8 +28,32 @@ export async function saidTheFirstHalf(stage: Stage, said: Halves, who: SpeakerO
   await speaker.say(said.pcm.subarray(0, bytesAt(said.halfMs)));
   speaker.send({ type: 'flush' });
   const stored = async () => wordsIn(await stage.transcript(meeting), source).length - before;
-  await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 30_000, interval: 5 });
+  await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 60_000, interval: 5 });
   return speaker;
+}
+
+/** The recognizer's streams fall silent, and there are no others. */
+export function noneHears({ simulator }: Stage): void {
+  simulator.fault({ kind: 'silence' });
+  simulator.fault({ kind: 'refuse', status: 503 });
+}
+
+interface Sent extends Pick<SpeakerOptions, 'meeting' | 'source'> {
+  /** Audio of the source, in milliseconds. */
+  readonly ms: number;
+}
+
+/** It refuses for good, once the hub has received all that: what it had not read yet would be lost with the socket. */
+export async function refuses(stage: Stage, status: 401 | 402 | 403, ...all: readonly Sent[]): Promise<void> {
+  for (const { ms, meeting = 'm', source = 'mic' } of all) {
+    const received = async () => {
+      const { sources } = (await (await stage.get(`ws/meetings/${meeting}/stats`)).json()) as MeetingStats;
+      return (sources[source]?.received_seconds ?? 0) * 1_000;
+    };
+    const isAll = async () => expect(await received()).toBeGreaterThanOrEqual(Math.floor(ms) - 1);
+    await vi.waitFor(isAll, { timeout: 60_000, interval: 5 });
+  }
+  stage.simulator.fault({ kind: 'refuse', status });
 }
 
 /** A sender whose recognizer refuses for good after the first half was stored, and which has sent all since. */
@@ -39,10 +64,9 @@ export async function refusedInTheMiddle(
   who: SpeakerOptions = { session: 'one' },
 ): Promise<Speaker> {
   const speaker = await saidTheFirstHalf(stage, said, who);
-  // One stream falls silent under the rest, and the next is refused.
-  stage.simulator.fault({ kind: 'silence' });
-  stage.simulator.fault({ kind: 'refuse', status });
+  noneHears(stage);
   await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  await refuses(stage, status, { ...who, ms: said.ms });
   expect(await speaker.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
   return speaker;
 }

@@ -162,7 +162,7 @@ export async function expectKept(store: Store, { ref, voices, watchers }: Watche
 export async function expectWhole(
   store: Store,
   { ref, voices, watchers, undecodable }: WatchedMeeting,
-  { timeout = 5_000 } = {},
+  { timeout = 30_000 } = {},
 ): Promise<void> {
   const events = await logOf(store, ref);
   expectLog(events, ref.id);

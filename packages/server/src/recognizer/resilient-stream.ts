@@ -54,6 +54,8 @@ type State =
 const healthyMs = 10_000;
 /** Audio that may be on its way when a writer is asked to wait. */
 const slackMsAtMost = 2_000;
+/** What is read from a socket at once: all of it comes, however many of its frames say to wait. */
+const readBytes = 64 * 1024;
 /** A flush may hold back so much: a word that was still being said. */
 const heldBackMs = 1_000;
 
@@ -137,7 +139,9 @@ export class ResilientStream implements RecognizerStream {
   /** Whether a writer that can wait should. What it has sent already is still taken. */
   get #isFull(): boolean {
     const { request, settings } = this.#options;
-    const slackMs = Math.min(slackMsAtMost, settings.keptMs / 4);
+    const { keptMs } = settings;
+    const onItsWayMs = Math.min(slackMsAtMost, keptMs / 4);
+    const slackMs = Math.max(onItsWayMs, Math.min(msOf(readBytes, request), keptMs / 2));
     return request.canWait === true && msOf(this.#ring.room, request) < slackMs;
   }
 
