@@ -1,7 +1,7 @@
 /** A TCP balancer: each connection goes to the next node that takes it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { reset } from '../../packages/server/src/testing/reset.ts';
+import { resetSocket } from '@meetcast/server/testing';
 
 export interface Balancer {
   readonly port: number;
@@ -20,7 +20,7 @@ export async function startBalancer(ports: () => readonly number[]): Promise<Bal
     const node = await firstThatTakes(all.map((_, index) => all[(first + index) % all.length] ?? 0));
     if (!node || client.destroyed) {
       node?.destroy();
-      reset(client);
+      resetSocket(client);
       return;
     }
     join(client, node);
@@ -51,8 +51,8 @@ async function firstThatTakes(ports: readonly number[]): Promise<Socket | undefi
 
 function join(client: Socket, node: Socket): void {
   client.setNoDelay(true);
-  node.on('error', () => reset(client));
-  client.on('error', () => reset(node));
+  node.on('error', () => resetSocket(client));
+  client.on('error', () => resetSocket(node));
   node.on('close', () => client.destroy());
   client.on('close', () => node.destroy());
   client.pipe(node);

@@ -6,8 +6,8 @@ import {
   type IngestDownstream,
   type SubscriberDownstream,
 } from '@meetcast/protocol';
+import { resetSocket } from '@meetcast/server/testing';
 import { WebSocket } from 'ws';
-import { reset } from '../../packages/server/src/testing/reset.ts';
 
 export type Downstream = SubscriberDownstream | IngestDownstream;
 export type MessageOf<Type extends Downstream['type']> = Extract<Downstream, { type: Type }>;
@@ -101,7 +101,7 @@ export class Peer {
   /** Leaves without a goodbye. */
   vanish(how: 'fin' | 'rst' = 'fin'): void {
     const { _socket: socket } = this.ws as unknown as { _socket: import('node:net').Socket };
-    if (how === 'rst') reset(socket);
+    if (how === 'rst') resetSocket(socket);
     else this.ws.terminate();
   }
 

@@ -1,8 +1,8 @@
 /** Sockets below every library: bytes that no HTTP client and no WebSocket client would send. */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { resetSocket } from '@meetcast/server/testing';
 import { onTestFinished } from 'vitest';
-import { reset } from '../../packages/server/src/testing/reset.ts';
 
 export type End = 'fin' | 'rst';
 
@@ -37,7 +37,7 @@ export class RawSocket {
   }
 
   vanish(how: End): void {
-    if (how === 'rst') reset(this.socket);
+    if (how === 'rst') resetSocket(this.socket);
     else this.socket.end();
   }
 

@@ -1,7 +1,7 @@
 /** A TCP proxy whose link can be dropped, silent, slow or late: a bad network, of which no protocol knows. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { resetSocket } from '@meetcast/server/testing';
 import { listenOn } from '../listening.ts';
-import { reset } from '../reset.ts';
 import { type Conditions, Lane } from './lane.ts';
 
 export interface FaultProxy {
@@ -107,7 +107,7 @@ class TcpProxy implements FaultProxy {
   }
 
   #accept(client: Socket): void {
-    if (this.#isRefusing) return reset(client);
+    if (this.#isRefusing) return resetSocket(client);
     const hub = connect({ ...this.#target, allowHalfOpen: true });
     const pair = new Pair(client, hub, () => this.#conditions);
     this.#pairs.add(pair);
@@ -144,7 +144,7 @@ class Pair {
   }
 
   reset(): void {
-    for (const socket of this.#sockets) reset(socket);
+    for (const socket of this.#sockets) resetSocket(socket);
     for (const lane of this.#lanes) lane.stop();
   }
 
@@ -152,7 +152,7 @@ class Pair {
   #watch(socket: Socket, other: Socket): Promise<void> {
     socket.setNoDelay(true);
     socket.on('error', () => {
-      if (!this.#isSilent) reset(other);
+      if (!this.#isSilent) resetSocket(other);
     });
     return new Promise((resolve) => {
       socket.on('close', () => resolve());

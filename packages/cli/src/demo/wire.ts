@@ -1,7 +1,7 @@
 /** A stretch of network between a viewer and a hub that can be cut and mended. */
 import { connect, createServer, type Socket } from 'node:net';
+import { resetSocket } from '@meetcast/server/testing';
 import { listenOn } from '../listening.ts';
-import { reset } from '../reset.ts';
 
 export interface Wire {
   readonly port: number;
@@ -23,7 +23,7 @@ export async function stretchWire(hubPort: number): Promise<Wire> {
     });
   };
   const server = createServer((viewer) => {
-    if (isCut) return reset(viewer);
+    if (isCut) return resetSocket(viewer);
     const hub = connect(hubPort, '127.0.0.1');
     keep(viewer, hub);
     keep(hub, viewer);
@@ -32,7 +32,7 @@ export async function stretchWire(hubPort: number): Promise<Wire> {
   const port = await listenOn(server, '127.0.0.1', 0);
   const cut = () => {
     isCut = true;
-    for (const socket of sockets) reset(socket);
+    for (const socket of sockets) resetSocket(socket);
   };
   return {
     port,

@@ -3,6 +3,7 @@
 export type { Fault, StreamFault } from './faults.ts';
 export type { PcmFormat } from './pcm-blocks.ts';
 export { randomWords } from './random-words.ts';
+export { resetSocket } from './reset.ts';
 export {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,

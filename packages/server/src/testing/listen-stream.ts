@@ -7,7 +7,7 @@ import { parseControl } from './control-messages.ts';
 import type { FaultBoard, StreamFault, Strike } from './faults.ts';
 import type { ServerMessage } from './listen-messages.ts';
 import { Pacer } from './pacer.ts';
-import { reset } from './reset.ts';
+import { resetSocket } from './reset.ts';
 import type { StreamIdentity } from './results.ts';
 import type { OpenRecord } from './stream-record.ts';
 import { Transcriber } from './transcriber.ts';
@@ -84,7 +84,7 @@ export class ListenStream {
     this.#enter({ name: 'ended' });
     // Paused by the pace it would not see the other side end.
     websocket.resume();
-    if (fault.kind === 'rst') reset(socket);
+    if (fault.kind === 'rst') resetSocket(socket);
     if (fault.kind === 'fin') socket.end();
     if (fault.kind === 'silence') fallSilent(socket);
   }

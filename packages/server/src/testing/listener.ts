@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { reset } from './reset.ts';
+import { resetSocket } from './reset.ts';
 
 export type Upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
@@ -47,7 +47,7 @@ export class Listener {
     if (this.#state.name === 'closed') return;
     const back = forMs === undefined ? undefined : setTimeout(() => this.#return(), forMs);
     this.#enter({ name: 'away', back });
-    for (const socket of this.#sockets) reset(socket);
+    for (const socket of this.#sockets) resetSocket(socket);
   }
 
   async close(): Promise<void> {

@@ -6,10 +6,10 @@ import type { Socket } from 'node:net';
  * `close` follows, and the socket keeps its process from ending. So that one waits for its turn. Of one that was never
  * connected nobody has to be told.
  */
-export function reset(socket: Socket): void {
+export function resetSocket(socket: Socket): void {
   const { connecting, destroyed, writableEnded, writableFinished, writableLength } = socket;
   if (connecting) return void socket.destroy();
   const isEnding = !destroyed && writableEnded && !writableFinished && writableLength === 0;
-  if (isEnding) setImmediate(() => reset(socket));
+  if (isEnding) setImmediate(() => resetSocket(socket));
   else socket.resetAndDestroy();
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { reset } from '../../src/testing/reset.ts';
+import { resetSocket } from '../../src/testing/reset.ts';
 
 /** Both ends of a connection. */
 async function linked(): Promise<{ near: Socket; far: Socket }> {
@@ -28,7 +28,7 @@ const before: [what: string, act: (socket: Socket) => void][] = [
   ['says a word and ends', (socket) => socket.end('a word')],
   ['says much and ends', (socket) => socket.end(large)],
   ['ends as a server does', (socket) => socket.destroySoon()],
-  ['is reset already', reset],
+  ['is reset already', resetSocket],
 ];
 
 test.each(before)('[RESET1] one that %s is closed, and nothing goes wrong', async (_what, act) => {
@@ -38,7 +38,7 @@ test.each(before)('[RESET1] one that %s is closed, and nothing goes wrong', asyn
   far.on('error', () => {});
   const closed = once(near, 'close');
   act(near);
-  reset(near);
+  resetSocket(near);
   await closed;
   expect(errors).toEqual([]);
 });
@@ -48,7 +48,7 @@ test('[RESET2] one whose other side has just ended is closed', async () => {
   near.resume();
   const closed = once(near, 'close');
   // By itself it ends as well, in this very turn.
-  near.on('end', () => process.nextTick(() => reset(near)));
+  near.on('end', () => process.nextTick(() => resetSocket(near)));
   far.on('error', () => {}).end();
   await closed;
 });
@@ -57,6 +57,6 @@ test('[RESET3] one that is not connected yet is closed', async () => {
   const { near } = await linked();
   const opening = connect(near.remotePort ?? 0, '127.0.0.1');
   const closed = once(opening, 'close');
-  reset(opening);
+  resetSocket(opening);
   await closed;
 });
