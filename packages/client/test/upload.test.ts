@@ -242,3 +242,12 @@ test('[UP4] a hub that may remember more than the spool does is told again of th
   const [off, on] = commands.commands.map(({ message }) => message);
   expect(shown()).toEqual([on, 400, off, 400, on]);
 });
+
+test('[UP11] a command is noted at once: who is on the record again is so after a restart', () => {
+  const told: unknown[] = [];
+  noted = () => void told.push(upload.note.commands.commands.map(({ message }) => message));
+  upload.command({ type: 'off_record', on: true });
+  upload.command({ type: 'off_record', on: false });
+  const [off, on] = [true, false].map((isOff) => ({ type: 'off_record', on: isOff }));
+  expect(told).toEqual([[off], [off, on]]);
+});
