@@ -68,7 +68,11 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     const anHourAgo = performance.now() - 3_600_000;
     const clock = vi.spyOn(performance, 'now').mockReturnValue(anHourAgo);
     onTestFinished(() => clock.mockRestore());
-    expect(await node.claim(meeting, 'mic', 's', 0, false)).toMatchObject({ kind: 'granted' });
+    expect(await node.claim(meeting, 'mic', 's', 0, false)).toMatchObject({
+      kind: 'granted',
+      fence: expect.any(Number),
+    });
+    expect(await sent()).toEqual(expect.arrayContaining(['mic']));
   });
 
   test('[REG61] a lease ends alone, while the other source of the meeting goes on', async () => {
