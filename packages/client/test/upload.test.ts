@@ -167,16 +167,20 @@ function asked<T>() {
   return { open, ask };
 }
 
+const placed = {
+  start: 0,
+  end: 800,
+  commands: { last: 0, commands: [] },
+  anchor: { frame: 0, ms: 0 },
+};
+
 /** The spool of an earlier process, which took so much. */
-function leftIn(spool: Partial<Spool>, left: Partial<UploadSpool['left']> = {}): UploadSpool {
+function leftIn(spool: Partial<Spool>, left: NonNullable<UploadSpool['left']> = placed): UploadSpool {
   const nothing = async () => {};
   const whole = { left: undefined, append: nothing, note: nothing, forget: nothing, close: nothing };
   const read = async () => new Uint8Array();
   const guarded = new GuardedSpool({ ...whole, read, remove: nothing, ...spool }, () => {});
-  return {
-    spool: guarded,
-    left: { start: 0, end: 800, commands: { last: 0, commands: [] }, anchor: { frame: 0, ms: 0 }, ...left },
-  };
+  return { spool: guarded, left };
 }
 
 test('[UP8] a connection that is lost while its place is noted sends nothing, also not on the next one', async () => {
@@ -235,7 +239,7 @@ test('[UP4] a hub that may remember more than the spool does is told again of th
     ({ number, frame, message: { type: 'off_record', on } }) as const;
   const commands = { last: 2, commands: [offRecord(1, 400, true), offRecord(2, 800, false)] };
   const read = async () => counting(0, 800);
-  upload = newUpload(leftIn({ read }, { commands, anchor: undefined }));
+  upload = newUpload(leftIn({ read }, { start: 0, end: 800, commands }));
   expect(upload.claim).toEqual({ resume_if_known: true });
   resume(0, true);
   await vi.advanceTimersByTimeAsync(0);

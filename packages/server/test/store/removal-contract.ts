@@ -93,6 +93,8 @@ export function removalContract(open: Open, hasText: HasText): void {
       end_ms: 2_000,
     });
     expect(await textsIn()).toEqual([words[0], words[5]]);
+    // What is gone takes no place on a page.
+    expect(await on.store.transcript(on.meeting, 1, 1)).toMatchObject([{ seq: 6 }]);
     for (const word of words.slice(1, 5)) expect(await isGone(word)).toBe(true);
     expect(await isGone(words[0] ?? '')).toBe(false);
   });
