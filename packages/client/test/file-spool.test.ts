@@ -115,6 +115,51 @@ test('[SPL7] files leave the disk as their audio is stored; a missing or cut one
   await expect(fileSpool(directory)).rejects.toThrow(/is not what followed the file before it/);
 });
 
+test('[SPL7] every file knows of the session: those before it may leave the disk without another note', async () => {
+  const directory = await newDirectory();
+  const spool = await writtenLong(directory);
+  await spool.forget(4_000_000);
+  await spool.close();
+  const again = await fileSpool(directory);
+  expect(again.left).toEqual({ session: session(), takenBytes: 6_000_002 });
+  expect(counted(await readAll(again, 4_000_000, 6_000_002)).frames).toBe(1_000_001);
+  await again.remove();
+});
+
+test('[SPL7] audio that does not follow the file before it, or without a session, is damage', async () => {
+  const directory = await newDirectory();
+  await (await writtenLong(directory)).close();
+  const [, second = '', third = ''] = await spoolFiles(directory);
+  await writeFile(join(directory, second), await readFile(join(directory, third)));
+  await expect(fileSpool(directory)).rejects.toThrow(/is not what followed the file before it/);
+  const other = await newDirectory();
+  const spool = await fileSpool(other);
+  await spool.append(counting(0, 10));
+  await spool.close();
+  await expect(fileSpool(other)).rejects.toThrow(/without its beginning/);
+});
+
+test('[SPL8] where all of two channels is stored, as much was taken as is stored', async () => {
+  const directory = await newDirectory();
+  const spool = await fileSpool(directory);
+  await spool.note(session({ channels: 2, start: 100 }));
+  await spool.close();
+  expect((await fileSpool(directory)).left?.takenBytes).toBe(400);
+});
+
+test('[SPL12] what was asked for before the end is done before it', async () => {
+  const directory = await newDirectory();
+  const spool = await fileSpool(directory);
+  void spool.note(session());
+  void spool.append(counting(0, 10));
+  await spool.close();
+  const again = await fileSpool(directory);
+  expect(again.left?.takenBytes).toBe(20);
+  void again.append(new Uint8Array(3_000_000));
+  await again.remove();
+  expect((await fileSpool(directory)).left).toBeUndefined();
+});
+
 test('[SPL8] after everything is stored the next file is where the audio is', async () => {
   const directory = await newDirectory();
   const spool = await writtenLong(directory);

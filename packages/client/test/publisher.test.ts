@@ -214,6 +214,31 @@ test('[PUB9] the end of the other source is not the end of this one', async () =
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
 
+test('[PUB9] the end of another session of its source is not the end of this one', async () => {
+  const publisher = send();
+  const done = publisher.finalize();
+  const { peer } = await accepted();
+  await peer.next('finalize');
+  const other = { source: 'mic', session_id: 'another', last_seq: 4 };
+  peer.send(status('ended', { seq: 4, meta: { source: 'mic' }, details: other }), ended);
+  peer.socket.close(1000);
+  expect(await done).toMatchObject({ lastSeq: 9 });
+});
+
+test('[PUB3] a hub that greets twice is sent nothing twice', async () => {
+  const publisher = send();
+  const { peer } = await accepted();
+  await publisher.write(counting(0, 800));
+  await expect.poll(() => frames(peer)).toBe(800);
+  peer.accept();
+  peer.ack(100, 0);
+  await expect.poll(() => publisher.receivedMs).toBe(100);
+  await publisher.write(counting(800, 800));
+  publisher.flush();
+  await peer.next('flush');
+  expect(counted(peer.audio)).toEqual({ from: 0, frames: 1_600 });
+});
+
 test('[PUB9] an end that came before this connection was told to finalize is an older one', async () => {
   const publisher = send();
   const done = publisher.finalize();

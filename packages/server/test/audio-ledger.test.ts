@@ -146,3 +146,12 @@ test('[LEDGER11] of audio that another node has heard nothing is received anew, 
   }
   expect([account.received.totalMs, account.covered.totalMs]).toEqual([3_000, 6_000]);
 });
+
+test('[LEDGER12] a stretch that was filled later counts, in the sums too, and moves no position', () => {
+  const ledger = new AudioLedger();
+  const { covered } = ledger.account(meeting, 'mic');
+  covered.to(1_000);
+  covered.fill(300);
+  expect([covered.totalMs, covered.positionMs]).toEqual([1_300, 1_000]);
+  expect(ledger.totals.get('mic')?.covered).toBe(1_300);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { wholeWordsOf } from '../src/cut-off.ts';
+import { brokenOff, wholeWordsOf } from '../src/cut-off.ts';
 import type { RecognizedSpan } from '../src/recognizer/recognizer.ts';
 
 const heard: RecognizedSpan = {
@@ -50,5 +50,20 @@ test('[CUT5] words that all end well before it keep the recognizer’s own text'
   expect(wholeWordsOf({ ...heard, words, text: 'So it' }, 2_000)).toMatchObject({
     text: 'So it',
     endMs: 600,
+  });
+});
+
+test('[CUT7] what was left out is known, from the last whole word on, and each word is on one side only', () => {
+  const rest = brokenOff(heard, wholeWordsOf(heard, 2_000));
+  expect(rest).toEqual({ ...heard, startMs: 600, text: 'is', words: heard.words.slice(2) });
+  expect(brokenOff(heard, heard)).toBeUndefined();
+});
+
+test('[CUT7] of what was left out whole the recognizer’s own text is known', () => {
+  const certain = wholeWordsOf({ ...heard, words: heard.words.slice(2) }, 2_000);
+  expect(brokenOff({ ...heard, words: heard.words.slice(2) }, certain)).toMatchObject({
+    startMs: 0,
+    endMs: 2_000,
+    text: 'So it is.',
   });
 });

@@ -113,6 +113,16 @@ test('who came back and broke off again has all the time again, whoever stood at
   expect(told).toEqual(['mic settles', 'mic leaves']);
 });
 
+test('who breaks off again before it was seen to be back is waited for anew, and once', async () => {
+  wait('mic');
+  await vi.advanceTimersByTimeAsync(graceMs - 1);
+  wait('mic');
+  await vi.advanceTimersByTimeAsync(graceMs - 1);
+  expect(told).toEqual([]);
+  await vi.advanceTimersByTimeAsync(10 * graceMs);
+  expect(told).toEqual(['mic settles', 'mic leaves']);
+});
+
 test('closing gives up everybody at once, and whoever breaks off later too', async () => {
   wait('mic');
   await grace.close();

@@ -129,12 +129,13 @@ test.each<Retraction>([
   { startMs: 0, endMs: 5_000, source: 'mic' },
 ])('[OUT18] a retraction whose answer was lost is in the log once: %o', async (what) => {
   await log.append(finalEntry(1));
+  await log.append(finalEntry(2, { revises: 1, start_ms: 60_000, end_ms: 61_000 }));
   store.condition = 'lossy';
   const kept = log.retract(what);
   await after(0);
   await after(300);
   store.condition = 'well';
   await after(1_000);
-  expect((await kept).seq).toBe(2);
-  expect((await stored()).map(({ type }) => type)).toEqual(['retract', 'retract']);
+  expect((await kept).seq).toBe(3);
+  expect((await stored()).map(({ type }) => type)).toEqual(['retract', 'retract', 'retract']);
 });

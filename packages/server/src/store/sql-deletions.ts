@@ -19,7 +19,7 @@ export async function retract(
   const finals = finalsMeant(await finalsOf(sql, row.meeting), retractionEntry(ref.id, what, ts));
   for (const final of finals) {
     await sql.all(
-      `UPDATE meetcast_entries SET type = 'retract', speaker = NULL, raw = NULL, stands = 0, event = $3
+      `UPDATE meetcast_entries SET type = 'retract', speaker = NULL, raw = NULL, event = $3
        WHERE meeting = $1 AND seq = $2`,
       [row.meeting, final.seq, JSON.stringify({ ...tombstoneOf(final), seq: final.seq })],
     );

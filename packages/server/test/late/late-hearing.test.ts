@@ -137,6 +137,17 @@ test('[ING12] what a resumed session left takes the place of what it was sent ag
   expect(late.positionMs(meeting, epoch)).toBe(13_500);
 });
 
+test.each<[string, Partial<Lost>]>([
+  ['an earlier session', { fence: 1 }],
+  ['a session of another log', { fence: 3, epoch: 'another' }],
+  ['a session that began behind it', { fence: 3, beganAtMs: 10_000 }],
+])('[ING12] what %s left is other audio: both are kept', (_whose, changes) => {
+  const late = start();
+  late.keep(lostBy({ fence: 2 }), audioOf(10));
+  late.keep(lostBy({ isResumed: true, beganAtMs: 2_000, ...changes }), audioOf(12));
+  expect([late.keptMs, discarded]).toEqual([22_000, []]);
+});
+
 test('[LINK4] a hub that closes lets everything go; one that keeps nothing never has it', async () => {
   const late = start();
   late.keep(lostBy(), audioOf(2));

@@ -83,8 +83,39 @@ test('[LOG11] before its gap is told nobody knows; after it whoever may come bac
   expect(await store.covered(meeting, 'mic')).toBe(10_000);
   expect(await ask(kept, awayMs)).toBe('hub');
   expect(await store.covered(meeting, 'mic')).toBe(20_000);
+  expect((await store.head(meeting)).seq).toBe(2);
   expect(kept.leftover.claim).toBe('done');
 });
+
+/** What is done when it is noted that the audio is about to be claimed. */
+function whenBegun(kept: Kept, act: () => Promise<unknown>): Kept {
+  const save = kept.save.bind(kept);
+  kept.save = async (changes) => {
+    await save(changes);
+    if (changes.claim === 'begun') await act();
+  };
+  return kept;
+}
+
+test('[LOG11] that it is claimed is noted before it is, for whoever finds it if the hub dies between', async () => {
+  await cover(5, 10_000);
+  await store.append(meeting, gapEntry());
+  const coveredMs: number[] = [];
+  const look = async () => coveredMs.push(await store.covered(meeting, 'mic'));
+  expect(await ask(whenBegun(keptWith(), look), awayMs)).toBe('hub');
+  expect(coveredMs).toEqual([10_000]);
+});
+
+test.each([true, false])(
+  '[REST17] a meeting that is forgotten at the last moment is left as it is, gap told: %s',
+  async (isTold) => {
+    if (isTold) await store.append(meeting, gapEntry());
+    const kept = whenBegun(keptWith({ canResume: false }, true), () => store.forget(meeting));
+    await expect(ask(kept)).rejects.toMatchObject({ name: 'StaleEpochError' });
+    expect(await store.covered(meeting, 'mic')).toBe(0);
+    expect((await store.head(meeting)).seq).toBe(0);
+  },
+);
 
 test('[LOG11] whoever began since, and has not got that far, is not overtaken', async () => {
   await store.append(meeting, gapEntry());

@@ -175,6 +175,14 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     expect(await first.release()).toBe('idles');
   });
 
+  test('[ING15] a sender that was still drained when the other source was finalized was gone by then', async () => {
+    const [mic, system] = [await claimed(here, 'a', 'mic'), await claimed(there, 'b', 'system')];
+    await mic.drain();
+    expect(await system.release('finalized')).toBe('goes-on');
+    await mic.vacate();
+    expect(await mic.release()).toBe('ends');
+  });
+
   test('[ING15] a sender that was gone, came back and is gone again has no end left from before', async () => {
     await vacated(here, 'a');
     const system = await claimed(there, 'b', 'system');

@@ -93,6 +93,8 @@ export function removalContract(open: Open, hasText: HasText): void {
       end_ms: 2_000,
     });
     expect(await textsIn()).toEqual([words[0], words[5]]);
+    // What is gone takes no place on a page.
+    expect(await on.store.transcript(on.meeting, 1, 1)).toMatchObject([{ seq: 6 }]);
     for (const word of words.slice(1, 5)) expect(await isGone(word)).toBe(true);
     expect(await isGone(words[0] ?? '')).toBe(false);
   });
@@ -152,17 +154,23 @@ export function removalContract(open: Open, hasText: HasText): void {
   test('[STORE67] a meeting that is forgotten is gone whole; its next entry is seq 1 of another epoch', async () => {
     const word = secret('word');
     const fence = Date.now() * 1_000 + 1;
+    const session = secret('session');
     const { epoch } = await on.store.append(on.meeting, finalEntry(1, { text: word }), {
       source: 'mic',
       fence,
       coveredMs: 900,
     });
+    await on.store.cover(on.meeting, { source: 'mic', fence, coveredMs: 900, session });
+    expect(await on.store.lastSession(on.meeting, 'mic')).toBeUndefined();
+    await on.store.cover(on.meeting, { source: 'system', fence, coveredMs: 0, session });
+    expect(await on.store.lastSession(on.meeting, 'system')).toMatchObject({ session });
     await say(2, word);
     expect(await on.store.forget(on.meeting)).toBe(true);
     expect(await on.store.forget(on.meeting)).toBe(false);
     expect(await hasText(word)).toBe(false);
     expect(await hasText(on.meeting.id)).toBe(false);
     expect(await hasText(String(fence))).toBe(false);
+    expect(await hasText(session)).toBe(false);
     expect(await on.store.meeting(on.meeting)).toBeUndefined();
     expect(await on.store.covered(on.meeting, 'mic')).toBe(0);
     const head = await on.store.head(on.meeting);
