@@ -27,12 +27,9 @@ export function watchAbandoned(context: AbandonedContext): () => void {
     const leave = async () => {
       if (!isOver) await settle({ ...context, log }, abandoned, coveredMs).catch(failed(meeting));
     };
-    grace.begin(
-      meeting,
-      source,
-      { wanted: never },
-      { settle: async () => {}, leave, makeWay: async () => {} },
-    );
+    // Its last words are lost already: it holds up no newcomer.
+    const { signal: wanted } = new AbortController();
+    grace.begin(meeting, source, { wanted }, { settle: async () => {}, leave, makeWay: async () => {} });
   };
   const failed = (meeting: MeetingRef) => (error: unknown) => {
     if (isNamed('StaleFenceError', error)) return; // Somebody has begun to send it.
@@ -47,9 +44,6 @@ export function watchAbandoned(context: AbandonedContext): () => void {
     stop?.();
   };
 }
-
-/** Nobody holds up a newcomer to such a source: its last words are lost already. */
-const never = new AbortController().signal;
 
 /**
  * A node that is cut off from the others may still hear its sender. So nothing is said while more and more of the source
