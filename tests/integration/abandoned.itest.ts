@@ -21,6 +21,16 @@ const tenantOf = (test: string) => `${test}-${Date.now().toString(36)}`;
 const gapsIn = (entries: readonly LoggedEvent[]) => entries.filter((entry) => entry.type === 'gap');
 const logIn = ({ store }: Cluster, tenant: string) => entriesIn(store, { tenant, id: meeting });
 
+/** Resolves when every node knows of so many sources that they were heard up to here. */
+async function known({ redis }: Cluster, tenant: string, toMs: number, sources = 1): Promise<void> {
+  const key = `meetcast:{${tenant}/${meeting}}:notes`;
+  await vi.waitFor(async () => {
+    const notes = (await redis.ask('HVALS', key)) as string[];
+    const there = notes.filter((note) => Math.floor(Number(note.split(' ')[4])) === toMs);
+    expect(there).toHaveLength(sources);
+  }, soon);
+}
+
 /** Says something that nobody hears, after something that is stored; resolves when every node knows how much that was. */
 async function sayUnheard(cluster: Cluster, speakers: readonly Speaker[], tenant: string): Promise<number[]> {
   const [heard, unheard] = [speech(11, 71), speech(20, 72)];
@@ -32,13 +42,7 @@ async function sayUnheard(cluster: Cluster, speakers: readonly Speaker[], tenant
   for (const speaker of speakers) await speaker.say(unheard.pcm);
   const toMs = Math.floor(heard.ms + unheard.ms);
   for (const speaker of speakers) await speaker.received(toMs);
-  const key = `meetcast:{${tenant}/${meeting}}:notes`;
-  await vi.waitFor(async () => {
-    const notes = (await cluster.redis.ask('HVALS', key)) as string[];
-    expect(notes.filter((note) => Math.floor(Number(note.split(' ')[4])) === toMs)).toHaveLength(
-      speakers.length,
-    );
-  }, soon);
+  await known(cluster, tenant, toMs, speakers.length);
   return [heard.ms, toMs];
 }
 
@@ -220,6 +224,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
         expect.stringContaining('leftover.json'),
       );
     }, soon);
+    await known(cluster, tenant, Math.floor(said[0].ms + said[1].ms));
     await dying.hub.kill();
     const gap = await viewer.until('gap');
     await viewer.status('idle');
