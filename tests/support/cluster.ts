@@ -6,7 +6,7 @@ import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/server
 import { afterAll, beforeAll, expect, inject, onTestFailed, onTestFinished, vi } from 'vitest';
 import { type Balancer, startBalancer } from './cluster-balancer.ts';
 import { type FaultProxy, faultProxy } from './fault-proxy.ts';
-import { bundleHub, HubProcess } from './hub-process.ts';
+import { bundleHub, HubProcess, type HubProcessSettings } from './hub-process.ts';
 import { hasRedisServer, type RedisServer, startRedis } from './redis-servers.ts';
 import { secret, unhurried } from './start-hub.ts';
 
@@ -16,6 +16,9 @@ export interface ClusterOptions {
   limits?: Partial<Limits>;
   /** Whether channels are heard apart. Default false. */
   multichannel?: boolean;
+  recovery?: HubProcessSettings['recovery'];
+  /** Of the first node. */
+  unheard?: HubProcessSettings['unheard'];
 }
 
 export interface ClusterNode {
@@ -66,7 +69,7 @@ interface Parts extends ClusterOptions {
 const clusterLimits: Partial<Limits> = { ...unhurried, heartbeatMs: 3_000 };
 
 async function startCluster(options: Parts): Promise<Cluster> {
-  const { program, pgUrl, leaseMs = 3_000, limits, multichannel = false } = options;
+  const { program, pgUrl, leaseMs = 3_000, limits, multichannel = false, recovery, unheard } = options;
   const ends: (() => unknown)[] = [];
   let closing: Promise<void> | undefined;
   const end = async () => {
@@ -98,6 +101,8 @@ async function startCluster(options: Parts): Promise<Cluster> {
       port: 0,
       limits: { ...clusterLimits, ...limits },
       multichannel,
+      ...(recovery === undefined ? {} : { recovery }),
+      ...(unheard === undefined || index > 0 ? {} : { unheard }),
       dawdleMs: 0,
     });
     ends.push(() => Promise.all([hub.kill(), toRedis.close(), toStore.close()]));

@@ -2,9 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Claim } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
-import type { RegistryAnswer, RegistryOrder } from './registry-process.ts';
+import { Cluster } from 'ioredis';
+import type { RegistryAnswer, RegistryOrder, RegistrySettings } from './registry-process.ts';
 
-const registry = redisRegistry(JSON.parse(process.env.REGISTRY_SETTINGS ?? '{}'));
+const { leaseMs, ...where }: RegistrySettings = JSON.parse(process.env.REGISTRY_SETTINGS ?? '{}');
+const connect = 'url' in where ? where : { client: new Cluster(where.cluster, { lazyConnect: true }) };
+const registry = redisRegistry({ ...connect, leaseMs });
 const claims: Claim[] = [];
 const tell = (answer: RegistryAnswer) => process.send?.(answer);
 
@@ -16,6 +19,10 @@ async function there(): Promise<void> {
 async function obey(order: RegistryOrder): Promise<void> {
   const { kind, meeting, name } = order;
   if (kind === 'seat') return void tell({ kind: (await registry.seat(meeting, name, order.seats)).kind });
+  if (kind === 'release') {
+    const what = await claims.pop()?.release(order.how);
+    return void tell({ kind: 'released', what });
+  }
   if (kind === 'vacate') {
     await claims.at(-1)?.vacate();
     return void tell({ kind: 'vacated' });

@@ -7,13 +7,20 @@ import { fileURLToPath } from 'node:url';
 import type { MeetingRef } from '@meetcast/server';
 import { build } from 'tsup';
 
+export type RegistrySettings = { readonly leaseMs: number } & (
+  | { readonly url: string }
+  | { readonly cluster: { host: string; port: number }[] }
+);
+
 export type RegistryOrder = { readonly meeting: MeetingRef; readonly name: string } & (
   | { readonly kind: 'claim' | 'vacate'; readonly source: 'mic' | 'system' }
+  | { readonly kind: 'release'; readonly how?: 'finalized' }
   | { readonly kind: 'seat'; readonly seats: number }
 );
 
 export type RegistryAnswer =
   | { readonly kind: 'claim' | 'lost'; readonly fence: number }
+  | { readonly kind: 'released'; readonly what: string | undefined }
   | { readonly kind: 'held' | 'seat' | 'full' | 'vacated' | 'wanted' };
 
 const tests = fileURLToPath(new URL('..', import.meta.url));
@@ -50,7 +57,7 @@ export class RegistryProcess {
   /** What it said, the newest last. */
   readonly answers: RegistryAnswer[] = [];
 
-  constructor(program: string, settings: { url: string; leaseMs: number }) {
+  constructor(program: string, settings: RegistrySettings) {
     this.#child = fork(program, {
       env: { PATH: process.env.PATH, REGISTRY_SETTINGS: JSON.stringify(settings) },
       execArgv: [],

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
+import { watchAbandoned } from './abandoned.ts';
 import { atMost, nextTurn } from './at-most.ts';
 import { AudioLedger } from './audio-ledger.ts';
 import type { Authenticator } from './auth/authenticator.ts';
@@ -144,6 +145,7 @@ class Hub {
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
   readonly #remotes: Remotes;
+  readonly #leaveAbandoned: () => void;
   readonly #followers = new Set<Follower>();
   readonly #ingests = new Set<IngestSession>();
   readonly #detach = new Set<() => void>();
@@ -163,13 +165,13 @@ class Hub {
     this.#registry = options.registry ?? memoryRegistry();
     this.#recognizer = recognizerOf(options, this.#observe);
     this.#grace = new Grace(this.#limits.graceMs);
-    this.#late = new LateHearing(options.unheard ?? {}, {
+    const parts = {
       registry: this.#registry,
-      recognizer: this.#recognizer,
       ledger: this.#ledger,
       observe: this.#observe,
-      log: (meeting) => this.#log(meeting),
-    });
+      log: (meeting: MeetingRef) => this.#log(meeting),
+    };
+    this.#late = new LateHearing(options.unheard ?? {}, { ...parts, recognizer: this.#recognizer });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
     this.#remotes = new Remotes({ bus: this.#bus, registry: this.#registry }, this.#observe, (state) =>
       this.#sayRemote(state),
@@ -182,6 +184,7 @@ class Hub {
     });
     this.#connects = new SlidingWindow(this.#limits.connectsPerWindow, this.#limits.connectWindowMs);
     this.#upgrades = this.#makeUpgrades();
+    this.#leaveAbandoned = watchAbandoned({ ...parts, grace: this.#grace, graceMs: this.#limits.graceMs });
   }
 
   attach(server: Server): () => void {
@@ -238,6 +241,7 @@ class Hub {
 
   async #close(): Promise<void> {
     void this.#late.stop();
+    this.#leaveAbandoned();
     for (const session of this.#ingests) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;

@@ -27,6 +27,7 @@ export type {
 export { type ResilientOptions, resilient } from './recognizer/resilient.ts';
 export { memoryRegistry } from './registry/memory.ts';
 export type {
+  Abandoned,
   Aftermath,
   Claim,
   ClaimOptions,

@@ -4,10 +4,14 @@ import { isNamed, RecognizerError } from './errors.ts';
 import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './ingest-run.ts';
 import type { IngestStatuses } from './ingest-statuses.ts';
+import type { Aftermath } from './registry/registry.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 /** Why there is no more audio: the sender said so, stopped, is gone, or has to go elsewhere. */
 export type Ending = 'finalized' | 'stopped' | 'vanished' | 'restart';
+
+/** What is needed to say that nobody sends any longer. */
+export type EndContext = Pick<RunContext, 'log' | 'registry' | 'ledger' | 'grace'>;
 
 /** Why audio was not heard out. */
 export type Loss = 'recognizer_unavailable' | 'hub_failed';
@@ -139,7 +143,7 @@ export class IngestEnd {
 }
 
 /** Where the words of a meeting have got. */
-async function endDetails(context: RunContext, source: Source) {
+async function endDetails(context: EndContext, source: Source) {
   const { epoch, seq } = await context.log.settledHead();
   return { source, last_seq: seq, coverage: await coverageOf(context, epoch) };
 }
@@ -153,8 +157,17 @@ export async function giveBackUnheard(
   statuses: IngestStatuses,
   { source, claim }: Pick<Run, 'source' | 'claim'>,
 ): Promise<void> {
+  await sayWhatBecame(context, statuses, source, await claim.release());
+}
+
+/** What the last source that was given back means for its meeting, unless that is said, or to be said by others. */
+export async function sayWhatBecame(
+  context: EndContext,
+  statuses: IngestStatuses,
+  source: Source,
+  what: Aftermath,
+): Promise<void> {
   const { log, grace } = context;
-  const what = await claim.release();
   if (what === 'goes-on' || grace.isOpen(log.meeting) || !(await isGoingOn(log))) return;
   if (what === 'ends') await statuses.ended(await endDetails(context, source), true);
   else await statuses.idle();

@@ -319,7 +319,10 @@ async function raise(
 }
 
 /** How much of each source was received, how much of that reached the recognizer, and how much has its words stored. */
-export async function coverageOf({ ledger, registry, log }: RunContext, epoch: string) {
+export async function coverageOf(
+  { ledger, registry, log }: Pick<RunContext, 'ledger' | 'registry' | 'log'>,
+  epoch: string,
+) {
   const { elsewhere } = await registry.counts(log.meeting);
   const heard = heardOf(ledger, log.meeting, epoch, elsewhere);
   return Object.fromEntries(

@@ -4,21 +4,27 @@ import type { Connection } from './connection.ts';
 import { isNamed } from './errors.ts';
 import type { Run } from './ingest-run.ts';
 import { stamp } from './meeting.ts';
+import type { Claim } from './registry/registry.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 /** Where the words of a source have got when there is no more audio. */
 type EndDetails = { readonly source: Source; readonly last_seq: number; readonly coverage: unknown };
 
-/** Who speaks: a run, or a sender that was not let in. */
-export type Speaking = Pick<Run, 'source' | 'claim' | 'isResumed' | 'canResume' | 'title'>;
+/** Who speaks: a run, a sender that was not let in, or one whose node is gone. */
+export type Speaking = Pick<Run, 'source' | 'isResumed' | 'canResume' | 'title'> & {
+  readonly claim: Pick<Claim, 'fence'>;
+};
+
+/** The socket of whoever speaks. */
+export type Ear = Pick<Connection, 'send' | 'write'>;
 
 /** Every entry carries the claim's fence: whoever was replaced, and does not know it yet, writes nothing more. */
 export class IngestStatuses {
   readonly #run: Speaking;
   readonly #log: TranscriptLog;
-  readonly #connection: Connection;
+  readonly #connection: Ear;
 
-  constructor(run: Speaking, log: TranscriptLog, connection: Connection) {
+  constructor(run: Speaking, log: TranscriptLog, connection: Ear) {
     this.#run = run;
     this.#log = log;
     this.#connection = connection;

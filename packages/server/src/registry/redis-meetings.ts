@@ -4,11 +4,13 @@ import { type MeetingRef, meetingKey } from '../meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder } from './holdings.ts';
 import {
+  abandonedScript,
   claimScript,
   countsScript,
   leaveScript,
   leftScript,
   nextSegmentScript,
+  releaseAbandonedScript,
   renewScript,
   runScript,
   type Script,
@@ -34,6 +36,7 @@ export interface Wanted {
 
 /** What is there after something was given back, or a sender was gone. Times are microseconds of Redis. */
 export interface Left {
+  /** Also those whose leases ran out: their senders may come back. */
   readonly claimed: Source[];
   readonly sent: Source[];
   readonly seats: number;
@@ -74,8 +77,8 @@ function leftOf(answer: unknown): Left {
   return { claimed, sent, seats, finalizedAt, at };
 }
 
-/** Fences, segment numbers and notes are remembered for so long after the last one. */
-const keepMs = 24 * 3_600_000;
+/** Fences, segment numbers, notes and claims that nobody gave back are remembered for so long after the last one. */
+export const keepMs = 24 * 3_600_000;
 /** How late a claim may still be carried out: its asker has decided alone by then. */
 const lateMs = 2_000;
 /**
@@ -125,6 +128,20 @@ export class RedisMeetings {
   /** The sender of a claim is gone. */
   async left({ meeting, source, fence, state }: Holder): Promise<Left> {
     return leftOf(await this.#run(leftScript, meeting, [this.#link.node, source, fence, stateOf[state]]));
+  }
+
+  /** The fence of a claim of another node whose lease is over, or why there is none. */
+  async abandoned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
+    const answer = (await this.#run(abandonedScript, meeting, [source])) as [number, string, 0 | 1] | [];
+    const [fence, node, isOver] = answer;
+    if (fence === undefined) return 'free';
+    return isOver === 1 && node !== this.#link.node ? fence : 'held';
+  }
+
+  /** `at`: when its node was last heard of. Undefined if it is held again, or was given back. */
+  async releaseAbandoned(meeting: MeetingRef, source: Source, fence: number): Promise<Left | undefined> {
+    const answer = await this.#run(releaseAbandonedScript, meeting, [source, fence, this.#leaseMs]);
+    return (answer as unknown[]).length === 0 ? undefined : leftOf(answer);
   }
 
   async seat(meeting: MeetingRef, connection: string, seats: number): Promise<boolean> {

@@ -151,6 +151,7 @@ export class Renewals {
     for (const holder of claims) if (renewal.wanted.includes(holder.source)) holder.wanted.abort();
     for (const { source, node, fence } of renewal.beaten) this.tellLost(node, meeting, source, fence);
     this.sawClaimed(meeting, renewal.claimed);
+    for (const source of holdings.find(meeting)?.claims.keys() ?? []) totals.noteClaim(meeting, source, true);
     if (!holdings.isBusy(meeting)) return;
     totals.noteMeeting(meeting, true);
     for (const source of holdings.sent(meeting)) totals.noteSource(meeting, source, true);

@@ -39,7 +39,7 @@ end
 /*
  * The keys of a meeting share a hash tag, so that a Cluster has them in one place.
  *
- *   claims   hash   source → fence, node, end of the lease, state, session
+ *   claims   hash   source → fence, node, end of the lease, state, session: past the lease too, until it is given back
  *   seats    zset   node/connection, by the end of the lease
  *   numbers  hash   fence:<source> → highest fence and its node · segment → highest segment_no · finalized → when last
  *   notes    hash   node and source → when, and what it has heard
@@ -48,16 +48,25 @@ end
  */
 const meeting = `${prelude}
 local claims, seats, numbers, notes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local function live(source)
+local function record(source)
   local claim = redis.call('HGET', claims, source)
   if not claim then return nil end
   local fence, node, till, state, session = string.match(claim, '^(%d+) (%S+) (%d+) (%d) (.*)$')
-  if tonumber(till) <= now then return nil end
-  return { fence = tonumber(fence), node = node, state = state, session = session }
+  return { fence = tonumber(fence), node = node, till = tonumber(till), state = state, session = session }
 end
-local function write(source, fence, node, lease, state, session)
+local function live(source)
+  local claim = record(source)
+  if claim and claim.till > now then return claim end
+  return nil
+end
+local function abandoned(source)
+  local claim = record(source)
+  if claim and claim.till <= now then return claim end
+  return nil
+end
+local function write(source, fence, node, lease, keepMs, state, session)
   redis.call('HSET', claims, source, table.concat({ text(fence), node, text(now + lease), state, session }, ' '))
-  keep(claims, lease)
+  keep(claims, keepMs)
 end
 local function turn(source, state)
   local claim = redis.call('HGET', claims, source)
@@ -82,7 +91,7 @@ end
 local function left()
   local taken = redis.call('ZCOUNT', seats, '(' .. text(now), '+inf')
   local finalized = tonumber(redis.call('HGET', numbers, 'finalized') or '0')
-  return { claimed(), claimed('[01]'), taken, finalized, micros }
+  return { redis.call('HKEYS', claims), claimed('[01]'), taken, finalized, micros }
 end
 local function note(node, keepMs)
   local count = number()
@@ -110,7 +119,7 @@ if holder and (holder.session ~= session or isAnew and holder.state ~= '0') then
   return { now, 'held', holder.state, holder.node, holder.fence }
 end
 local fence = math.max(passed(source) + 1, above + 1, micros)
-write(source, fence, node, lease, '0', session)
+write(source, fence, node, lease, keepMs, '0', session)
 pass(source, fence, node)
 keep(numbers, keepMs)
 return { now, 'claim', fence, holder and holder.node or '', segment(), claimed() }
@@ -136,7 +145,7 @@ return 1
 
 /**
  * node, keep, is finalized, notes, (source, fence)…, members…: gives back; what is somebody else's by now stays.
- * → the sources still claimed, those of them that are sent, how many seats are taken, when a source was last
+ * → the sources not given back, those of them that are sent, how many seats are taken, when a source was last
  *   finalized, now in microseconds.
  */
 export const leaveScript = script(`${meeting}
@@ -148,11 +157,33 @@ if isFinalized then
 end
 for _ = 1, number() do
   local source, fence = arg(), number()
-  local holder = live(source)
+  local holder = record(source)
   if holder and holder.node == node and holder.fence <= fence then redis.call('HDEL', claims, source) end
 end
 while at < #ARGV do redis.call('ZREM', seats, arg()) end
 return left()
+`);
+
+/** source → the fence and the node of its claim, and whether its lease is over; nothing if it was given back. */
+export const abandonedScript = script(`${meeting}
+local source = arg()
+local claim = record(source)
+if not claim then return {} end
+return { claim.fence, claim.node, claim.till <= now and 1 or 0 }
+`);
+
+/**
+ * source, fence, lease: gives back what its node did not, if its lease is over → as leaveScript, with the instant at
+ * which its node was last heard of in place of now; or nothing.
+ */
+export const releaseAbandonedScript = script(`${meeting}
+local source, fence, lease = arg(), number(), number()
+local claim = abandoned(source)
+if not claim or claim.fence ~= fence then return {} end
+redis.call('HDEL', claims, source)
+local all = left()
+all[5] = (claim.till - lease) * 1000
+return all
 `);
 
 /**
@@ -179,7 +210,7 @@ for _ = 1, number() do
       for _, part in ipairs({ source, holder.node, text(fence) }) do beaten[#beaten + 1] = part end
     end
     if holder and holder.state == '3' and holder.fence == fence then wanted[#wanted + 1] = source end
-    write(source, fence, node, lease, state, session)
+    write(source, fence, node, lease, keepMs, state, session)
     if fence > last then pass(source, fence, node) end
   end
 end
@@ -225,28 +256,38 @@ return nextNo
  *
  *   meetings, sources   zset   by the end of the lease
  *   viewers             hash   node → how many, and the end of the lease
+ *   claims              zset   by the end of the lease, and past it until somebody has seen to it
  */
 const totals = `${prelude}
-local meetings, sources, viewers = KEYS[1], KEYS[2], KEYS[3]
+local meetings, sources, viewers, claims = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 redis.call('ZREMRANGEBYSCORE', meetings, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', sources, '-inf', now)
 `;
 
-/** node, lease, viewers, then names of meetings and sources: '+m' and '+s' are there, '-m' and '-s' no more. */
+/** node, lease, keep, viewers, then names: '+m' a meeting, '+s' a source and '+c' a claim is there, '-m' … no more. */
 export const tellTotalsScript = script(`${totals}
-local node, lease, count = arg(), number(), arg()
+local node, lease, keepMs, count = arg(), number(), number(), arg()
+local keys = { m = meetings, s = sources, c = claims }
 if count == '0' then redis.call('HDEL', viewers, node)
 else redis.call('HSET', viewers, node, count .. ' ' .. text(now + lease)) end
 while at < #ARGV do
   local what, name = arg(), arg()
-  local key = string.sub(what, 2) == 'm' and meetings or sources
+  local key = keys[string.sub(what, 2)]
   if string.sub(what, 1, 1) == '+' then redis.call('ZADD', key, now + lease, name)
   else redis.call('ZREM', key, name) end
 end
 for _, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then keep(key, lease) end
+  if redis.call('EXISTS', key) == 1 then keep(key, key == claims and keepMs or lease) end
 end
 return 1
+`);
+
+/** again, limit → names of claims whose lease may be over; nobody else is told of them for so long. */
+export const lapsedScript = script(`${totals}
+local again, limit = number(), number()
+local found = redis.call('ZRANGEBYSCORE', claims, '-inf', text(now), 'LIMIT', '0', text(limit))
+for _, name in ipairs(found) do redis.call('ZADD', claims, now + again, name) end
+return found
 `);
 
 /** → meetings, viewers, sources. */

@@ -10,6 +10,7 @@ import { type Left, RedisMeetings, skip } from './redis-meetings.ts';
 import { Renewals } from './redis-renewals.ts';
 import { RedisTotals } from './redis-totals.ts';
 import type {
+  Abandoned,
   Aftermath,
   Claim,
   ClaimOptions,
@@ -123,6 +124,7 @@ class RedisRegistry implements Registry {
     );
     if (holder.kind === 'held') return holder;
     this.#totals.noteSource(meeting, source, true);
+    this.#totals.noteClaim(meeting, source, true);
     await this.#cameIn(meeting);
     return this.#claimOf(holder);
   }
@@ -171,7 +173,7 @@ class RedisRegistry implements Registry {
       () => undefined,
     );
     if (isHeld) {
-      this.#totals.noteSource(meeting, source, left?.claimed.includes(source) ?? false);
+      this.#noteGivenBack(meeting, source, left);
       await this.#wentOut(meeting, left);
     }
     if (!left) return others.length > 0 ? 'goes-on' : here;
@@ -238,6 +240,45 @@ class RedisRegistry implements Registry {
     );
   }
 
+  watchAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): () => void {
+    const watch = setInterval(() => void this.#tellAbandoned(againMs, onAbandoned), this.#leaseMs / 3);
+    watch.unref();
+    return () => clearInterval(watch);
+  }
+
+  /** After an outage of Redis every lease is over until its node has renewed it. */
+  async #tellAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): Promise<void> {
+    if (!this.#link.isPresent || performance.now() < this.#unsureUntil) return;
+    try {
+      for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
+        const fence = await this.#meetings.abandoned(meeting, source);
+        if (fence === 'free') this.#totals.noteClaim(meeting, source, false);
+        if (typeof fence !== 'number') continue;
+        const release = () => this.#releaseAbandoned(meeting, source, fence);
+        onAbandoned({ meeting, source, fence, release });
+      }
+      await this.#totals.tell();
+    } catch {
+      // The next look makes up for it.
+    }
+  }
+
+  async #releaseAbandoned(
+    meeting: MeetingRef,
+    source: Source,
+    fence: number,
+  ): Promise<Aftermath | undefined> {
+    const left = await this.#decide(
+      () => this.#meetings.releaseAbandoned(meeting, source, fence),
+      () => undefined,
+    );
+    if (!left) return undefined;
+    this.#noteGivenBack(meeting, source, left);
+    await this.#wentOut(meeting, left);
+    if (left.claimed.length > 0) return 'goes-on';
+    return left.finalizedAt > left.at ? 'ends' : 'idles';
+  }
+
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number> {
     const known = this.#segmentNos.known(meeting);
     const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
@@ -263,7 +304,7 @@ class RedisRegistry implements Registry {
             .leave(meeting, { claims: [...claims.values()], seats })
             .catch(() => undefined);
           for (const source of claims.keys()) {
-            this.#totals.noteSource(meeting, source, left?.claimed.includes(source) ?? false);
+            this.#noteGivenBack(meeting, source, left);
           }
           this.#noteEmpty(meeting, left);
         }),
@@ -287,6 +328,13 @@ class RedisRegistry implements Registry {
   async #wentOut(meeting: MeetingRef, left: Left | undefined): Promise<void> {
     this.#noteEmpty(meeting, left);
     await this.#totals.tell();
+  }
+
+  /** While Redis is away it is not known what is there: the leases end by themselves. */
+  #noteGivenBack(meeting: MeetingRef, source: Source, left: Left | undefined): void {
+    const isAnothers = left?.claimed.includes(source) ?? false;
+    this.#totals.noteSource(meeting, source, isAnothers);
+    if (left) this.#totals.noteClaim(meeting, source, isAnothers);
   }
 
   #noteEmpty(meeting: MeetingRef, left: Left | undefined): void {

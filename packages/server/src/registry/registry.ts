@@ -53,6 +53,18 @@ export interface Held {
   readonly draining: boolean;
 }
 
+/** A claim that its node did not give back: its lease is over, for the node has died, or is cut off. */
+export interface Abandoned {
+  readonly meeting: MeetingRef;
+  readonly source: Source;
+  readonly fence: number;
+  /**
+   * Gives it back in that node's place, as `Claim.release` does; for a node that finalized nothing. Undefined if the
+   * source was claimed, renewed or given back meanwhile.
+   */
+  release(): Promise<Aftermath | undefined>;
+}
+
 /** A viewer's place. */
 export interface Seat {
   readonly kind: 'seat';
@@ -90,7 +102,8 @@ export interface HubCounts {
  *   told that it drains, and its holder, on whichever node, that it is wanted.
  * - At most `seats` viewers of a meeting at a time.
  * - `nextSegmentNo` never gives a number twice for a meeting, and none below `atLeast`.
- * - What a node holds is free again within a lease after the node died.
+ * - What a node holds is free again within a lease after the node died. Its claims still keep their meetings from being
+ *   over, until somebody else has claimed them, or given them back: see `watchAbandoned`.
  * - A registry that is cut off decides alone, by what its node holds; joined again, the highest fence of a source wins
  *   and the others are lost. The store's fence decides who may write meanwhile.
  * - Releasing twice is the same as once; releasing a lost claim takes nothing from its successor.
@@ -101,6 +114,11 @@ export interface Registry {
   counts(meeting: MeetingRef): Promise<MeetingCounts>;
   totals(): Promise<HubCounts>;
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number>;
+  /**
+   * Tells of claims that were abandoned, of each only this node; after `againMs` it may be told again, here or elsewhere,
+   * if that is still so. The returned function ends it. Only for a registry that outlives its nodes.
+   */
+  watchAbandoned?(againMs: number, onAbandoned: (abandoned: Abandoned) => void): () => void;
   close(): Promise<void>;
   /** Whether it reaches other nodes; a registry for one node has none. */
   readonly remote?: Remote;
