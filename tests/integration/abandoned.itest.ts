@@ -6,7 +6,7 @@ import type { LoggedEvent, Source } from '@meetcast/protocol';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bytesAt, done, entriesIn, statusesIn } from '../support/broken-off.ts';
 import { type Cluster, type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
-import { speakerAt, viewerAt } from '../support/cluster-peers.ts';
+import { applicantAt, speakerAt, viewerAt } from '../support/cluster-peers.ts';
 import type { Speaker } from '../support/peer.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { finalsIn } from '../support/watched-meeting.ts';
@@ -44,6 +44,16 @@ async function sayUnheard(cluster: Cluster, speakers: readonly Speaker[], tenant
   for (const speaker of speakers) await speaker.received(toMs);
   await known(cluster, tenant, toMs, speakers.length);
   return [heard.ms, toMs];
+}
+
+/** Resolves when the lease of the killed node is over, and another node waits: nobody else is told of the claim for as long. */
+async function lapsed({ redis }: Cluster, tenant: string): Promise<void> {
+  const dueIn = async () => {
+    const [seconds = 0] = (await redis.ask('TIME')) as number[];
+    const dueAt = await redis.ask('ZSCORE', 'meetcast:{totals}:claims', `mic ${tenant}/m`);
+    return Number(dueAt) - seconds * 1_000;
+  };
+  await vi.waitFor(async () => expect(await dueIn()).toBeGreaterThan(2 * leaseMs), soon);
 }
 
 /** Resolves when no node has anything left to say of claims that were not given back. */
@@ -119,15 +129,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const of = { tenant, meeting, session: 'one' };
     await sayUnheard(cluster, [await speakerAt(dying, of)], tenant);
     await dying.hub.kill();
-    // A node has begun to wait: nobody else is told of the claim for as long.
-    const dueAt = async () => {
-      const [seconds = 0] = (await cluster.redis.ask('TIME')) as number[];
-      return (
-        Number(await cluster.redis.ask('ZSCORE', 'meetcast:{totals}:claims', `mic ${tenant}/m`)) -
-        seconds * 1_000
-      );
-    };
-    await vi.waitFor(async () => expect(await dueAt()).toBeGreaterThan(2 * leaseMs), soon);
+    await lapsed(cluster, tenant);
     await cluster.simulator.clear();
     const back = await speakerAt(other, { ...of, resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
@@ -140,6 +142,60 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(statusesIn(entries)).toEqual(['live', 'recovered', 'ended']);
     expect(gapsIn(entries)).toEqual([]);
     expect(wordsIn(finalsIn(entries), 'mic')).toEqual(said.flatMap(({ words }) => words));
+  });
+
+  test.each([undefined, 'another', 'one'])(
+    '[LOG10] session %s begins the source anew before that: it begins behind the gap',
+    { timeout: 90_000 },
+    async (session) => {
+      const cluster = await start({ nodes: 2, leaseMs, limits: { graceMs: 60_000 } });
+      const [dying, other] = cluster.nodes as [ClusterNode, ClusterNode];
+      const tenant = tenantOf('anew');
+      const viewer = await viewerAt(other, { tenant, meeting });
+      const [, toMs] = await sayUnheard(
+        cluster,
+        [await speakerAt(dying, { tenant, meeting, session: 'one' })],
+        tenant,
+      );
+      await dying.hub.kill();
+      await cluster.simulator.clear();
+      await lapsed(cluster, tenant);
+      const next = await speakerAt(other, { tenant, meeting, ...(session === undefined ? {} : { session }) });
+      expect(next.of('handshake_ack')).toMatchObject([{ resume_from_ms: toMs }]);
+      const said = speech(9, 73);
+      await next.say(said.pcm);
+      expect(await next.finalize()).toEqual(done);
+      await viewer.status('ended');
+      await allSettled(cluster);
+      const entries = await logIn(cluster, tenant);
+      expect(statusesIn(entries)).toEqual(['live', 'live', 'ended']);
+      const [gap, ...more] = gapsIn(entries);
+      expect(gap).toMatchObject({ source: 'mic', end_ms: toMs, cause: 'hub_failed' });
+      expect(more).toEqual([]);
+      const [, live] = entries.filter(({ type }) => type === 'status');
+      expect(live?.seq).toBe((gap?.seq ?? 0) + 1);
+      const words = [...speech(11, 71).words, ...said.words];
+      expect(wordsIn(finalsIn(entries), 'mic')).toEqual(words);
+    },
+  );
+
+  test('[LOG10] a newcomer that is refused at the door leaves the gap', { timeout: 90_000 }, async () => {
+    const cluster = await start({ nodes: 2, leaseMs, limits: { graceMs: 60_000 } });
+    const [dying, other] = cluster.nodes as [ClusterNode, ClusterNode];
+    const tenant = tenantOf('door');
+    const viewer = await viewerAt(other, { tenant, meeting });
+    const [, toMs] = await sayUnheard(cluster, [await speakerAt(dying, { tenant, meeting })], tenant);
+    await dying.hub.kill();
+    await cluster.simulator.clear();
+    cluster.simulator.fault({ kind: 'refuse', status: 401 });
+    await lapsed(cluster, tenant);
+    const refused = await applicantAt(other, { tenant, meeting });
+    expect((await refused.closed).code).toBe(4010);
+    await viewer.status('idle');
+    await allSettled(cluster);
+    const entries = await logIn(cluster, tenant);
+    expect(gapsIn(entries)).toMatchObject([{ source: 'mic', end_ms: toMs, cause: 'hub_failed' }]);
+    expect(statusesIn(entries)).toEqual(['live', 'idle']);
   });
 
   test('[ING15] the other source finalizes elsewhere meanwhile: ended once, after the gap', {

@@ -5,7 +5,9 @@ import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './ingest-run.ts';
 import type { IngestStatuses } from './ingest-statuses.ts';
 import type { Aftermath } from './registry/registry.ts';
+import type { Stretch } from './repairs.ts';
 import type { TranscriptLog } from './transcript-log.ts';
+import { unheardOf } from './unheard.ts';
 
 /** Why there is no more audio: the sender said so, stopped, is gone, or has to go elsewhere. */
 export type Ending = 'finalized' | 'stopped' | 'vanished' | 'restart';
@@ -150,14 +152,24 @@ async function endDetails(context: EndContext, source: Source) {
 
 /**
  * A sender that was not let in gives its claim back. While it stood at the door the meeting's last source may have been
- * given up, and left it to this one to say that the meeting idles.
+ * given up, or its node have died, and left it to this one to say so.
  */
 export async function giveBackUnheard(
   context: RunContext,
   statuses: IngestStatuses,
   { source, claim }: Pick<Run, 'source' | 'claim'>,
 ): Promise<void> {
-  await sayWhatBecame(context, statuses, source, await claim.release());
+  let unheard: Stretch[] = [];
+  let what: Aftermath;
+  try {
+    if (claim.wasAbandoned) unheard = await unheardOf(context, source);
+  } finally {
+    what = await claim.release();
+  }
+  // Whoever waited for that node's sender finds nothing to give back.
+  if (claim.wasAbandoned) context.grace.end(context.log.meeting, source);
+  await statuses.nodeLost(unheard);
+  await sayWhatBecame(context, statuses, source, what);
 }
 
 /** What the last source that was given back means for its meeting, unless that is said, or to be said by others. */

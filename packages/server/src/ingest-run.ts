@@ -15,10 +15,11 @@ import { TokenBucket } from './rate.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from './recognizer/recognizer.ts';
 import { RecognizerNews } from './recognizer-news.ts';
 import type { Claim, Registry } from './registry/registry.ts';
-import { loggedOf, nothingLogged } from './repairs.ts';
+import { loggedOf, nothingLogged, type Stretch } from './repairs.ts';
 import { StreamClock } from './stream-clock.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 import { Transcription } from './transcription.ts';
+import { unheardOf } from './unheard.ts';
 
 export interface RunContext {
   readonly log: TranscriptLog;
@@ -52,6 +53,8 @@ export interface Run {
   /** Whether its sender knows the session by name, and so may send again what is not durable. */
   readonly canResume: boolean;
   readonly news: RecognizerNews;
+  /** What a node that died had received of the source, and nobody sends again. */
+  readonly unheard: readonly Stretch[];
   /** What the sender calls the meeting. */
   readonly title: string | undefined;
 }
@@ -161,6 +164,7 @@ async function placeRun(
   const { log, registry, ledger, limits, observe } = context;
   const canResume = sender.handshake.session_id !== undefined;
   const { sessionId, source, handshake } = sender;
+  const unheard = holding.claim.wasAbandoned && !isResumed ? await unheardOf(context, source) : [];
   const fromMs = await place(context, sender, holding, signal, isResumed);
   const last = await log.lastSession(source);
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
@@ -210,6 +214,7 @@ async function placeRun(
     account,
     transcription,
     news,
+    unheard,
     frames,
     ...placed,
   };

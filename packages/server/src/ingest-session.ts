@@ -206,7 +206,7 @@ export class IngestSession {
     const notice = this.#context.notice();
     if (notice) this.#connection.write(notice.frame);
     this.#statusesOf(run)
-      .started()
+      .started(run.unheard)
       .catch((error: unknown) => this.#fail(error));
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
     for (const item of early) {
@@ -364,7 +364,7 @@ export class IngestSession {
 
   async #giveBackUnheard(claim: Claim): Promise<void> {
     const source = this.#source ?? 'mic';
-    const speaking = { source, claim, isResumed: false, canResume: false, title: undefined };
+    const speaking = { source, claim, isResumed: false, canResume: true, title: undefined };
     const statuses = new IngestStatuses(speaking, this.#context.log, this.#connection);
     await giveBackUnheard(this.#context, statuses, speaking);
   }

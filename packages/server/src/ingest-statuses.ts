@@ -5,6 +5,7 @@ import { isNamed } from './errors.ts';
 import type { Run } from './ingest-run.ts';
 import { stamp } from './meeting.ts';
 import type { Claim } from './registry/registry.ts';
+import type { Stretch } from './repairs.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
 /** Where the words of a source have got when there is no more audio. */
@@ -30,11 +31,13 @@ export class IngestStatuses {
     this.#connection = connection;
   }
 
-  /** It stands before the first words in the log, for those who write it wait their turn. */
-  async started(): Promise<void> {
+  /** It stands before the first words in the log, for those who write it wait their turn; what nobody heard before it. */
+  async started(unheard: readonly Stretch[]): Promise<void> {
     const { isResumed, title } = this.#run;
+    const told = this.nodeLost(unheard);
     const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
-    await this.#say(status, message, title === undefined ? {} : { title });
+    const started = this.#say(status, message, title === undefined ? {} : { title });
+    await Promise.all([told, started]);
   }
 
   async offRecord(on: boolean): Promise<void> {
@@ -70,6 +73,12 @@ export class IngestStatuses {
     const reach = { ...this.#reach, coveredMs: canResume ? 0 : endMs };
     const about = { type: 'gap' as const, ...stamp(this.#log.meeting), source };
     await this.#log.append({ ...about, start_ms: startMs, end_ms: endMs, cause }, { reach });
+  }
+
+  /** What a node that is gone had received, unless somebody has begun since, who says it. */
+  async nodeLost(unheard: readonly Stretch[]): Promise<void> {
+    const gaps = unheard.map(([startMs, endMs]) => this.gap(startMs, endMs, 'hub_failed'));
+    await Promise.all(gaps.map((gap) => this.#isLast(gap)));
   }
 
   /** The claim is given back before this is said: whether nobody else has taken it and written. */

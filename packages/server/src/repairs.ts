@@ -3,6 +3,9 @@ import type { Gap, Source } from '@meetcast/protocol';
 import type { RecognizedSpan } from './recognizer/recognizer.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 
+/** Milliseconds of the meeting's clock: from, to. */
+export type Stretch = readonly [number, number];
+
 /** How far back in the log a gap is looked for. */
 const recentEntries = 1_000;
 
@@ -29,6 +32,17 @@ export class Repairs {
   /** The `seq` of the gap that words of this stretch of the meeting's clock fill. */
   filledBy({ start_ms, end_ms }: { start_ms: number; end_ms: number }): number | undefined {
     return this.#gaps.find((gap) => gap.start_ms < end_ms && start_ms < gap.end_ms)?.seq;
+  }
+
+  /** What of a stretch is in no gap. */
+  untold(fromMs: number, toMs: number): Stretch[] {
+    const stretches: Stretch[] = [];
+    let atMs = fromMs;
+    for (const gap of this.#gaps.toSorted((a, b) => a.start_ms - b.start_ms)) {
+      stretches.push([atMs, Math.min(gap.start_ms, toMs)]);
+      atMs = Math.max(atMs, gap.end_ms);
+    }
+    return [...stretches, [atMs, toMs] as const].filter(([start, end]) => start < end);
   }
 }
 

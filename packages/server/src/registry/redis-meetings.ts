@@ -26,6 +26,8 @@ export type ClaimAnswer =
       from: string | undefined;
       segmentNo: number;
       claimed: Source[];
+      /** Whether a claim was in its place that another node did not give back. */
+      isAbandoned: boolean;
     };
 
 /** A vacant claim that is in somebody's way. */
@@ -112,7 +114,7 @@ export class RedisMeetings {
     const answer = (await this.#run(claimScript, meeting, args)) as
       | [number, 'late']
       | [number, 'held', string, string, number]
-      | [number, 'claim', number, string, number, Source[]];
+      | [number, 'claim', number, string, number, Source[], 0 | 1];
     this.#readClock(answer[0]);
     // Somebody waits for this answer, so it is the clocks that have moved apart.
     if (answer[1] === 'late') return this.claim(meeting, source, session, above, isAnew);
@@ -121,8 +123,15 @@ export class RedisMeetings {
       const draining = state !== stateOf.sent;
       return { kind: 'held', draining, wanted: draining ? { node, fence } : undefined };
     }
-    const [, , fence, from, segmentNo, claimed] = answer;
-    return { kind: 'granted', fence, from: from || undefined, segmentNo, claimed };
+    const [, , fence, from, segmentNo, claimed, isAbandoned] = answer;
+    return {
+      kind: 'granted',
+      fence,
+      from: from || undefined,
+      segmentNo,
+      claimed,
+      isAbandoned: isAbandoned === 1,
+    };
   }
 
   /** The sender of a claim is gone. */

@@ -118,11 +118,13 @@ if holder and (holder.session ~= session or isAnew and holder.state ~= '0') then
   if holder.state == '2' then turn(source, '3') end
   return { now, 'held', holder.state, holder.node, holder.fence }
 end
+local lapsed = abandoned(source)
+local isAbandoned = lapsed and lapsed.node ~= node and 1 or 0
 local fence = math.max(passed(source) + 1, above + 1, micros)
 write(source, fence, node, lease, keepMs, '0', session)
 pass(source, fence, node)
 keep(numbers, keepMs)
-return { now, 'claim', fence, holder and holder.node or '', segment(), claimed() }
+return { now, 'claim', fence, holder and holder.node or '', segment(), claimed(), isAbandoned }
 `);
 
 /** node, source, fence, state: the claim's sender is gone, if it is still this claim → as leaveScript. */

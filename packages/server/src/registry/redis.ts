@@ -107,6 +107,7 @@ class RedisRegistry implements Registry {
     // Redis may have forgotten who is in the way, or know of somebody who has replaced them.
     if (before && (before.session !== session || isAnew)) await this.#renewals.renew(meeting);
     const floor = Math.max(above, holdings.lastFence);
+    let wasAbandoned = false;
     const holder = await this.#decide(
       async () => {
         const answer = await this.#meetings.claim(meeting, source, session, floor, isAnew);
@@ -114,6 +115,7 @@ class RedisRegistry implements Registry {
           if (answer.wanted) this.#renewals.tellWanted(answer.wanted, meeting, source);
           return { kind: 'held' as const, draining: answer.draining };
         }
+        wasAbandoned = answer.isAbandoned;
         const granted = holdings.hold(meeting, source, session, answer.fence);
         if (answer.from !== undefined) this.#renewals.tellLost(answer.from, meeting, source, answer.fence);
         this.#segmentNos.raise(meeting, answer.segmentNo);
@@ -126,13 +128,14 @@ class RedisRegistry implements Registry {
     this.#totals.noteSource(meeting, source, true);
     this.#totals.noteClaim(meeting, source, true);
     await this.#cameIn(meeting);
-    return this.#claimOf(holder);
+    return this.#claimOf(holder, wasAbandoned);
   }
 
-  #claimOf(holder: Holder): Claim {
+  #claimOf(holder: Holder, wasAbandoned: boolean): Claim {
     return {
       kind: 'claim',
       fence: holder.fence,
+      wasAbandoned,
       lost: holder.lost.signal,
       wanted: holder.wanted.signal,
       drain: async () => void (await this.#leave(holder, 'draining')),

@@ -22,6 +22,8 @@ export interface Claim {
   readonly kind: 'claim';
   /** Higher than that of every earlier claim of this source; stores refuse lower ones. */
   readonly fence: number;
+  /** Whether the source had a claim that its node did not give back: see `Abandoned`. Default false. */
+  readonly wasAbandoned?: boolean;
   /** Aborts when the same session claims again elsewhere. */
   readonly lost: AbortSignal;
   /** Aborts when somebody who is not let in waits for this claim, whose sender is gone, to be given back. */

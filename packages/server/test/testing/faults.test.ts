@@ -159,6 +159,12 @@ test('[FLT10] away: open streams are reset and nobody listens, until cleared', a
   (await open(url)).websocket.terminate();
 });
 
+test('[FLT10] its port is none that systems give to connections, which might take it while it is away', async () => {
+  const port = Number(new URL(await start()).port);
+  expect(port).toBeGreaterThanOrEqual(1_024);
+  expect(port).toBeLessThan(32_768);
+});
+
 test('[FLT11] away for a while: the simulator comes back by itself, on the same port', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const url = await start({ kind: 'away', forMs: 400 });
