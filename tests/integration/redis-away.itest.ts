@@ -1,9 +1,9 @@
 /** The Redis bus while Redis is away, and after. */
+import { freePort } from '@meetcast/server/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
 import { BusNode, expectToOutlive, patient, untilAway } from '../support/bus-node.ts';
 import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
-import { freePort } from '../support/programs.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 const proxied = async (server: RedisServer): Promise<FaultProxy & { url: string }> => {

@@ -1,13 +1,14 @@
 /** A process whose Redis adapters were closed ends by itself, whatever Redis does, and they have printed nothing. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@meetcast/server/testing';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { faultProxy } from '../support/fault-proxy.ts';
-import { freePort } from '../support/programs.ts';
 import { hasRedisServer, startCluster, startRedis, startSentinel } from '../support/redis-servers.ts';
 
 const tests = fileURLToPath(new URL('..', import.meta.url));

@@ -8,6 +8,7 @@ import { deepgram } from '@meetcast/server/deepgram';
 import { postgresStore } from '@meetcast/server/postgres';
 import { redisBus, redisRegistry } from '@meetcast/server/redis';
 import { sqliteStore } from '@meetcast/server/sqlite';
+import { freePort } from '../../packages/server/src/testing/free-port.ts';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import type { HubProcessSettings } from './hub-process.ts';
 
@@ -31,7 +32,9 @@ const hub = createTranscriptHub({
 });
 const server = createServer();
 hub.attach(server);
-server.listen(port, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+server.listen(port || (await freePort()), '127.0.0.1', () =>
+  process.send?.((server.address() as AddressInfo).port),
+);
 const abandoned = () => process.exit();
 process.on('disconnect', abandoned);
 process.on('message', (message) => void (message === 'memory' ? weigh() : close()));

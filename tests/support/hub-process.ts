@@ -13,7 +13,7 @@ export interface HubProcessSettings {
   redis?: { url: string; leaseMs: number };
   simulatorUrl: string;
   secret: string;
-  /** 0: any free one; a restarted hub keeps it. */
+  /** 0: a free one; a restarted hub keeps it. */
   port: number;
   limits: Partial<Limits>;
   /** Whether channels are heard apart. Default false. */

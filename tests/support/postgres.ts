@@ -4,8 +4,9 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@meetcast/server/testing';
 import pg from 'pg';
-import { findProgram, freePort } from './programs.ts';
+import { findProgram } from './programs.ts';
 
 export interface PostgresServer {
   readonly url: string;

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@meetcast/server/testing';
 import { Redis } from 'ioredis';
-import { findProgram, freePort } from './programs.ts';
+import { findProgram } from './programs.ts';
 
 const program = findProgram(['redis-server', 'valkey-server']);
 

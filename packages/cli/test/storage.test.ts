@@ -1,9 +1,9 @@
 /** Where `meetcast serve` keeps transcripts, and what of them outlives its process. */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '@meetcast/server/testing';
 import { expect, test } from 'vitest';
 import { wordsIn } from '../src/words.ts';
-import { freePort } from './support/free-port.ts';
 import { type ServedHub, secret, serveHub } from './support/hub.ts';
 import { healthOf, read, say, textOf } from './support/meeting.ts';
 import { hasPostgres, newPostgres } from './support/postgres.ts';

@@ -1,9 +1,8 @@
 /** `meetcast subscribe`: what is printed, from where on, and until when. */
 import { publish } from '@meetcast/client';
-import { speak } from '@meetcast/server/testing';
+import { freePort, speak } from '@meetcast/server/testing';
 import { expect, test } from 'vitest';
 import { partialLine, textOf } from '../src/event-text.ts';
-import { freePort } from './support/free-port.ts';
 import { nowhere, secret, serveHub, token } from './support/hub.ts';
 import { eventsOf, runCli, startCli } from './support/run-cli.ts';
 

@@ -46,8 +46,8 @@ async function serve(
   );
   const server = createServer();
   hub.attach(server);
+  await listenOn(server, localHost, port);
   return {
-    port: await listenOn(server, localHost, port),
     leave: async () => {
       const closed = new Promise((resolve) => {
         server.close(resolve);

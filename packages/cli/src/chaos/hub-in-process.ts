@@ -11,8 +11,8 @@ export const hubInProcess = (parts: HubParts): Promise<LocalHub> => localHub((po
 async function serve(parts: HubParts, port: number): Promise<ListeningHub> {
   const child = start(parts, port);
   try {
-    const url = await listening(child);
-    return { port: Number(new URL(url).port), leave: () => kill(child) };
+    await listening(child);
+    return { leave: () => kill(child) };
   } catch (error) {
     await kill(child);
     throw error;
@@ -39,18 +39,15 @@ function start({ secret, endpoint, directory, signal }: HubParts, port: number):
   return child;
 }
 
-/** Where it listens, as its first line says. */
-async function listening(child: ChildProcess): Promise<string> {
+/** Resolves with its first line: it listens. */
+async function listening(child: ChildProcess): Promise<void> {
   if (!child.stdout) throw new CliError('failed', 'the hub’s process says nothing.');
   const lines = createInterface({ input: child.stdout });
   const ended = once(lines, 'close').then(() => {
     throw new CliError('failed', 'the hub’s process ended before it listened.');
   });
-  const [line] = await Promise.race([once(lines, 'line'), ended]);
+  await Promise.race([once(lines, 'line'), ended]);
   ended.catch(() => {});
-  const said: unknown = JSON.parse(String(line));
-  if (typeof said === 'object' && said !== null && 'url' in said) return String(said.url);
-  throw new CliError('failed', `the hub’s process did not say where it listens: ${line}`);
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -1,9 +1,9 @@
 /** A hub that can go and come back at the same address, and never after it was closed. */
+import { freePort } from '@meetcast/server/testing';
 import { httpAddress } from '../hub-options.ts';
 
 /** One that listens now. */
 export interface ListeningHub {
-  readonly port: number;
   /** Resolves when it is gone; may be called again. */
   leave(): Promise<void>;
 }
@@ -17,10 +17,9 @@ export interface LocalHub {
 
 export const localHost = '127.0.0.1';
 
-/** `listen`: 0 is any free port. */
 export async function localHub(listen: (port: number) => Promise<ListeningHub>): Promise<LocalHub> {
-  let hub = await listen(0);
-  const { port } = hub;
+  const port = await freePort();
+  let hub = await listen(port);
   let turn: Promise<void> = Promise.resolve();
   let isClosed = false;
   const inTurn = (act: () => Promise<void>) => {

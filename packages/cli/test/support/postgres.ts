@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { freePort } from '@meetcast/server/testing';
 import { onTestFinished } from 'vitest';
-import { freePort } from './free-port.ts';
 
 const debian = '/usr/lib/postgresql';
 const versions = existsSync(debian)

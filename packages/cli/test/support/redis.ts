@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { freePort } from '@meetcast/server/testing';
 import { onTestFinished } from 'vitest';
-import { freePort } from './free-port.ts';
 
 const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/bin', '/opt/homebrew/bin'];
 const program = directories

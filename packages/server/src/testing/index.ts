@@ -1,6 +1,7 @@
 /** What embedding teams test with: speech that a machine can check. */
 
 export type { Fault, StreamFault } from './faults.ts';
+export { freePort } from './free-port.ts';
 export type { PcmFormat } from './pcm-blocks.ts';
 export { randomWords } from './random-words.ts';
 export { resetSocket } from './reset.ts';

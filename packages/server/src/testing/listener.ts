@@ -2,7 +2,8 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { freePort } from './free-port.ts';
 import { resetSocket } from './reset.ts';
 
 export type Upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
@@ -36,7 +37,9 @@ export class Listener {
     server.on('connection', (socket) => this.#track(socket));
     server.on('upgrade', (request, _, head) => this.#upgrade(request, request.socket, head));
     this.#enter({ name: 'listening', server });
-    this.#port = port === 0 ? await listenAnywhere(server) : await listenAt(server, port);
+    this.#port = port === 0 ? await freePort() : port;
+    server.listen(this.#port, '127.0.0.1');
+    await once(server, 'listening');
   }
 
   /** Refuses connections and resets the open ones, for a while or until `listen`. */
@@ -71,27 +74,4 @@ export class Listener {
     if (this.#state.name === 'away') clearTimeout(this.#state.back);
     this.#state = next;
   }
-}
-
-async function listenAt(server: Server, port: number): Promise<number> {
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
-/** Ports to choose from. Those above systems give to connections: one that is left may be taken when it is come back to. */
-const firstPort = 12_000;
-const ports = 20_000;
-/** After so many ports that were taken the system chooses. */
-const tries = 100;
-
-async function listenAnywhere(server: Server): Promise<number> {
-  for (let left = tries; left > 0; left -= 1) {
-    try {
-      return await listenAt(server, firstPort + Math.floor(Math.random() * ports));
-    } catch {
-      // Taken.
-    }
-  }
-  return listenAt(server, 0);
 }

@@ -1,15 +1,20 @@
-/** Ports for servers of tests. */
+/** Ports for servers that go and come back. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
+/** To this process. */
+const given = new Set<number>();
+
 /**
- * One on loopback that was free a moment ago. It is below those that systems give to whoever names none: such a one may
- * be anybody's before it is used, or while its server is down.
+ * A port on 127.0.0.1 that was free a moment ago. It is below those that systems give to whoever names none (from 32 768
+ * on Linux, 49 152 elsewhere): such a one may be anybody's while its server is away.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (await isFree(port)) return port;
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
   }
 }
 
