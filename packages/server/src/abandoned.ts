@@ -28,7 +28,8 @@ export function watchAbandoned(context: AbandonedContext): () => void {
     };
     // Its last words are lost already: it holds up no newcomer.
     const { signal: wanted } = new AbortController();
-    grace.begin(meeting, source, { wanted }, { settle: async () => {}, leave, makeWay: async () => {} });
+    const nothing = async () => {};
+    grace.begin(meeting, source, { wanted }, { settle: nothing, leave, makeWay: nothing, isElsewhere: true });
   };
   const failed = (meeting: MeetingRef) => (error: unknown) => {
     if (isNamed('StaleFenceError', error)) return; // Somebody has begun to send it.

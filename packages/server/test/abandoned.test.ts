@@ -170,6 +170,17 @@ test('[ING15] a meeting that goes on does not idle, and one whose other source h
   expect((await said()).slice(1)).toEqual(['ended']);
 });
 
+test('[ING15] it ends although somebody else has finalized a source that this node waits for too', async () => {
+  await heard(5_000);
+  what = 'ends';
+  abandon();
+  await vi.advanceTimersByTimeAsync(1);
+  // Claimed and finalized at another node meanwhile.
+  tell({ meeting, source: 'system', fence, release: async () => undefined });
+  await vi.advanceTimersByTimeAsync(graceMs);
+  expect(await said()).toEqual([[900, 5_000, 'hub_failed'], 'ended']);
+});
+
 test('[ING20] that it idles, or has ended, is said once', async () => {
   for (const source of ['mic', 'system'] as const) {
     abandon(source);
