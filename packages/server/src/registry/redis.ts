@@ -259,8 +259,8 @@ class RedisRegistry implements Registry {
   /** After an outage of Redis every lease is over until its node has renewed it. */
   async #tellAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): Promise<void> {
     if (!this.#link.isPresent || performance.now() < this.#unsureUntil) return;
-    this.#tellUntold(onAbandoned);
     try {
+      this.#tellUntold(onAbandoned);
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
         const fence = await this.#meetings.abandoned(meeting, source);
         if (fence === 'free') this.#totals.noteClaim(meeting, source, false);
