@@ -34,7 +34,7 @@ export function redisRegistry({ leaseMs = 10_000, ...connect }: RedisRegistryOpt
   return new RedisRegistry(openRedisLink(connect), Math.round(leaseMs));
 }
 
-/** Meetings that are given back at once when a node closes. */
+/** Meetings, or claims, that are given back at once: when a node closes, and when Redis is back. */
 const atOnce = 64;
 
 /** What a Redis without room, or without the copies it needs, answers: as good as away. */
@@ -276,7 +276,7 @@ class RedisRegistry implements Registry {
 
   /** What was given back while Redis was away is still there for the others: nobody else would ever give it back. */
   #tellUntold(onAbandoned: (abandoned: Abandoned) => void): void {
-    for (const [holder, how] of this.#untold) {
+    for (const [holder, how] of [...this.#untold].slice(0, atOnce)) {
       this.#untold.delete(holder);
       const { meeting, source, fence } = holder;
       // Whoever sends it by now gives back more than that.
