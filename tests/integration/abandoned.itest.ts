@@ -257,6 +257,28 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(wordsIn(finalsIn(entries), 'mic')).toEqual(words);
   });
 
+  test('[ING15] a source that finalized while its only node was cut off keeps the meeting from nothing', {
+    timeout: 90_000,
+  }, async () => {
+    const cluster = await start({ nodes: 1, leaseMs, limits: { graceMs: 60_000 } });
+    const [only] = cluster.nodes as [ClusterNode];
+    const tenant = tenantOf('alone');
+    const viewer = await viewerAt(only, { tenant, meeting });
+    const mic = await speakerAt(only, { tenant, meeting, session: 'one' });
+    const system = await speakerAt(only, { tenant, meeting, source: 'system', session: 'two' });
+    only.toRedis.refuse(true);
+    await viewer.until('status', ({ status }) => status === 'degraded');
+    expect(await mic.finalize()).toEqual(done);
+    only.toRedis.refuse(false);
+    await viewer.until('status', ({ status }) => status === 'recovered');
+    expect(await system.finalize()).toEqual(done);
+    await viewer.until('status', ({ status, seq }) => status === 'ended' && seq !== undefined);
+    await allSettled(cluster);
+    const entries = await logIn(cluster, tenant);
+    expect(statusesIn(entries)).toEqual(['live', 'live', 'ended']);
+    expect(gapsIn(entries)).toEqual([]);
+  });
+
   test('[LOG11] what it had kept on disk it hears when it is back, and fills the gap of the others', {
     timeout: 90_000,
   }, async () => {

@@ -1,6 +1,6 @@
 /** What nodes hold when one of them dies, when Redis forgets, and when a node is cut off from it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Claim, MeetingRef, Registry } from '@meetcast/server';
+import type { Abandoned, Claim, MeetingRef, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
@@ -287,6 +287,34 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     await expect.poll(async () => (await there.registry.counts(meeting)).subscribers, generous).toBe(3);
     expect(await there.registry.nextSegmentNo(meeting, 1)).toBeGreaterThan(first + 2);
   });
+
+  test.each([false, true])(
+    '[REG52] what was given back while Redis was away keeps no meeting from ending, finalized or not (%s)',
+    async (isFinalized) => {
+      const here = await startNode(redis);
+      const meeting = freshMeeting();
+      const told: Abandoned[] = [];
+      const stop = here.registry.watchAbandoned?.(600_000, (abandoned) => {
+        if (abandoned.meeting.id === meeting.id) told.push(abandoned);
+      });
+      onTestFinished(() => stop?.());
+      const mic = await claimed(here, meeting);
+      const system = await here.registry.claim(meeting, 'system', 'b');
+      if (system.kind === 'held') throw new Error('nobody has claimed it');
+      await cut(here);
+      expect(await mic.release(isFinalized ? 'finalized' : undefined)).toBe('goes-on');
+      await heal(here);
+      await vi.waitFor(async () => expect(await told.at(-1)?.release()).toBe('goes-on'), generous);
+      expect(told.at(-1)).toMatchObject({ meeting, source: 'mic', fence: mic.fence, isHeardOut: true });
+      const name = `${meeting.tenant}/${meeting.id}`;
+      expect(await redis.ask('HKEYS', `meetcast:{${name}}:claims`)).toEqual(['system']);
+      expect(await system.release('finalized')).toBe('ends');
+      for (const source of ['mic', 'system']) {
+        const entry = () => redis.ask('ZSCORE', 'meetcast:{totals}:claims', `${source} ${name}`);
+        await expect.poll(entry, generous).toBe(null);
+      }
+    },
+  );
 
   test.each([
     ['was cut off', true],

@@ -5,6 +5,7 @@ import { type Ear, IngestStatuses } from './ingest-statuses.ts';
 import type { MeetingRef } from './meeting.ts';
 import type { Observe } from './observer.ts';
 import type { Abandoned } from './registry/registry.ts';
+import type { Stretch } from './repairs.ts';
 import type { TranscriptLog } from './transcript-log.ts';
 import { unheardOf } from './unheard.ts';
 
@@ -21,6 +22,7 @@ export function watchAbandoned(context: AbandonedContext): () => void {
   const wait = async (abandoned: Abandoned): Promise<void> => {
     const { meeting, source } = abandoned;
     const log = context.log(meeting);
+    if (abandoned.isHeardOut) return giveBack({ ...context, log }, abandoned, []);
     const coveredMs = await log.covered(source);
     if (isOver) return;
     const leave = async () => {
@@ -28,7 +30,8 @@ export function watchAbandoned(context: AbandonedContext): () => void {
     };
     // Its last words are lost already: it holds up no newcomer.
     const { signal: wanted } = new AbortController();
-    grace.begin(meeting, source, { wanted }, { settle: async () => {}, leave, makeWay: async () => {} });
+    const nothing = async () => {};
+    grace.begin(meeting, source, { wanted }, { settle: nothing, leave, makeWay: nothing, isElsewhere: true });
   };
   const failed = (meeting: MeetingRef) => (error: unknown) => {
     if (isNamed('StaleFenceError', error)) return; // Somebody has begun to send it.
@@ -49,15 +52,21 @@ export function watchAbandoned(context: AbandonedContext): () => void {
  * is covered; and what is said goes under the old fence, which shuts nobody out, and is refused once somebody else sends.
  */
 async function settle(context: EndContext, abandoned: Abandoned, beforeMs: number): Promise<void> {
-  const { log } = context;
+  if ((await context.log.covered(abandoned.source)) > beforeMs) return;
+  await giveBack(context, abandoned, await unheardOf(context, abandoned.source));
+}
+
+async function giveBack(
+  context: EndContext,
+  abandoned: Abandoned,
+  unheard: readonly Stretch[],
+): Promise<void> {
   const { source, fence } = abandoned;
-  if ((await log.covered(source)) > beforeMs) return;
-  const unheard = await unheardOf(context, source);
   const what = await abandoned.release();
   if (!what) return;
   // Its sender may have a name, and resume later still.
   const speaking = { source, claim: { fence }, isResumed: false, canResume: true, title: undefined };
-  const statuses = new IngestStatuses(speaking, log, nobody);
+  const statuses = new IngestStatuses(speaking, context.log, nobody);
   await statuses.nodeLost(unheard);
   await sayWhatBecame(context, statuses, source, what);
 }

@@ -11,6 +11,8 @@ export interface Parting {
   leave(): Promise<void>;
   /** Gives its claim to whoever wants it. What becomes of the meeting is then up to them, if they are let in. */
   makeWay(): Promise<void>;
+  /** Its claim is another node's: the registry knows whether it holds up the meeting, and not this wait. Default false. */
+  readonly isElsewhere?: boolean;
 }
 
 interface Waiting {
@@ -65,9 +67,11 @@ export class Grace {
     this.#forget(meeting, source);
   }
 
-  /** Whether a source of the meeting may come back to this node. */
+  /** Whether a source of the meeting that broke off here may come back to this node. */
   isOpen(meeting: MeetingRef): boolean {
-    return [...this.#waiting.values()].some((each) => meetingKey(each.meeting) === meetingKey(meeting));
+    return [...this.#waiting.values()].some(
+      (each) => meetingKey(each.meeting) === meetingKey(meeting) && !each.parting.isElsewhere,
+    );
   }
 
   /** Waits for nobody any longer; resolves when what follows is done. */

@@ -166,8 +166,6 @@ export async function giveBackUnheard(
   } finally {
     what = await claim.release();
   }
-  // Whoever waited for that node's sender finds nothing to give back.
-  if (claim.wasAbandoned) context.grace.end(context.log.meeting, source);
   await statuses.nodeLost(unheard);
   await sayWhatBecame(context, statuses, source, what);
 }

@@ -61,12 +61,12 @@ async function heard(receivedMs: number): Promise<void> {
   notes.push({ source: 'mic', epoch, ...totals, positionMs: receivedMs + 0.5 });
 }
 
-function abandon(source: 'mic' | 'system' = 'mic'): void {
+function abandon(source: 'mic' | 'system' = 'mic', isHeardOut = false): void {
   const release = async () => {
     released.push(source);
     return what;
   };
-  tell({ meeting, source, fence, release });
+  tell({ meeting, source, fence, isHeardOut, release });
 }
 
 const cover = (coveredMs: number, by = fence) =>
@@ -135,6 +135,15 @@ test('[ING20] as long as more and more of it is covered, its node is only cut of
   expect(await said()).toEqual([[3_000, 5_000, 'hub_failed'], 'idle']);
 });
 
+test('[ING20] what this node gave back itself, when that could not be told, is not waited for and leaves no gap', async () => {
+  await heard(5_000);
+  what = 'ends';
+  abandon('mic', true);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await said()).toEqual(['ended']);
+  expect(released).toEqual(['mic']);
+});
+
 test('[ING20] nothing is said of a source that is held again, or that its sender has brought back here', async () => {
   await heard(5_000);
   what = undefined;
@@ -168,6 +177,17 @@ test('[ING15] a meeting that goes on does not idle, and one whose other source h
   abandon('system');
   await vi.advanceTimersByTimeAsync(graceMs);
   expect((await said()).slice(1)).toEqual(['ended']);
+});
+
+test('[ING15] it ends although somebody else has finalized a source that this node waits for too', async () => {
+  await heard(5_000);
+  what = 'ends';
+  abandon();
+  await vi.advanceTimersByTimeAsync(1);
+  // Claimed and finalized at another node meanwhile.
+  tell({ meeting, source: 'system', fence, release: async () => undefined });
+  await vi.advanceTimersByTimeAsync(graceMs);
+  expect(await said()).toEqual([[900, 5_000, 'hub_failed'], 'ended']);
 });
 
 test('[ING20] that it idles, or has ended, is said once', async () => {

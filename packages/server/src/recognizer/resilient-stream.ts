@@ -104,6 +104,15 @@ export class ResilientStream implements RecognizerStream {
   }
 
   flush(): void {
+    this.#ask();
+    const up = this.#state;
+    if (up.name !== 'up') return;
+    this.#take(up, this.#wordless.trust());
+    if (this.#state === up && this.#isPaused) this.#settle(up);
+  }
+
+  /** For the words of the audio so far. */
+  #ask(): void {
     this.#stoppedMs = undefined;
     this.#flushedTo = this.#ring.end;
     if (this.#state.name === 'up') this.#state.feed.flush(this.#flushedTo);
@@ -334,7 +343,7 @@ export class ResilientStream implements RecognizerStream {
   /** The first time the words so far are asked for; as long again later the speaker has paused. */
   #paused(): void {
     if (this.#flushedTo < this.#ring.end) {
-      this.flush();
+      this.#ask();
       this.#stoppedMs = this.#writtenMs;
       this.#pause?.refresh();
       return;

@@ -85,10 +85,18 @@ export class Wordless {
 
   /** No more audio comes for now, or at all: what is too little to be doubted is told. */
   settle(): Answer {
-    const answers = this.#channels.map((channel) => channel.settle());
-    const finding = answers.find((answer) => answer.finding)?.finding;
-    return { results: answers.flatMap(({ results }) => results), ...(finding ? { finding } : {}) };
+    return togetherOf(this.#channels.map((channel) => channel.settle()));
   }
+
+  /** Its sender is there, so that no link broke off within a word: what was held back for that is told after all. */
+  trust(): Answer {
+    return togetherOf(this.#channels.map((channel) => channel.trust()));
+  }
+}
+
+function togetherOf(answers: readonly Answer[]): Answer {
+  const finding = answers.find((answer) => answer.finding)?.finding;
+  return { results: answers.flatMap(({ results }) => results), ...(finding ? { finding } : {}) };
 }
 
 class WordlessChannel {
@@ -105,6 +113,8 @@ class WordlessChannel {
   /** What was let go since the last text. */
   #passed = { loudMs: 0, lengthMs: 0 };
   #timesPatience = 1;
+  /** What the last final was told without, as it might be the beginning of a word. */
+  #uncertain: RecognizedSpan | undefined;
 
   constructor(patienceMs: number) {
     this.#patienceMs = patienceMs;
@@ -128,6 +138,7 @@ class WordlessChannel {
     this.#answeredMs = fromMs;
     this.#loud = [];
     this.#held = [];
+    this.#uncertain = undefined;
   }
 
   spoke(startMs: number, endMs: number): void {
@@ -138,6 +149,10 @@ class WordlessChannel {
 
   accept(whole: RecognizedSpan, stopMs: number): Answer {
     const final = certainOf(whole, stopMs - this.#fromMs);
+    const { channel, endMs } = whole;
+    const about = { kind: 'span', channel, isFinal: true, endsUtterance: false } as const;
+    this.#uncertain =
+      final.endMs < endMs ? { ...about, startMs: final.endMs, endMs, text: '', words: [] } : undefined;
     this.#answeredMs = Math.max(this.#answeredMs, this.#fromMs + final.endMs);
     if (this.#isText(final)) return { results: [...this.#worded(final), final] };
     if (this.#state.name === 'agreed') return { results: [...this.#letGo(), final] };
@@ -148,6 +163,10 @@ class WordlessChannel {
     }
     // What was said before has ended all the same.
     return { results: [{ kind: 'utterance-end', channel: final.channel }] };
+  }
+
+  trust(): Answer {
+    return this.#uncertain ? this.accept(this.#uncertain, Number.POSITIVE_INFINITY) : { results: [] };
   }
 
   settle(): Answer {

@@ -34,7 +34,7 @@ export function redisRegistry({ leaseMs = 10_000, ...connect }: RedisRegistryOpt
   return new RedisRegistry(openRedisLink(connect), Math.round(leaseMs));
 }
 
-/** Meetings that are given back at once when a node closes. */
+/** Meetings, or claims, that are given back at once: when a node closes, and when Redis is back. */
 const atOnce = 64;
 
 /** What a Redis without room, or without the copies it needs, answers: as good as away. */
@@ -60,6 +60,8 @@ class RedisRegistry implements Registry {
   readonly #leaseMs: number;
   /** When the senders of claims were gone: microseconds of Redis. */
   readonly #goneAt = new WeakMap<Holder, number>();
+  /** Claims that were given back when Redis could not be told, and how. */
+  readonly #untold = new Map<Holder, 'finalized' | undefined>();
   /** Until then others may still be telling a Redis that has forgotten. */
   #unsureUntil = 0;
 
@@ -179,7 +181,12 @@ class RedisRegistry implements Registry {
       this.#noteGivenBack(meeting, source, left);
       await this.#wentOut(meeting, left);
     }
-    if (!left) return others.length > 0 ? 'goes-on' : here;
+    if (left) return this.#aftermathOf(holder, here, left);
+    if (isHeld) this.#untold.set(holder, here === 'ends' ? 'finalized' : how);
+    return others.length > 0 ? 'goes-on' : here;
+  }
+
+  #aftermathOf(holder: Holder, here: Aftermath, left: Left): Aftermath {
     if (left.claimed.length > 0) return 'goes-on';
     const goneAt = this.#goneAt.get(holder) ?? Number.POSITIVE_INFINITY;
     return here === 'ends' || left.finalizedAt > goneAt ? 'ends' : 'idles';
@@ -253,6 +260,7 @@ class RedisRegistry implements Registry {
   async #tellAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): Promise<void> {
     if (!this.#link.isPresent || performance.now() < this.#unsureUntil) return;
     try {
+      this.#tellUntold(onAbandoned);
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
         const fence = await this.#meetings.abandoned(meeting, source);
         if (fence === 'free') this.#totals.noteClaim(meeting, source, false);
@@ -264,6 +272,33 @@ class RedisRegistry implements Registry {
     } catch {
       // The next look makes up for it.
     }
+  }
+
+  /** What was given back while Redis was away is still there for the others: nobody else would ever give it back. */
+  #tellUntold(onAbandoned: (abandoned: Abandoned) => void): void {
+    for (const [holder, how] of [...this.#untold].slice(0, atOnce)) {
+      this.#untold.delete(holder);
+      const { meeting, source, fence } = holder;
+      // Whoever sends it by now gives back more than that.
+      if (this.#holdings.find(meeting)?.claims.has(source)) continue;
+      const release = () => this.#releaseUntold(holder, how);
+      onAbandoned({ meeting, source, fence, isHeardOut: true, release });
+    }
+  }
+
+  async #releaseUntold(holder: Holder, how: 'finalized' | undefined): Promise<Aftermath | undefined> {
+    const { meeting, source } = holder;
+    const left = await this.#decide(
+      () => this.#meetings.leave(meeting, { claims: [holder] }, how),
+      () => undefined,
+    );
+    if (!left) {
+      this.#untold.set(holder, how);
+      return undefined;
+    }
+    this.#noteGivenBack(meeting, source, left);
+    await this.#wentOut(meeting, left);
+    return this.#aftermathOf(holder, how === 'finalized' ? 'ends' : 'idles', left);
   }
 
   async #releaseAbandoned(

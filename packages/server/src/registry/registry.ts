@@ -60,6 +60,8 @@ export interface Abandoned {
   readonly meeting: MeetingRef;
   readonly source: Source;
   readonly fence: number;
+  /** This node gave it back itself, while it was cut off: nobody is waited for, and nothing is missing. Default false. */
+  readonly isHeardOut?: boolean;
   /**
    * Gives it back in that node's place, as `Claim.release` does; for a node that finalized nothing. Undefined if the
    * source was claimed, renewed or given back meanwhile.
