@@ -96,12 +96,12 @@ test('[VOI2] why a recognizer refuses is what the hub says and closes with, and 
   sender.hear('error', {
     type: 'error',
     code: 'recognizer_unavailable',
-    message: 'no credit',
+    message: 'no credit here',
     retryable: true,
   });
   sender.hear('connection', { status: 'reconnecting', code: 4010, reason: 'no credit' });
   sender.hear('connection', { status: 'reconnecting', code: 4010, reason: 'no credit yet' });
-  expect(voice.refusals).toEqual(['no credit', 'no credit yet']);
+  expect(voice.refusals).toEqual(['no credit here', 'no credit', 'no credit yet']);
 });
 
 test('[VOI3] forgotten is audio from the first word without a final on, as far as the sender no longer has it', async () => {
@@ -124,6 +124,8 @@ test('[VOI3] forgotten is audio from the first word without a final on, as far a
   expect(voice.forgottenMs).toBe(70);
   const seen = { start_ms: first.startMs + fromMs, end_ms: second.endMs + fromMs } as TranscriptFinal;
   voice.arrived(seen);
+  // What is filled in later stands before it.
+  voice.arrived({ ...seen, end_ms: first.endMs + fromMs });
   expect(voice.forgottenMs).toBe(0);
   keptFrom(third.startMs + 30);
   expect(voice.forgottenMs).toBe(30);
@@ -138,4 +140,35 @@ test('[VOI4] a speaker who cannot keep the pace leaves others their turns', asyn
   stop();
   expect(sender.pieces).toBeGreaterThan(0);
   expect(sender.pieces).toBeLessThan(10);
+});
+
+test('[VOI5] a link that was lost, and one whose token had run out, are counted; its audio begins where it first was', () => {
+  const sender = new Sender();
+  const { voice } = voiceOf(sender);
+  sender.receivedMs = 400;
+  sender.hear('connection', { status: 'connected' });
+  expect([voice.losses, voice.expired]).toEqual([0, 0]);
+  sender.hear('connection', { status: 'reconnecting', code: 1006 });
+  sender.hear('connection', { status: 'reconnecting', code: 4005 });
+  sender.receivedMs = 900;
+  sender.hear('connection', { status: 'connected' });
+  expect([voice.losses, voice.expired, voice.said.fromMs]).toEqual([2, 1, 400]);
+});
+
+test('[VOI6] words are back with what was said after the fault began, not with what came late of before', async () => {
+  const sender = new Sender();
+  const { voice, stop } = voiceOf(sender, 100);
+  const fromMs = 400;
+  sender.receivedMs = fromMs;
+  sender.hear('connection', { status: 'connected' });
+  expect(voice.isHeard).toBe(false);
+  voice.speaker.start();
+  await vi.waitUntil(() => voice.speaker.positionMs > 1_000);
+  stop();
+  voice.hurt();
+  const hurtMs = voice.speaker.positionMs + fromMs;
+  voice.arrived({ end_ms: hurtMs } as TranscriptFinal);
+  expect([voice.isHeard, voice.backAt]).toEqual([true, undefined]);
+  voice.arrived({ end_ms: hurtMs + 1 } as TranscriptFinal);
+  expect(voice.backAt).toEqual(expect.any(Number));
 });
