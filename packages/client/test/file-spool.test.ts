@@ -118,6 +118,7 @@ test('[SPL7] files leave the disk as their audio is stored; a missing or cut one
 
   const again = await fileSpool(directory);
   expect(again.left).toMatchObject({ session: { start: 2_000_000 }, takenBytes: 6_000_002 });
+  await expect(again.read(0)).rejects.toThrow(/no audio at 0/);
   expect(counted(await readAll(again, 4_000_000, 6_000_002)).frames).toBe(1_000_001);
   await again.close();
   const middle = join(directory, rest[1] ?? '');

@@ -110,13 +110,16 @@ test('[LOG10] what a process has is its own while it lives, and the next one’s
 });
 
 test('[LOG10] a dead process is known by its id and birth; one of another machine by its beats', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const next = another();
   const host = encodeURIComponent(hostname().slice(0, 64));
   const fresh = await leave('own~1~x~elsewhere~00');
   await leave(`own~${process.pid}~1.1~${host}~01`);
   await leave('mine');
-  expect(await folder.takeOver(nothing)).toHaveLength(1);
+  expect(await next.takeOver(nothing)).toHaveLength(1);
   await age(fresh);
-  expect(await folder.takeOver(nothing)).toHaveLength(1);
+  expect(await next.takeOver(nothing)).toHaveLength(1);
   const names = await readdir(root);
   expect(names).toHaveLength(3);
   expect(names).toContain('mine');
