@@ -115,7 +115,11 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     expect(jumped.segmentNo).toBeGreaterThanOrEqual(unsure + 1_000);
   });
 
-  async function startNode(): Promise<{ registry: Registry; cut: () => Promise<void> }> {
+  async function startNode(): Promise<{
+    registry: Registry;
+    cut: () => Promise<void>;
+    heal: () => Promise<void>;
+  }> {
     const proxy = await faultProxy({ port: redis.port });
     const registry = redisRegistry({ url: `redis://127.0.0.1:${proxy.port}`, leaseMs: longMs });
     let isAway = false;
@@ -131,7 +135,11 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
       proxy.refuse(true);
       await vi.waitFor(() => expect(isAway).toBe(true), generous);
     };
-    return { registry, cut };
+    const heal = async () => {
+      proxy.refuse(false);
+      await vi.waitFor(() => expect(isAway).toBe(false), generous);
+    };
+    return { registry, cut, heal };
   }
   const claimed = async ({ registry }: { registry: Registry }, source: Source) =>
     (await registry.claim(meeting, source, source)) as Claim;
@@ -159,5 +167,40 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     await registry.close();
     const left = await Promise.all(meetings.map(async (one) => (await nodeOf('b').counts(one)).seats));
     expect(left).toEqual(meetings.map(() => 0));
+  });
+
+  test('[REG68] what a node hears of another claim than the one it has changes nothing', async () => {
+    const here = await startNode();
+    const { tenant, id } = meeting;
+    const claim = await claimed(here, 'mic');
+    const witness = await claimed(here, 'system');
+    const args = ['b', longMs, longMs, 'mic', 'another', 0, Number.MAX_SAFE_INTEGER, 0];
+    const [, , , node] = (await runScript(client, claimScript, keysOf(meeting), args)) as unknown[];
+    const channel = `meetcast:lost:${node}`;
+    await expect.poll(() => client.publish(channel, 'nothing'), generous).toBe(1);
+    const tell = (what: string, fence: number, source: Source) =>
+      client.publish(channel, `${what} ${fence} ${source} ${tenant}/${id}`);
+    for (const fence of [claim.fence - 1, claim.fence + 1]) await tell('wanted', fence, 'mic');
+    for (const fence of [claim.fence - 1, claim.fence]) await tell('lost', fence, 'mic');
+    // What is said in one channel is heard in its order.
+    await tell('wanted', witness.fence, 'system');
+    await expect.poll(() => witness.wanted.aborted, generous).toBe(true);
+    expect([claim.wanted.aborted, claim.lost.aborted, witness.lost.aborted]).toEqual([false, false, false]);
+    await tell('lost', claim.fence + 1, 'mic');
+    await expect.poll(() => claim.lost.aborted, generous).toBe(true);
+    expect(witness.lost.aborted).toBe(false);
+  });
+
+  test('[REG69] after an outage a node goes far over the numbers of meetings that it has never heard of', async () => {
+    const [here, there] = [await startNode(), await startNode()];
+    const given: number[] = [];
+    for (let count = 0; count < 20; count += 1) given.push(await there.registry.nextSegmentNo(meeting, 1));
+    await here.cut();
+    await client.del(...keysOf(meeting));
+    await here.heal();
+    given.push(await here.registry.nextSegmentNo(meeting, 1));
+    expect(given.at(-1)).toBeGreaterThan(1_000);
+    given.push(await there.registry.nextSegmentNo(meeting, 1));
+    expect(new Set(given).size).toBe(given.length);
   });
 });

@@ -145,6 +145,18 @@ describe.concurrent('a hub that', () => {
   });
 });
 
+test('[CHJ9] a hub that cannot be opened has not passed', async ({ expect }) => {
+  const none: ChangeHub = () => {
+    throw new Error('there is no room for a hub');
+  };
+  const { exit, status, problems } = await run('drop', none);
+  expect({ exit, status, problems }).toEqual({
+    exit: 'failed',
+    status: 'failed',
+    problems: ['there is no room for a hub'],
+  });
+});
+
 test.concurrent('[CHJ8] each source has a stream of its own, with the channels asked for', async ({
   expect,
 }) => {

@@ -86,6 +86,7 @@ test('[CHS4] a lost word, a repeated one and a broken promise each fail; slownes
   });
   expect(judged(heard({ stored: [final(mic, 0, 1), final(mic, 2, 4)] }))).toMatchObject({
     status: 'failed',
+    words: { said: 4, stored: 3, seen: 4 },
     missing: [{ source: 'mic', place: 2, word: 'ship', from: ['stored'] }],
     unexpected: [],
     problems: [],
@@ -118,6 +119,11 @@ test('[CHS6] each source is judged by itself, where it begins on the meeting’s
   ]);
   const exchanged = [first, { ...second, meta: { source: 'mic' as const } }, third];
   expect(judged(heard({ ...both, stored: exchanged })).status).toBe('failed');
+  expect(judged(heard({ ...both, seen: [...all, final(system, 2, 3)] }))).toMatchObject({
+    status: 'failed',
+    missing: [],
+    unexpected: [{ source: 'system', place: 3, word: 'now', from: ['seen'] }],
+  });
 });
 
 test('[CHS7] a word more than 20 ms from where it was said fails, and the farthest is told', () => {
@@ -135,6 +141,8 @@ test('[CHS7] a word more than 20 ms from where it was said fails, and the farthe
       /^2 words stored more than 20 ms from where they were said, up to 21 ms: "on" of mic/,
     );
   }
+  const worse = [final(mic, 0, 2, { offMs: 25 }), final(mic, 2, 4, { offMs: 40 })];
+  expect(judged(heard({ stored: worse })).problems[0]).toMatch(/^4 words .* up to 40 ms: "on" of mic/);
   const late = [final(mic, 0, 4), final(system, 0, 3, { offMs: 30 })];
   expect(judged(heard({ said: [mic, system], stored: late, seen: late })).problems[0]).toMatch(
     /"yes" of system/,
@@ -176,7 +184,30 @@ test('[CHS9] words that fill a gap must say so; those before it and beside it ne
   expect(judge(final(mic, 2, 4, { repairs: gap.seq + 1_000 })).problems).toHaveLength(1);
   expect(judge(missing).status).toBe('passed');
   expect(judge(final(mic, 2, 4), [{ ...gap, source: 'system' }]).status).toBe('passed');
-  expect(judge(final(mic, 2, 4), [gapOf(before)]).status).toBe('passed');
+  // Of two gaps that it fills it names one.
+  const two = [gap, gapOf(missing)];
+  for (const { seq } of two) expect(judge(final(mic, 2, 4, { repairs: seq }), two).status).toBe('passed');
+  expect(judge(final(mic, 2, 4), two).problems[0]).toContain(
+    `gap ${two[0]?.seq} or ${two[1]?.seq} of the log`,
+  );
+});
+
+test('[CHS9] a word that comes after a gap and stands beside it, or 20 ms in it, fills nothing', () => {
+  const [first, last] = [final(mic, 0, 2), final(mic, 2, 4)];
+  const judge = (gap: Gap) => {
+    const stored = [final(mic, 0, 2), final(mic, 2, 4, { repairs: gap.seq })];
+    return judged(heard({ stored, seen: stored, gaps: [gap] })).status;
+  };
+  expect(judge(gapOf(last))).toBe('passed');
+  expect(judge(gapOf(last, { start_ms: first.end_ms - 20 }))).toBe('passed');
+  expect(judge(gapOf(last, { start_ms: first.end_ms - 21 }))).toBe('failed');
+  const behind = (gap: Gap) => {
+    const stored = [final(mic, 0, 2, { repairs: gap.seq }), final(mic, 2, 4)];
+    return judged(heard({ stored, seen: stored, gaps: [gap] })).status;
+  };
+  expect(behind(gapOf(first))).toBe('passed');
+  expect(behind(gapOf(first, { end_ms: last.start_ms + 20 }))).toBe('passed');
+  expect(behind(gapOf(first, { end_ms: last.start_ms + 21 }))).toBe('failed');
 });
 
 test.each([

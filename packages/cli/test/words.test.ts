@@ -58,3 +58,12 @@ test('[WORD7] the same word at the same place of both sources is two places', ()
     { source: 'system', place: 2, word: 'b', from: ['stored'] },
   ]);
 });
+
+test('[WORD8] words that are lost behind the last one that came are lost, though one like it came', () => {
+  expect(compare('q a z a', 'a')).toEqual({ isEqual: false, missing: ['1 q', '3 z', '4 a'], unexpected: [] });
+});
+
+test('[WORD8] one word that is lost before hundreds is one', () => {
+  const rest = Array.from({ length: 256 }, (_, place) => `word${place}`).join(' ');
+  expect(compare(`lost ${rest}`, rest)).toEqual({ isEqual: false, missing: ['1 lost'], unexpected: [] });
+});

@@ -1,7 +1,19 @@
 /** The spool in a directory: what it survives, what it refuses, how much room it takes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSpool } from '@meetcast/client/file-spool';
@@ -100,11 +112,13 @@ test('[SPL7] files leave the disk as their audio is stored; a missing or cut one
   await spool.forget(4_000_000);
   const rest = await spoolFiles(directory);
   expect(rest.length).toBeLessThanOrEqual(3);
+  await expect(spool.read(0)).rejects.toThrow(/no audio at 0/);
   expect(counted(await readAll(spool, 4_000_000, 6_000_002)).frames).toBe(1_000_001);
   await spool.close();
 
   const again = await fileSpool(directory);
   expect(again.left).toMatchObject({ session: { start: 2_000_000 }, takenBytes: 6_000_002 });
+  await expect(again.read(0)).rejects.toThrow(/no audio at 0/);
   expect(counted(await readAll(again, 4_000_000, 6_000_002)).frames).toBe(1_000_001);
   await again.close();
   const middle = join(directory, rest[1] ?? '');
@@ -113,6 +127,87 @@ test('[SPL7] files leave the disk as their audio is stored; a missing or cut one
   await expect(fileSpool(directory)).rejects.toThrow(/is damaged at byte/);
   await rm(middle);
   await expect(fileSpool(directory)).rejects.toThrow(/is not what followed the file before it/);
+});
+
+test('[SPL7] a file ends at its length however slowly it grows', async () => {
+  const directory = await newDirectory();
+  const spool = await fileSpool(directory);
+  await spool.note(session());
+  for (let frame = 0; frame < 1_500_000; frame += 50_000) await spool.append(counting(frame, 50_000));
+  const all = await spoolFiles(directory);
+  expect(all.length).toBe(3);
+  for (const name of all) expect((await stat(join(directory, name))).size).toBeLessThan(1_400_000);
+  await spool.remove();
+});
+
+test('[SPL5] a file that a killed process had only just begun is begun again, at every later start', async () => {
+  const directory = await newDirectory();
+  await (await writtenLong(directory)).close();
+  const last = join(directory, (await spoolFiles(directory)).at(-1) ?? '');
+  await truncate(last, 3);
+  let taken = 0;
+  for (let round = 0; round < 3; round += 1) {
+    const spool = await fileSpool(directory);
+    if (round > 0) expect(spool.left?.takenBytes).toBe(taken);
+    taken = (spool.left?.takenBytes ?? 0) + 20;
+    await spool.append(counting(taken / 2 - 10, 10));
+    expect(counted(await readAll(spool, 0, taken))).toEqual({ from: 0, frames: taken / 2 });
+    await spool.close();
+  }
+});
+
+test('[SPL6] what is changed while it is in use is not read, and is not taken for the end', async () => {
+  const directory = await newDirectory();
+  const spool = await fileSpool(directory);
+  await spool.note(session());
+  await spool.append(counting(0, 20));
+  const path = join(directory, '00000001.spool');
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1] = 1 ^ (bytes.at(-1) ?? 0);
+  await writeFile(path, bytes);
+  await expect(spool.read(0)).rejects.toThrow(/is damaged at byte/);
+  await spool.close();
+});
+
+/** The files below a directory that this process has open. */
+async function openIn(directory: string): Promise<string[]> {
+  const handles = await readdir('/proc/self/fd');
+  const paths = await Promise.all(handles.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(directory));
+}
+
+test.skipIf(process.platform !== 'linux')('[SPL11] it has one file open, and none at its end', async () => {
+  const directory = await newDirectory();
+  for (const end of ['close', 'remove'] as const) {
+    const spool = await fileSpool(join(directory, end), { sync: true });
+    await spool.note(session());
+    await spool.append(new Uint8Array(3_000_000));
+    expect(await openIn(directory)).toEqual([expect.stringMatching(/\.spool$/)]);
+    await spool[end]();
+    expect(await openIn(directory)).toEqual([]);
+  }
+});
+
+test('[SPL13] a synced one waits for the disk: when a file begins, and at each write', async () => {
+  const directory = await newDirectory();
+  const handle = await open(directory);
+  const sync = vi.spyOn(Object.getPrototypeOf(handle), 'sync');
+  const datasync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync');
+  onTestFinished(async () => {
+    vi.restoreAllMocks();
+    await handle.close();
+  });
+  const calls = () => [sync.mock.calls.length, datasync.mock.calls.length];
+  const spool = await fileSpool(join(directory, 'synced'), { sync: true });
+  await spool.note(session());
+  expect(calls()).toEqual([1, 1]);
+  await spool.append(counting(0, 10));
+  expect(calls()).toEqual([1, 2]);
+  await spool.remove();
+  const other = await fileSpool(join(directory, 'not'));
+  await other.note(session());
+  await other.remove();
+  expect(calls()).toEqual([1, 2]);
 });
 
 test('[SPL7] every file knows of the session: those before it may leave the disk without another note', async () => {
@@ -151,10 +246,10 @@ test('[SPL12] what was asked for before the end is done before it', async () => 
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   void spool.note(session());
-  void spool.append(counting(0, 10));
+  void spool.append(new Uint8Array(3_000_000));
   await spool.close();
   const again = await fileSpool(directory);
-  expect(again.left?.takenBytes).toBe(20);
+  expect(again.left?.takenBytes).toBe(3_000_000);
   void again.append(new Uint8Array(3_000_000));
   await again.remove();
   expect((await fileSpool(directory)).left).toBeUndefined();
@@ -236,11 +331,12 @@ test('[SPL10] what was left of something else is refused', async () => {
 
 test('[SPL11] what else is in the directory stays', async () => {
   const directory = await newDirectory();
-  await writeFile(join(directory, 'notes.txt'), 'mine');
+  const others = ['00000001.spool.bak', 'notes.txt', 'x00000001.spool'];
+  for (const name of others) await writeFile(join(directory, name), 'mine');
   const spool = await fileSpool(directory);
   await spool.note(session());
   await spool.remove();
-  expect(await readdir(directory)).toEqual(['notes.txt']);
+  expect((await readdir(directory)).sort()).toEqual(others);
   await expect(fileSpool(join(directory, 'notes.txt'))).rejects.toThrow();
 });
 

@@ -30,8 +30,8 @@ export async function silent(scene: Scene, { recognizerLink }: Backstage): Promi
   );
 }
 
-const isAlarm = ({ status, details }: Status): boolean =>
+export const isAlarm = ({ status, details }: Status): boolean =>
   status === 'degraded' && details?.cause === 'asr_silent';
 
-const isRecovery = ({ status, details }: Status): boolean =>
+export const isRecovery = ({ status, details }: Status): boolean =>
   status === 'recovered' && details?.part === 'recognizer';

@@ -20,6 +20,8 @@ let epoch: string;
 let observed: HubEvent[];
 let open: LateHearing[];
 let discarded: number[];
+/** What ends the streams that the recognizer was asked for. */
+let asked: AbortSignal[];
 
 beforeEach(async () => {
   vi.useFakeTimers();
@@ -29,6 +31,7 @@ beforeEach(async () => {
   observed = [];
   open = [];
   discarded = [];
+  asked = [];
 });
 afterEach(async () => {
   for (const late of open) await late.close();
@@ -38,7 +41,10 @@ afterEach(async () => {
 /** A recognizer that never answers, so that whatever is being heard is never heard. */
 const mute: Recognizer = {
   open: (_request, signal) =>
-    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    new Promise((_resolve, reject) => {
+      asked.push(signal);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    }),
 };
 
 function start(options: UnheardOptions | false = {}): LateHearing {
@@ -90,18 +96,25 @@ test('[LOG10] it is let go after its time, and so is what a silent recognizer ha
   expect(discarded).toEqual([3, 4]);
 });
 
-test('[REST17] a meeting that another node forgot is noticed within a minute, whatever is being heard', async () => {
-  const late = start();
+/** Resolves when three seconds are being heard. */
+async function hearing(late: LateHearing): Promise<void> {
   const gap = { type: 'gap' as const, meeting_id: 'm', ts: new Date().toISOString() };
   late.keep(lostBy({ canResume: false }), audioOf(3));
   await vi.advanceTimersByTimeAsync(10);
   await store.append(meeting, { ...gap, source: 'mic', start_ms: 0, end_ms: 3_000, cause: 'x' });
   late.missed(lostBy());
   await vi.advanceTimersByTimeAsync(10);
-  expect(await store.covered(meeting, 'mic')).toBe(3_000); // It is being heard.
+  expect(await store.covered(meeting, 'mic')).toBe(3_000);
+  expect(asked.map(({ aborted }) => aborted)).toEqual([false]);
+}
+
+test('[REST17] a meeting that another node forgot is noticed within a minute, whatever is being heard', async () => {
+  const late = start();
+  await hearing(late);
   await store.forget(meeting);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(fates()).toEqual(['kept', 'forgotten']);
+  expect(asked.map(({ aborted }) => aborted)).toEqual([true]);
   expect(discarded).toEqual([3]);
 });
 
@@ -146,6 +159,44 @@ test.each<[string, Partial<Lost>]>([
   late.keep(lostBy({ fence: 2 }), audioOf(10));
   late.keep(lostBy({ isResumed: true, beganAtMs: 2_000, ...changes }), audioOf(12));
   expect([late.keptMs, discarded]).toEqual([22_000, []]);
+});
+
+test('[REST17] of a meeting that is forgotten here nothing is kept, and nothing is heard any more', async () => {
+  const late = start();
+  await hearing(late);
+  late.keep(lostBy({ meeting: freshMeeting(), source: 'system' }), audioOf(4));
+  late.forget(meeting);
+  expect([fates(), late.keptMs]).toEqual([['kept', 'kept', 'forgotten'], 4_000]);
+  expect(asked.map(({ aborted }) => aborted)).toEqual([true]);
+});
+
+test('[LINK4] a hub that closes ends what is being heard, and waits for what is being let go', async () => {
+  const late = start();
+  await hearing(late);
+  let letGo = () => {};
+  const slow = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  late.keep(lostBy({ source: 'system' }), { ...audioOf(1), discard: () => slow });
+  await vi.advanceTimersByTimeAsync(10);
+  late.forget(meeting);
+  let isClosed = false;
+  const closed = late.close().then(() => {
+    isClosed = true;
+  });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(isClosed).toBe(false);
+  letGo();
+  await closed;
+  expect(discarded).toEqual([3]);
+});
+
+test('[LINK4] what is being heard when it is stopped ends with it, and is kept', async () => {
+  const late = start();
+  await hearing(late);
+  await late.stop();
+  expect(asked.map(({ aborted }) => aborted)).toEqual([true]);
+  expect([fates(), late.keptMs]).toEqual([['kept'], 3_000]);
 });
 
 test('[LINK4] a hub that closes lets everything go; one that keeps nothing never has it', async () => {
