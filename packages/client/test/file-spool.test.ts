@@ -302,6 +302,21 @@ test('[SPL9] a holder on another machine is believed while its lock is fresh', a
   await (await fileSpool(directory)).close();
 });
 
+test('[SPL9] a holder keeps its lock fresh for those on other machines', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const directory = await newDirectory();
+  const spool = await fileSpool(directory);
+  const [name = ''] = (await readdir(directory)).filter((each) => each.startsWith('lock'));
+  const old = new Date(Date.now() - 60_000);
+  await utimes(join(directory, name), old, old);
+  await vi.advanceTimersByTimeAsync(5_000);
+  const age = async () => Date.now() - (await stat(join(directory, name))).mtimeMs;
+  await vi.waitFor(async () => expect(await age()).toBeLessThan(30_000), { timeout: 30_000 });
+  await spool.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('[SPL9] of many that start at once on what a dead one left, never two get in, and one does', async () => {
   const directory = await newDirectory();
   await writeFile(join(directory, `lock~999999999~x~${encodeURIComponent(hostname())}~00`), '');
