@@ -175,6 +175,25 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect(paused.answers.filter(({ kind }) => kind === 'lost')).toEqual([]);
   });
 
+  test('[REG50] a claim of its own that Redis carried out late, and that it never knew of, is given back', async () => {
+    const node = startNode();
+    const meeting = freshMeeting();
+    const mic = await node.registry.claim(meeting, 'mic', 'a');
+    const system = await node.registry.claim(meeting, 'system', 'b');
+    if (mic.kind === 'held' || system.kind === 'held') throw new Error('nobody has claimed it');
+    const claimsOf = `meetcast:{${meeting.tenant}/${meeting.id}}:claims`;
+    const [fence, name] = ((await servers.client.hget(claimsOf, 'mic')) ?? '').split(' ');
+    expect(await mic.release()).toBe('goes-on');
+    await vi.waitFor(async () => expect((await left(meeting))[1]).toBe(null), generous);
+    // Above the fence that was given back, and never renewed.
+    await servers.client.hset(claimsOf, 'mic', `${Number(fence) + 1} ${name} 1 0 a`);
+    await servers.client.zadd('meetcast:{totals}:claims', 1, `mic ${meeting.tenant}/${meeting.id}`);
+    const [told] = await abandoned([node], meeting);
+    expect(await told?.release()).toBe('goes-on');
+    expect(await system.release('finalized')).toBe('ends');
+    await vi.waitFor(async () => expect(await left(meeting)).toEqual([0, null]), generous);
+  });
+
   test('[ING15] what it held keeps its meeting, which idles or ends with the last of it', async () => {
     const node = startNode();
     const dead = startProcess();

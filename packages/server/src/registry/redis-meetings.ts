@@ -139,12 +139,11 @@ export class RedisMeetings {
     return leftOf(await this.#run(leftScript, meeting, [this.#link.node, source, fence, stateOf[state]]));
   }
 
-  /** The fence of a claim of another node whose lease is over, or why there is none. */
+  /** The fence of a claim whose lease is over, or why there is none. */
   async abandoned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
-    const answer = (await this.#run(abandonedScript, meeting, [source])) as [number, string, 0 | 1] | [];
-    const [fence, node, isOver] = answer;
+    const [fence, isOver] = (await this.#run(abandonedScript, meeting, [source])) as [number, 0 | 1] | [];
     if (fence === undefined) return 'free';
-    return isOver === 1 && node !== this.#link.node ? fence : 'held';
+    return isOver === 1 ? fence : 'held';
   }
 
   /** `at`: when its node was last heard of. Undefined if it is held again, or was given back. */

@@ -166,12 +166,12 @@ while at < #ARGV do redis.call('ZREM', seats, arg()) end
 return left()
 `);
 
-/** source → the fence and the node of its claim, and whether its lease is over; nothing if it was given back. */
+/** source → the fence of its claim, and whether its lease is over; nothing if it was given back. */
 export const abandonedScript = script(`${meeting}
 local source = arg()
 local claim = record(source)
 if not claim then return {} end
-return { claim.fence, claim.node, claim.till <= now and 1 or 0 }
+return { claim.fence, claim.till <= now and 1 or 0 }
 `);
 
 /**

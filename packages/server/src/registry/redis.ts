@@ -46,7 +46,7 @@ const isAway = (error: unknown): boolean =>
 /*
  * The holdings are what counts here, and Redis what the nodes agree by. A command that seemed to fail may have been
  * carried out all the same, even later. That is harmless: a claim of this node that it does not know of is written
- * over by its next renewal, or ends with its lease, and has never met the store; it cannot take over from another node,
+ * over by its next renewal, or given back once its lease is over, and has never met the store; it cannot take over from another node,
  * as a claim names the time after which it is void; a seat ends with its lease; a segment number is left out; a
  * renewal gives back to a lease what was released, but not against a higher fence.
  */
@@ -264,7 +264,8 @@ class RedisRegistry implements Registry {
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
         const fence = await this.#meetings.abandoned(meeting, source);
         if (fence === 'free') this.#totals.noteClaim(meeting, source, false);
-        if (typeof fence !== 'number') continue;
+        // Its own it renews, but for one that Redis carried out late: nobody knows of that.
+        if (typeof fence !== 'number' || this.#holdings.find(meeting)?.claims.has(source)) continue;
         const release = () => this.#releaseAbandoned(meeting, source, fence);
         onAbandoned({ meeting, source, fence, release });
       }

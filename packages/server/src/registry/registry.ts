@@ -120,7 +120,7 @@ export interface Registry {
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number>;
   /**
    * Tells of claims that were abandoned, of each only this node; after `againMs` it may be told again, here or elsewhere,
-   * if that is still so. The returned function ends it. Only for a registry that outlives its nodes.
+   * if that is still so. The returned function ends it. For a registry that outlives its nodes; whoever wraps one passes it on.
    */
   watchAbandoned?(againMs: number, onAbandoned: (abandoned: Abandoned) => void): () => void;
   close(): Promise<void>;
