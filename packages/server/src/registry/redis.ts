@@ -263,7 +263,8 @@ class RedisRegistry implements Registry {
       this.#tellUntold(onAbandoned);
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
         const fence = await this.#meetings.abandoned(meeting, source);
-        if (fence === 'free') this.#totals.noteClaim(meeting, source, false);
+        // One that is held still is looked at again after a lease.
+        if (typeof fence === 'string') this.#totals.noteClaim(meeting, source, fence === 'held');
         // Its own it renews, but for one that Redis carried out late: nobody knows of that.
         if (typeof fence !== 'number' || this.#holdings.find(meeting)?.claims.has(source)) continue;
         const release = () => this.#releaseAbandoned(meeting, source, fence);
