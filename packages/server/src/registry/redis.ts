@@ -1,6 +1,6 @@
 /** A registry for many nodes: what each of them holds, kept together in Redis by leases. */
 import { type Source, sources } from '@meetcast/protocol';
-import type { MeetingRef } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../meeting.ts';
 import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Remote } from '../remote.ts';
@@ -260,20 +260,26 @@ class RedisRegistry implements Registry {
   async #tellAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): Promise<void> {
     if (!this.#link.isPresent || performance.now() < this.#unsureUntil) return;
     try {
-      this.#tellUntold(onAbandoned);
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
         const fence = await this.#meetings.abandoned(meeting, source);
         // One that is held still is looked at again after a lease.
         if (typeof fence === 'string') this.#totals.noteClaim(meeting, source, fence === 'held');
         // Its own it renews, but for one that Redis carried out late: nobody knows of that.
-        if (typeof fence !== 'number' || this.#holdings.find(meeting)?.claims.has(source)) continue;
+        if (typeof fence !== 'number' || this.#knowsOf(meeting, source)) continue;
         const release = () => this.#releaseAbandoned(meeting, source, fence);
         onAbandoned({ meeting, source, fence, release });
       }
+      this.#tellUntold(onAbandoned);
       await this.#totals.tell();
     } catch {
       // The next look makes up for it.
     }
+  }
+
+  #knowsOf(meeting: MeetingRef, source: Source): boolean {
+    if (this.#holdings.find(meeting)?.claims.has(source)) return true;
+    const key = meetingKey(meeting);
+    return [...this.#untold.keys()].some((one) => one.source === source && meetingKey(one.meeting) === key);
   }
 
   /** What was given back while Redis was away is still there for the others: nobody else would ever give it back. */
