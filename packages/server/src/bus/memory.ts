@@ -1,6 +1,6 @@
 /** A bus for one node: a message goes straight to the listeners in this process. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import type { Message } from '../message.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { Message } from './message.ts';
 import type { Bus } from './bus.ts';
 
 export function memoryBus(): Bus {

@@ -1,6 +1,6 @@
 /** The bus of many nodes: Redis pub/sub, sharded on a Cluster. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import type { Message } from '../message.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { Message } from './message.ts';
 import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus, Unsubscribe } from './bus.ts';

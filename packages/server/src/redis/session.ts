@@ -5,7 +5,7 @@ import { meansAway, RedisAwayError } from './failure.ts';
 import { isCluster, type RedisClient } from './options.ts';
 import { shardedConnections } from './sharded.ts';
 import { singleConnections } from './single.ts';
-import { within } from './within.ts';
+import { within } from '../lib/within.ts';
 
 /** How long an answer may take before Redis is away. Milliseconds. */
 const answerMs = 1_000;

@@ -1,8 +1,8 @@
 /** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import { StaleEpochError } from '../errors.ts';
-import { isTombstone } from '../retractions.ts';
-import { isSameUtterance } from '../utterance.ts';
+import { StaleEpochError } from '../lib/errors.ts';
+import { isTombstone } from './retractions.ts';
+import { isSameUtterance } from './utterance.ts';
 import type { LastSession, Reach } from './store.ts';
 
 export interface EntryFacts {

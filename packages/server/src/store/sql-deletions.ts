@@ -1,6 +1,6 @@
 /** What takes text away: retractions, and forgetting a meeting. */
-import type { MeetingRef } from '../meeting.ts';
-import { finalsMeant, retractionEntry, tombstoneOf } from '../retractions.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import { finalsMeant, retractionEntry, tombstoneOf } from './retractions.ts';
 import { LogDraft } from './log-draft.ts';
 import { eventIn, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';

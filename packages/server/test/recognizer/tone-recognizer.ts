@@ -1,6 +1,6 @@
 /** A recognizer without a network: it hears the tone language in this process, and fails where it is told to. */
-import { AsyncQueue } from '../../src/async-queue.ts';
-import { RecognizerError } from '../../src/errors.ts';
+import { AsyncQueue } from '../../src/lib/async-queue.ts';
+import { RecognizerError } from '../../src/lib/errors.ts';
 import { type DeepgramMessage, resultOf } from '../../src/recognizer/deepgram-results.ts';
 import type {
   RecognitionResult,

@@ -4,7 +4,7 @@ import { meansAway } from '../../src/redis/failure.ts';
 import { backoffMs } from '../../src/redis/link.ts';
 import { templateOf } from '../../src/redis/options.ts';
 import { Subscriptions } from '../../src/redis/subscriptions.ts';
-import { within } from '../../src/redis/within.ts';
+import { within } from '../../src/lib/within.ts';
 
 afterEach(() => void vi.useRealTimers());
 
