@@ -1,8 +1,8 @@
 /** Whether this node reaches the others: its bus and its registry, if they have a way there. */
 import type { Bus } from './bus/bus.ts';
-import type { Observe } from './watch/observer.ts';
-import type { Registry } from './registry/registry.ts';
 import type { Remote, RemoteState } from './lib/remote.ts';
+import type { Registry } from './registry/registry.ts';
+import type { Observe } from './watch/observer.ts';
 
 export type RemotePart = 'bus' | 'registry';
 

@@ -2,14 +2,19 @@ export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
 export { memoryBus } from './bus/memory.ts';
-export { AuthError, EntryRefusedError, RecognizerError, StaleEpochError, StaleFenceError } from './lib/errors.ts';
-export type { HostMeeting, HostSegment } from './log/host-meeting.ts';
+export type { Message } from './bus/message.ts';
 export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
 export type { UnheardOptions } from './late-hearing/options.ts';
+export {
+  AuthError,
+  EntryRefusedError,
+  RecognizerError,
+  StaleEpochError,
+  StaleFenceError,
+} from './lib/errors.ts';
 export { defaultLimits, type Limits } from './lib/limits.ts';
 export type { MeetingRef } from './lib/meeting.ts';
-export type { Message } from './bus/message.ts';
-export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';
+export type { HostMeeting, HostSegment } from './log/host-meeting.ts';
 export { type FirstAvailableOptions, firstAvailable } from './recognizer/first-available.ts';
 export type {
   AudioFormat,
@@ -40,3 +45,4 @@ export type {
 } from './registry/registry.ts';
 export { memoryStore } from './store/memory.ts';
 export type { Head, LastSession, Logged, LogPage, Position, Reach, Store } from './store/store.ts';
+export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';

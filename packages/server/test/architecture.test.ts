@@ -61,7 +61,7 @@ describe('the check itself', () => {
   test.each([
     ['protocol/src/codec.ts', '@meetcast/server'],
     ['client/src/link.ts', '@meetcast/server'],
-    ['client/src/link.ts', '@meetcast/server/testing'],
+    ['client/src/link.ts', '@meetcast/testing'],
     ['server/src/hub.ts', '@meetcast/client'],
     ['server/src/hub.ts', '../../client/src/index.ts'],
     ['server/src/hub.ts', '../../protocol/src/index.ts'],

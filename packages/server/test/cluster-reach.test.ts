@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { memoryBus, memoryRegistry } from '../src/index.ts';
-import type { HubEvent } from '../src/watch/observer.ts';
-import type { RemoteState } from '../src/lib/remote.ts';
 import { Remotes } from '../src/cluster-reach.ts';
+import { memoryBus, memoryRegistry } from '../src/index.ts';
+import type { RemoteState } from '../src/lib/remote.ts';
+import type { HubEvent } from '../src/watch/observer.ts';
 import { clusterOf } from './support/nodes.ts';
 
 function remotesOf() {

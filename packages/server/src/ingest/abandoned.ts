@@ -1,12 +1,12 @@
 /** Sources whose node died, or is cut off: one of the nodes that are left waits for them, and says what became of them. */
 import { isNamed } from '../lib/errors.ts';
-import { type EndContext, sayWhatBecame } from './ending.ts';
-import { type Ear, IngestStatuses } from './statuses.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import type { Observe } from '../watch/observer.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Abandoned } from '../registry/registry.ts';
 import type { Stretch } from '../transcription/repairs.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Observe } from '../watch/observer.ts';
+import { type EndContext, sayWhatBecame } from './ending.ts';
+import { type Ear, IngestStatuses } from './statuses.ts';
 import { unheardOf } from './unheard.ts';
 
 export interface AbandonedContext extends Omit<EndContext, 'log'> {

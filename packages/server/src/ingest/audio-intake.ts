@@ -1,9 +1,9 @@
 /** Audio from a sender's socket to its recognizer, at the pace both allow. */
 import type { CloseWord } from '@meetcast/protocol';
-import type { Connection } from '../socket/connection.ts';
-import type { Run } from './run.ts';
 import type { Limits } from '../lib/limits.ts';
+import type { Connection } from '../socket/connection.ts';
 import { isWhole } from '../transcription/stream-clock.ts';
+import type { Run } from './run.ts';
 
 export class AudioIntake {
   readonly #run: Run;

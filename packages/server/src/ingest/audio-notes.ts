@@ -1,8 +1,8 @@
 /** How much of a meeting's audio was heard, on all nodes together. Pure. */
 import { type Source, sources } from '@meetcast/protocol';
-import type { AudioAccount, AudioLedger } from '../transcription/audio-ledger.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { AudioNote } from '../registry/registry.ts';
+import type { AudioAccount, AudioLedger } from '../transcription/audio-ledger.ts';
 
 export interface Heard {
   readonly receivedMs: number;

@@ -1,12 +1,12 @@
 /** What follows the last audio of a run: its end, or the wait for its sender to come back. */
 import type { Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Aftermath } from '../registry/registry.ts';
+import type { Stretch } from '../transcription/repairs.ts';
 import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './run.ts';
 import type { IngestStatuses } from './statuses.ts';
-import type { Aftermath } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/repairs.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 import { unheardOf } from './unheard.ts';
 
 /** Why there is no more audio: the sender said so, stopped, is gone, or has to go elsewhere. */

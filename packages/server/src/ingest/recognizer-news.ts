@@ -1,9 +1,9 @@
 /** What everyone is told of one source's way to its recognizer. None of it is logged. */
 import type { Source } from '@meetcast/protocol';
-import { stamp } from '../lib/meeting.ts';
 import type { Message } from '../bus/message.ts';
-import type { RecognizerState } from '../recognizer/recognizer.ts';
+import { stamp } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { RecognizerState } from '../recognizer/recognizer.ts';
 
 /** A break that is over sooner is not worth a word. */
 const blipMs = 1_000;

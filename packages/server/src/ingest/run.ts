@@ -2,23 +2,23 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Handshake, Source } from '@meetcast/protocol';
-import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
-import { heardOf, positionElsewhere } from './audio-notes.ts';
-import type { Connection } from '../socket/connection.ts';
-import { isNamed, type StaleFenceError } from '../lib/errors.ts';
-import type { Grace } from './grace.ts';
-import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
-import type { Limits } from '../lib/limits.ts';
 import type { Message } from '../bus/message.ts';
-import type { Observe } from '../watch/observer.ts';
+import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
+import { isNamed, type StaleFenceError } from '../lib/errors.ts';
+import type { Limits } from '../lib/limits.ts';
 import { TokenBucket } from '../lib/rate.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
-import { RecognizerNews } from './recognizer-news.ts';
 import type { Claim, Registry } from '../registry/registry.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
 import { loggedOf, nothingLogged, type Stretch } from '../transcription/repairs.ts';
 import { StreamClock } from '../transcription/stream-clock.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 import { Transcription } from '../transcription/transcription.ts';
+import type { Observe } from '../watch/observer.ts';
+import { heardOf, positionElsewhere } from './audio-notes.ts';
+import type { Grace } from './grace.ts';
+import { RecognizerNews } from './recognizer-news.ts';
 import { unheardOf } from './unheard.ts';
 
 export interface RunContext {

@@ -6,12 +6,17 @@ import {
   type IngestUpstream,
   type Source,
 } from '@meetcast/protocol';
+import type { Message } from '../bus/message.ts';
+import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { SlidingWindow } from '../lib/rate.ts';
+import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
+import { type Connection, goingAway } from '../socket/connection.ts';
+import type { IngestStep } from '../watch/observer.ts';
 import { AudioIntake } from './audio-intake.ts';
 import { noteOf } from './audio-notes.ts';
-import { type Connection, goingAway } from '../socket/connection.ts';
 import { watchDrain } from './drain-watch.ts';
-import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type Ending, giveBackUnheard, IngestEnd } from './ending.ts';
 import {
   claimSource,
@@ -24,11 +29,6 @@ import {
 } from './run.ts';
 import { type Control, type Early, isLeaving, type State } from './state.ts';
 import { IngestStatuses } from './statuses.ts';
-import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { Message } from '../bus/message.ts';
-import type { IngestStep } from '../watch/observer.ts';
-import type { SlidingWindow } from '../lib/rate.ts';
-import type { Claim } from '../registry/registry.ts';
 
 type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 

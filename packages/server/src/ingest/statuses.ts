@@ -1,12 +1,12 @@
 /** What one ingest says about itself: in the log for everyone, or on its own socket. */
 import type { Source } from '@meetcast/protocol';
-import type { Connection } from '../socket/connection.ts';
 import { isNamed } from '../lib/errors.ts';
-import type { Run } from './run.ts';
 import { stamp } from '../lib/meeting.ts';
-import type { Claim } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/repairs.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Claim } from '../registry/registry.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Stretch } from '../transcription/repairs.ts';
+import type { Run } from './run.ts';
 
 /** Where the words of a source have got when there is no more audio. */
 type EndDetails = { readonly source: Source; readonly last_seq: number; readonly coverage: unknown };

@@ -1,10 +1,10 @@
 /** What a node that is gone had received of a source, and nobody has heard. */
 import type { Source } from '@meetcast/protocol';
-import type { AudioLedger } from '../transcription/audio-ledger.ts';
-import { positionElsewhere } from './audio-notes.ts';
-import type { Registry } from '../registry/registry.ts';
-import { loggedOf, type Stretch } from '../transcription/repairs.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { AudioLedger } from '../transcription/audio-ledger.ts';
+import { loggedOf, type Stretch } from '../transcription/repairs.ts';
+import { positionElsewhere } from './audio-notes.ts';
 
 interface Known {
   readonly log: TranscriptLog;

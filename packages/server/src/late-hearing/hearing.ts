@@ -1,15 +1,15 @@
 /** Has audio heard that nobody heard in time: its words go into the log as the repair of its gap, without a partial. */
 import type { Gap } from '@meetcast/protocol';
-import { holesIn } from '../transcription/anchors.ts';
-import { ClockHoles } from '../transcription/clock-holes.ts';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
+import { holesIn } from '../transcription/anchors.ts';
+import { ClockHoles } from '../transcription/clock-holes.ts';
 import { Repairs } from '../transcription/repairs.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
 import { audioBytes, audioMs } from '../transcription/stream-clock.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {

@@ -1,13 +1,13 @@
 /** The audio that nobody has heard on this node: kept within bounds until its sender has it again, or it is heard late. */
 import type { Source } from '@meetcast/protocol';
-import { startIn } from '../transcription/anchors.ts';
-import type { AudioLedger } from '../transcription/audio-ledger.ts';
 import { isNamed } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { Observe, UnheardState } from '../watch/observer.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { LeftAudio, Recognizer } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
+import { startIn } from '../transcription/anchors.ts';
+import type { AudioLedger } from '../transcription/audio-ledger.ts';
+import type { Observe, UnheardState } from '../watch/observer.ts';
 import { hear } from './hearing.ts';
 import { HeldHere, type Kept } from './kept.ts';
 import { durationMs, fromMs, type Leftover, saidUpTo, toMs } from './leftover.ts';

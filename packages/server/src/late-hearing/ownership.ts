@@ -2,8 +2,8 @@
 import type { Gap } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
-import type { Reach } from '../store/store.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Reach } from '../store/store.ts';
 import type { Kept } from './kept.ts';
 import { fromMs, toMs } from './leftover.ts';
 import type { Trace } from './trace.ts';

@@ -1,8 +1,8 @@
 /** What a log says about audio that nobody has heard: its gap, who sends since, and what was said. */
 import type { Gap, LoggedEvent } from '@meetcast/protocol';
-import { startIn } from '../transcription/anchors.ts';
 import { StaleEpochError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import { startIn } from '../transcription/anchors.ts';
 import { type Leftover, type Saying, toMs } from './leftover.ts';
 
 const pageEntries = 1_000;

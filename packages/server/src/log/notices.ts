@@ -1,6 +1,7 @@
 /** What is told of a part that the hub stands on: it is away, or back. Such a status is not logged. */
-import { type MeetingRef, stamp } from '../lib/meeting.ts';
+
 import { ephemeralMessage, type Message } from '../bus/message.ts';
+import { type MeetingRef, stamp } from '../lib/meeting.ts';
 
 export type NoticeStatus = 'degraded' | 'recovered';
 

@@ -1,10 +1,8 @@
 /** One meeting's ordered entries: append, then announce; read. */
 import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
 import type { Bus, Unsubscribe } from '../bus/bus.ts';
-import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts';
-import type { Observe } from '../watch/observer.ts';
-import type { Outbox } from './outbox.ts';
+import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
 import type {
   Head,
@@ -17,6 +15,8 @@ import type {
   TimedWord,
 } from '../store/store.ts';
 import { isSameUtterance } from '../store/utterance.ts';
+import type { Observe } from '../watch/observer.ts';
+import type { Outbox } from './outbox.ts';
 
 export interface LogContext {
   readonly store: Store;

@@ -1,9 +1,10 @@
 /** Audio from the ring into one recognizer stream: at the recognizer's pace until it has caught up, then as it comes. */
+
+import { bytesOf, msOf } from '../recognizer/pcm.ts';
+import type { AudioFormat, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { AnswerWatch } from './answer-watch.ts';
 import type { AudioRing } from './audio-ring.ts';
 import { Pace } from './pace.ts';
-import { bytesOf, msOf } from '../recognizer/pcm.ts';
-import type { AudioFormat, RecognizerStream } from '../recognizer/recognizer.ts';
 import { speechLevels } from './speech-level.ts';
 
 export interface FeedOptions {

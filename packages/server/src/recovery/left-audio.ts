@@ -1,7 +1,8 @@
 /** What a ring still has of audio that nobody heard, in the hands of whoever took it. */
-import type { AudioRing } from './audio-ring.ts';
+
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { AudioFormat, LeftAudio } from '../recognizer/recognizer.ts';
+import type { AudioRing } from './audio-ring.ts';
 
 /** Read at a time. */
 const pieceMs = 1_000;

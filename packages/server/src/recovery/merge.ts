@@ -1,5 +1,10 @@
 /** Several recognizer streams, one after the other, as one: their results on one clock, every word once. No I/O. */
-import type { RecognitionResult, RecognizedSpan, RecognizedWord, UtteranceEnd } from '../recognizer/recognizer.ts';
+import type {
+  RecognitionResult,
+  RecognizedSpan,
+  RecognizedWord,
+  UtteranceEnd,
+} from '../recognizer/recognizer.ts';
 import { replayStart, type Seam, unsaid } from './seam.ts';
 
 interface Channel {

@@ -1,11 +1,6 @@
 /** One stream of results out of as many recognizer streams as it takes. */
 import { AsyncQueue } from '../lib/async-queue.ts';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
-import { AnswerWatch } from './answer-watch.ts';
-import { AudioRing } from './audio-ring.ts';
-import { Feed } from './feed.ts';
-import { leftIn } from './left-audio.ts';
-import { Merge } from './merge.ts';
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type {
   LeftAudio,
@@ -15,6 +10,11 @@ import type {
   RecognizerState,
   RecognizerStream,
 } from '../recognizer/recognizer.ts';
+import { AnswerWatch } from './answer-watch.ts';
+import { AudioRing } from './audio-ring.ts';
+import { Feed } from './feed.ts';
+import { leftIn } from './left-audio.ts';
+import { Merge } from './merge.ts';
 import type { ResilientSettings } from './resilient-options.ts';
 import { retryWaitMs } from './retry.ts';
 import { type Answer, Wordless } from './wordless.ts';

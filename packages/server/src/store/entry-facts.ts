@@ -2,8 +2,8 @@
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
 import { StaleEpochError } from '../lib/errors.ts';
 import { isTombstone } from './retractions.ts';
-import { isSameUtterance } from './utterance.ts';
 import type { LastSession, Reach } from './store.ts';
+import { isSameUtterance } from './utterance.ts';
 
 export interface EntryFacts {
   readonly title: string | undefined;

@@ -2,8 +2,8 @@
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
 import { StaleFenceError } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import { asKept, type RetractEntry } from './retractions.ts';
 import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { asKept, type RetractEntry } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type { LastSession, Reach, TimedWord } from './store.ts';
 

@@ -1,7 +1,7 @@
 /** What a log has of audio that is sent again: gaps that it may fill, and words of one channel that it need not say again. */
 import type { Gap, Source } from '@meetcast/protocol';
-import type { RecognizedSpan } from '../recognizer/recognizer.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { RecognizedSpan } from '../recognizer/recognizer.ts';
 
 /** Milliseconds of the meeting's clock: from, to. */
 export type Stretch = readonly [number, number];

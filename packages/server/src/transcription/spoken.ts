@@ -1,9 +1,9 @@
 /** An utterance as the log and the screen have it. Pure. */
 import type { Source } from '@meetcast/protocol';
-import { type Anchors, endIn, startIn } from './anchors.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
-import type { Utterance } from './segmenter.ts';
 import type { TimedWord } from '../store/store.ts';
+import { type Anchors, endIn, startIn } from './anchors.ts';
+import type { Utterance } from './segmenter.ts';
 
 export interface Place {
   readonly meeting: MeetingRef;

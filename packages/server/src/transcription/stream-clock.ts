@@ -1,6 +1,7 @@
 /** Places a recognizer stream's time on the meeting's clock, by samples alone. */
-import { type Anchor, type Anchors, anchorsFrom, endIn, holesIn, startIn } from './anchors.ts';
+
 import type { AudioFormat } from '../recognizer/recognizer.ts';
+import { type Anchor, type Anchors, anchorsFrom, endIn, holesIn, startIn } from './anchors.ts';
 
 const bytesPerSample = 2;
 

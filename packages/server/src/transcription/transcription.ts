@@ -1,11 +1,9 @@
 /** One source's words on their way from a recognizer stream into the log. */
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
-import type { AudioAccount } from './audio-ledger.ts';
-import { ClockHoles } from './clock-holes.ts';
-import { brokenOff, wholeWordsOf } from './cut-off.ts';
+import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
-import type { Message } from '../bus/message.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   LeftAudio,
   RecognitionResult,
@@ -15,11 +13,13 @@ import type {
   Unheard,
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { AudioAccount } from './audio-ledger.ts';
+import { ClockHoles } from './clock-holes.ts';
+import { brokenOff, wholeWordsOf } from './cut-off.ts';
 import type { Repairs } from './repairs.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
 import { rawOf, spokenOf, wordsOf } from './spoken.ts';
 import type { StreamClock } from './stream-clock.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 
 export interface TranscriptionOptions {
   readonly log: TranscriptLog;

@@ -2,8 +2,8 @@
 import { isRetracted, type Retract, type Source, type TranscriptPartial } from '@meetcast/protocol';
 import type { Bus, Unsubscribe } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';
-import type { LogPage, Position } from '../store/store.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { LogPage, Position } from '../store/store.ts';
 
 /** What a room heard in one turn of the event loop. */
 export interface Batch {

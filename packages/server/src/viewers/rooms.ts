@@ -1,11 +1,11 @@
 /** The rooms of this node: made for the first viewer, closed after the last. */
 import type { Source } from '@meetcast/protocol';
 import type { Bus } from '../bus/bus.ts';
-import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { Message } from '../bus/message.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type Member, Room } from './room.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 
 /** Time between two looks at the log while the bus is cut off. */
 const cutOffCheckMs = 1_000;

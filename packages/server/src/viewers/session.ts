@@ -1,19 +1,19 @@
 /** One viewer's conversation. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
+import { loggedMessage, type Message } from '../bus/message.ts';
+import type { Limits } from '../lib/limits.ts';
+import { TokenBucket } from '../lib/rate.ts';
+import { storeRetryMs } from '../lib/store-retry.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Registry, Seat } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
-import type { Limits } from '../lib/limits.ts';
-import { loggedMessage, type Message } from '../bus/message.ts';
+import type { Head, LogPage } from '../store/store.ts';
 import type { Observe } from '../watch/observer.ts';
-import { TokenBucket } from '../lib/rate.ts';
-import type { Registry, Seat } from '../registry/registry.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 import { beginning, type Start } from './start.ts';
-import type { Head, LogPage } from '../store/store.ts';
-import { storeRetryMs } from '../lib/store-retry.ts';
-import type { TranscriptLog } from '../log/transcript-log.ts';
 
 export interface SubscriberContext {
   readonly log: TranscriptLog;

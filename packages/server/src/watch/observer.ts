@@ -3,8 +3,8 @@ import type { CloseWord, Source } from '@meetcast/protocol';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { isNamed } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import type { RecognizerState } from '../recognizer/recognizer.ts';
 import type { RemoteState } from '../lib/remote.ts';
+import type { RecognizerState } from '../recognizer/recognizer.ts';
 
 /** The steps of an ingest, as they appear in logs. */
 export type IngestStep =

@@ -1,14 +1,14 @@
 /** What is said of sources whose node is gone, by a node that is left. */
 import type { LoggedEvent } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { watchAbandoned } from '../../src/ingest/abandoned.ts';
-import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
+import { watchAbandoned } from '../../src/ingest/abandoned.ts';
 import { Grace } from '../../src/ingest/grace.ts';
-import type { HubEvent } from '../../src/watch/observer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { Abandoned, Aftermath, AudioNote, Registry } from '../../src/registry/registry.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
+import type { HubEvent } from '../../src/watch/observer.ts';
 import { finalEntry, statusEntry } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 

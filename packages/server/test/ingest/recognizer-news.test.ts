@@ -1,8 +1,8 @@
 /** What viewers and senders are told of a source's way to its recognizer. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { RecognizerNews } from '../../src/ingest/recognizer-news.ts';
+import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';

@@ -2,10 +2,10 @@
 import type { Gap, TranscriptFinal } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { EntryRefusedError } from '../../src/lib/errors.ts';
 import { hear } from '../../src/late-hearing/hearing.ts';
 import { HeldHere } from '../../src/late-hearing/kept.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
+import { EntryRefusedError } from '../../src/lib/errors.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { RecognitionResult, RecognizedSpan } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';

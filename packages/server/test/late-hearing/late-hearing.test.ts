@@ -1,14 +1,14 @@
 /** What is kept of unheard audio, and for how long. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
 import { LateHearing, type Lost } from '../../src/late-hearing/late-hearing.ts';
 import type { UnheardOptions } from '../../src/late-hearing/options.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { HubEvent } from '../../src/watch/observer.ts';
 import type { LeftAudio, Recognizer } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
+import type { HubEvent } from '../../src/watch/observer.ts';
 import { freshMeeting, statusEntry } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 

@@ -7,8 +7,8 @@ import type { Leftover } from '../../src/late-hearing/leftover.ts';
 import { gapOf, ownerOf } from '../../src/late-hearing/ownership.ts';
 import { Trace } from '../../src/late-hearing/trace.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import { memoryStore } from '../../src/store/memory.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import { memoryStore } from '../../src/store/memory.ts';
 import { finalEntry, freshMeeting, ts } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 

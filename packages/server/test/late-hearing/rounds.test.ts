@@ -1,7 +1,7 @@
 /** When which of many things is looked at. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { RecognizerError } from '../../src/lib/errors.ts';
 import { type Due, Rounds } from '../../src/late-hearing/rounds.ts';
+import { RecognizerError } from '../../src/lib/errors.ts';
 
 interface Item extends Due {
   readonly name: string;

@@ -1,8 +1,8 @@
 import type { LoggedEvent } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { HostMeeting } from '../../src/log/host-meeting.ts';
 import type { Message } from '../../src/bus/message.ts';
+import { HostMeeting } from '../../src/log/host-meeting.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
-import type { Retraction } from '../../src/store/store.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import type { Retraction } from '../../src/store/store.ts';
 import { finalEntry, freshMeeting, statusEntry } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 import { seeded } from '../support/random.ts';

@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
+import type { Message } from '../../src/bus/message.ts';
 import { StaleFenceError } from '../../src/lib/errors.ts';
 import { HostMeeting } from '../../src/log/host-meeting.ts';
-import type { Message } from '../../src/bus/message.ts';
-import { type HubEvent, safely } from '../../src/watch/observer.ts';
+import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import { type HubEvent, safely } from '../../src/watch/observer.ts';
 import { finalEntry, freshMeeting, partialEvent, statusEntry } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 

@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from 'vitest';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import { seeded } from '../support/random.ts';
 import { listenTo, request, silence } from '../recognizer/recognizer-contract.ts';
 import { bytesOf, expectTiled, expectWords, meeting, statesOf, unheardOf } from '../recognizer/told.ts';
 import { toneRecognizer } from '../recognizer/tone-recognizer.ts';
+import { seeded } from '../support/random.ts';
 
 const never = new AbortController().signal;
 const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };

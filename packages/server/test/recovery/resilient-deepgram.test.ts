@@ -1,18 +1,26 @@
 /** Through the real SDK against the simulator: words said against words told, by value, order and time. */
+
+import {
+  type DeepgramSimulator,
+  type DeepgramSimulatorOptions,
+  startDeepgramSimulator,
+} from '@meetcast/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type FaultProxy, faultProxy } from '../../../../tests/support/fault-proxy.ts';
 import { deepgram } from '../../src/recognizer/deepgram.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
 import {
-  type DeepgramSimulator,
-  type DeepgramSimulatorOptions,
-  startDeepgramSimulator,
-} from '../../src/testing/index.ts';
+  listenTo,
+  pcm,
+  recognizerContract,
+  request,
+  silence,
+  writeAll,
+} from '../recognizer/recognizer-contract.ts';
+import { expectTiled, expectWords, meeting, statesOf, unheardOf, utterancesOf } from '../recognizer/told.ts';
 import { seeded } from '../support/random.ts';
 import { roundTrips } from '../support/round-trip.ts';
-import { listenTo, pcm, recognizerContract, request, silence, writeAll } from '../recognizer/recognizer-contract.ts';
-import { expectTiled, expectWords, meeting, statesOf, unheardOf, utterancesOf } from '../recognizer/told.ts';
 
 const never = new AbortController().signal;
 const quick: ResilientOptions = {

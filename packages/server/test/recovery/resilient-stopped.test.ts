@@ -1,10 +1,10 @@
 /** Audio that stops for a while, and whose sender is there all the same. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { resilient } from '../../src/recovery/resilient.ts';
-import { seeded } from '../support/random.ts';
 import { listenTo, request } from '../recognizer/recognizer-contract.ts';
 import { bytesOf, expectTiled, expectWords, meeting } from '../recognizer/told.ts';
 import { toneRecognizer } from '../recognizer/tone-recognizer.ts';
+import { seeded } from '../support/random.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,12 +1,33 @@
+import { speak } from '@meetcast/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import { speak } from '../../src/testing/index.ts';
+import {
+  listenTo,
+  pcm,
+  recognizerContract,
+  request,
+  silence,
+  writeAll,
+} from '../recognizer/recognizer-contract.ts';
+import {
+  expectTiled,
+  expectWords,
+  meeting,
+  statesOf,
+  unheardOf,
+  utterancesOf,
+  wordsTold,
+} from '../recognizer/told.ts';
+import {
+  type Fate,
+  final,
+  passing,
+  type ToneRecognizer,
+  toneRecognizer,
+} from '../recognizer/tone-recognizer.ts';
 import { seeded } from '../support/random.ts';
-import { listenTo, pcm, recognizerContract, request, silence, writeAll } from '../recognizer/recognizer-contract.ts';
-import { expectTiled, expectWords, meeting, statesOf, unheardOf, utterancesOf, wordsTold } from '../recognizer/told.ts';
-import { type Fate, final, passing, type ToneRecognizer, toneRecognizer } from '../recognizer/tone-recognizer.ts';
 
 const never = new AbortController().signal;
 const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Merge } from '../../src/recovery/merge.ts';
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../../src/recognizer/recognizer.ts';
+import { Merge } from '../../src/recovery/merge.ts';
 import { replayStart, unsaid } from '../../src/recovery/seam.ts';
 import { seeded } from '../support/random.ts';
 

@@ -1,7 +1,7 @@
+import { interleave, speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
+import { noise, silence, sine } from '../../../testing/test/support/audio.ts';
 import { speechLevels } from '../../src/recovery/speech-level.ts';
-import { interleave, speak } from '../../src/testing/index.ts';
-import { noise, silence, sine } from '../testing/audio.ts';
 import { bytesOf } from '../recognizer/told.ts';
 
 const sampleRates = [8_000, 16_000, 48_000];

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Admission } from '../../src/socket/admission.ts';
 import type { Grant, Permission } from '../../src/auth/authenticator.ts';
 import { AuthError } from '../../src/lib/errors.ts';
+import { Admission } from '../../src/socket/admission.ts';
 
 const minute = 60_000;
 const meeting = { tenant: 'acme', id: 'standup' };

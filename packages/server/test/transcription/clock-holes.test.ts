@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { ClockHoles } from '../../src/transcription/clock-holes.ts';
 import type { RecognizedSpan } from '../../src/recognizer/recognizer.ts';
+import { ClockHoles } from '../../src/transcription/clock-holes.ts';
 
 /** A word every second, half a second long: the third is from 2000 to 2500. */
 const words = ['one', 'two', 'three', 'four'].map((text, at) => ({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { brokenOff, wholeWordsOf } from '../../src/transcription/cut-off.ts';
 import type { RecognizedSpan } from '../../src/recognizer/recognizer.ts';
+import { brokenOff, wholeWordsOf } from '../../src/transcription/cut-off.ts';
 
 const heard: RecognizedSpan = {
   kind: 'span',

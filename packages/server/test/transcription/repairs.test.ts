@@ -2,9 +2,9 @@
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { loggedOf } from '../../src/transcription/repairs.ts';
-import { memoryStore } from '../../src/store/memory.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import { loggedOf } from '../../src/transcription/repairs.ts';
 import { finalEntry, freshMeeting, statusEntry } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 

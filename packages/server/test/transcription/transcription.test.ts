@@ -1,14 +1,14 @@
 import { beforeEach, expect, test } from 'vitest';
-import { AsyncQueue } from '../../src/lib/async-queue.ts';
-import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
+import type { Message } from '../../src/bus/message.ts';
+import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { Message } from '../../src/bus/message.ts';
 import type { LeftAudio, RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
-import { noRepairs } from '../../src/transcription/repairs.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
+import { noRepairs } from '../../src/transcription/repairs.ts';
 import { StreamClock } from '../../src/transcription/stream-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';

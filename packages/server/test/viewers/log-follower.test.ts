@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { LogFollower } from '../../src/viewers/log-follower.ts';
 import { ephemeralMessage, type Message } from '../../src/bus/message.ts';
+import { LogFollower } from '../../src/viewers/log-follower.ts';
 import { batchOf } from '../../src/viewers/room.ts';
 import { finalMessage, partialEvent, statusMessage, ts } from '../support/entries.ts';
 

@@ -2,10 +2,10 @@ import type { LoggedEvent } from '@meetcast/protocol';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
 import { loggedMessage, type Message } from '../../src/bus/message.ts';
+import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import { memoryStore } from '../../src/store/memory.ts';
 import { type Batch, batchOf, type Member, Room } from '../../src/viewers/room.ts';
 import { Rooms } from '../../src/viewers/rooms.ts';
-import { memoryStore } from '../../src/store/memory.ts';
-import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import {
   finalEntry,
   finalMessage,

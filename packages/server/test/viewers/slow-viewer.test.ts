@@ -1,13 +1,13 @@
 /** A viewer whose link is held in hand: what waits, what is let go, and in which order it goes out. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Admission } from '../../src/socket/admission.ts';
 import type { Grant } from '../../src/auth/authenticator.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { limitsWith } from '../../src/lib/limits.ts';
 import type { Message } from '../../src/bus/message.ts';
+import { limitsWith } from '../../src/lib/limits.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
-import { Rooms } from '../../src/viewers/rooms.ts';
+import { Admission } from '../../src/socket/admission.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { Rooms } from '../../src/viewers/rooms.ts';
 import { SubscriberSession } from '../../src/viewers/session.ts';
 import { finalEntry, freshMeeting, partialEvent } from '../support/entries.ts';
 import { upTo } from '../support/hub.ts';

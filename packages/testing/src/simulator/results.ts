@@ -1,6 +1,8 @@
 /** Words and times as the `Results` and `Metadata` that Deepgram sends. */
 
-import type { Told } from './channel-timeline.ts';
+import type { Told } from '../tone-language/channel-timeline.ts';
+import type { HeardWord } from '../tone-language/tone-decoder.ts';
+import { languageOf } from '../tone-language/vocabulary.ts';
 import type {
   Alternative,
   Metadata,
@@ -10,8 +12,6 @@ import type {
   WordResult,
 } from './listen-messages.ts';
 import { isNova3, type ListenSettings } from './listen-settings.ts';
-import type { HeardWord } from './tone-decoder.ts';
-import { languageOf } from './vocabulary.ts';
 
 /** One stream, for the fields that name it. */
 export interface StreamIdentity {

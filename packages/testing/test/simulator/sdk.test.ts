@@ -8,7 +8,7 @@ import {
   speak,
   startDeepgramSimulator,
   wordTimes,
-} from '../../src/testing/index.ts';
+} from '../../src/index.ts';
 
 let simulator: DeepgramSimulator | undefined;
 

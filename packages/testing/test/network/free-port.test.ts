@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, Server } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { freePort } from '../../src/testing/index.ts';
+import { freePort } from '../../src/index.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 

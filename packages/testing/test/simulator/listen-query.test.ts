@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseQuery } from '../../src/testing/listen-query.ts';
+import { parseQuery } from '../../src/simulator/listen-query.ts';
 
 const raw = 'model=nova-3&encoding=linear16&sample_rate=16000';
 

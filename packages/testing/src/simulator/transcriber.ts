@@ -1,10 +1,10 @@
 /** What Deepgram answers to the audio of one stream: bytes in, messages out, no clock but the audio's own. */
 
 import { createHash } from 'node:crypto';
-import { ChannelTimeline, type Hearing, type Told } from './channel-timeline.ts';
+import { ChannelTimeline, type Hearing, type Told } from '../tone-language/channel-timeline.ts';
+import { type HeardWord, ToneDecoder } from '../tone-language/tone-decoder.ts';
 import type { TranscriberMessage } from './listen-messages.ts';
 import { messageOf, metadataOf, type StreamIdentity } from './results.ts';
-import { type HeardWord, ToneDecoder } from './tone-decoder.ts';
 
 interface Channel {
   decoder: ToneDecoder;

@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import type { ServerMessage } from '../../src/testing/listen-messages.ts';
+import type { ServerMessage } from '../../src/simulator/listen-messages.ts';
 
 export const rawQuery = 'model=nova-3&encoding=linear16&sample_rate=16000';
 

@@ -4,9 +4,9 @@ import {
   type DeepgramSimulatorOptions,
   speak,
   startDeepgramSimulator,
-} from '../../src/testing/index.ts';
-import { bytesOf, silence } from './audio.ts';
-import { open, rawQuery, refused } from './wire-client.ts';
+} from '../../src/index.ts';
+import { bytesOf, silence } from '../support/audio.ts';
+import { open, rawQuery, refused } from '../support/wire-client.ts';
 
 const sampleRate = 16_000;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/u;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { spokenWords, timeErrors, wordTimes } from '../../src/testing/index.ts';
+import { spokenWords, timeErrors, wordTimes } from '../../src/index.ts';
 
 const words = ['we', 'ship', 'on', 'friday'];
 const said = spokenWords(words, 1_000);

@@ -1,12 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import {
-  type DeepgramSimulator,
-  type Fault,
-  speak,
-  startDeepgramSimulator,
-} from '../../src/testing/index.ts';
-import { bytesOf, silence } from './audio.ts';
-import { open, refused } from './wire-client.ts';
+import { type DeepgramSimulator, type Fault, speak, startDeepgramSimulator } from '../../src/index.ts';
+import { bytesOf, silence } from '../support/audio.ts';
+import { open, refused } from '../support/wire-client.ts';
 
 const sampleRate = 16_000;
 const speech = bytesOf(speak('we ship on friday', { sampleRate }));

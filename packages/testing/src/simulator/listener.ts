@@ -3,8 +3,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { freePort } from './free-port.ts';
-import { resetSocket } from './reset.ts';
+import { freePort } from '../network/free-port.ts';
+import { resetSocket } from '../network/reset.ts';
 
 export type Upgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { resetSocket } from '../../src/testing/reset.ts';
+import { resetSocket } from '../../src/network/reset.ts';
 
 /** Both ends of a connection. */
 async function linked(): Promise<{ near: Socket; far: Socket }> {

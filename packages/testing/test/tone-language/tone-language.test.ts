@@ -9,10 +9,20 @@ import {
   vocabulary,
   wordsOf,
   wordTimes,
-} from '../../src/testing/index.ts';
-import { mulberry32 } from '../../src/testing/random-words.ts';
-import { burstTonesHz } from '../../src/testing/tones.ts';
-import { burstRms, bytesOf, hear, joined, noise, saidBy, silence, sine, withNoise } from './audio.ts';
+} from '../../src/index.ts';
+import { mulberry32 } from '../../src/tone-language/random-words.ts';
+import { burstTonesHz } from '../../src/tone-language/tones.ts';
+import {
+  burstRms,
+  bytesOf,
+  hear,
+  joined,
+  noise,
+  saidBy,
+  silence,
+  sine,
+  withNoise,
+} from '../support/audio.ts';
 
 const rates = [8000, 16_000, 24_000, 44_100, 48_000];
 const everyWord = vocabulary.map((word, place) => ({ word, speaker: place % 4 }));

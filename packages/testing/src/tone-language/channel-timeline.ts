@@ -1,6 +1,6 @@
 /** When one channel's words are told: the rules for interims, finals, endpoints and utterance ends, in audio time. */
 
-import type { ListenSettings } from './listen-settings.ts';
+import type { ListenSettings } from '../simulator/listen-settings.ts';
 import type { HeardWord } from './tone-decoder.ts';
 
 /** What there is to tell; times are seconds of audio on this stream. */

@@ -1,7 +1,7 @@
 /** Audio for the tests of this folder, and what a decoder hears in it. */
 
-import { type HeardWord, type PcmFormat, ToneDecoder } from '../../src/testing/index.ts';
-import { mulberry32 } from '../../src/testing/random-words.ts';
+import { type HeardWord, type PcmFormat, ToneDecoder } from '../../src/index.ts';
+import { mulberry32 } from '../../src/tone-language/random-words.ts';
 
 export const bytesOf = (samples: Int16Array): Uint8Array =>
   new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);

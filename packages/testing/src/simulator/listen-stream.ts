@@ -2,12 +2,12 @@
 
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { resetSocket } from '../network/reset.ts';
 import { answerConfigure } from './configure.ts';
 import { parseControl } from './control-messages.ts';
 import type { FaultBoard, StreamFault, Strike } from './faults.ts';
 import type { ServerMessage } from './listen-messages.ts';
 import { Pacer } from './pacer.ts';
-import { resetSocket } from './reset.ts';
 import type { StreamIdentity } from './results.ts';
 import type { OpenRecord } from './stream-record.ts';
 import { Transcriber } from './transcriber.ts';

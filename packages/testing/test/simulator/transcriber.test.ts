@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { interleave, randomWords, speak, wordTimes } from '../../src/testing/index.ts';
-import type { Results, TranscriberMessage } from '../../src/testing/listen-messages.ts';
-import { parseQuery } from '../../src/testing/listen-query.ts';
-import { Transcriber } from '../../src/testing/transcriber.ts';
-import { bytesOf, joined, noise, silence } from './audio.ts';
+import { interleave, randomWords, speak, wordTimes } from '../../src/index.ts';
+import type { Results, TranscriberMessage } from '../../src/simulator/listen-messages.ts';
+import { parseQuery } from '../../src/simulator/listen-query.ts';
+import { Transcriber } from '../../src/simulator/transcriber.ts';
+import { bytesOf, joined, noise, silence } from '../support/audio.ts';
 
 const sampleRate = 16_000;
 
