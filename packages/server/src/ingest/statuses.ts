@@ -2,6 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
+import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
@@ -71,8 +72,7 @@ export class IngestStatuses {
   async gap(startMs: number, endMs: number, cause: string): Promise<void> {
     const { source, canResume } = this.#run;
     const reach = { ...this.#reach, coveredMs: canResume ? 0 : endMs };
-    const about = { type: 'gap' as const, ...stamp(this.#log.meeting), source };
-    await this.#log.append({ ...about, start_ms: startMs, end_ms: endMs, cause }, { reach });
+    await logGap(this.#log, { source, start_ms: startMs, end_ms: endMs, cause }, { reach });
   }
 
   /** What a node that is gone had received, unless somebody has begun since, who says it. */

@@ -2,7 +2,7 @@
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
-import { stamp } from '../lib/meeting.ts';
+import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   LeftAudio,
@@ -275,11 +275,8 @@ export class Transcription {
 
   async #gap({ start_ms, end_ms }: Stretch, cause: string, coveredMs: number): Promise<Message> {
     const { log, source, account } = this.#options;
-    const about = { type: 'gap' as const, ...stamp(log.meeting), source };
-    const message = await log.append(
-      { ...about, start_ms, end_ms, cause },
-      { reach: this.#reach(coveredMs) },
-    );
+    const missing = { source, start_ms, end_ms, cause };
+    const message = await logGap(log, missing, { reach: this.#reach(coveredMs) });
     account.covered.to(start_ms);
     account.covered.from(end_ms); // Nothing came back of what is between.
     return message;
