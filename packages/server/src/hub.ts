@@ -27,7 +27,7 @@ import { SlidingWindow } from './lib/rate.ts';
 import type { RemoteState } from './lib/remote.ts';
 import { takeTurns } from './lib/take-turns.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { cutOffNotice, type NoticeStatus, noticeOf } from './log/notices.ts';
+import { isolationNotice, type NoticeStatus, noticeOf } from './log/notices.ts';
 import { Outbox } from './log/outbox.ts';
 import { TranscriptLog } from './log/transcript-log.ts';
 import { firstAvailable } from './recognizer/first-available.ts';
@@ -286,11 +286,11 @@ class Hub {
   #sayRemote(state: RemoteState): void {
     const here = [...this.#rooms.meetings, ...[...this.#ingests].map(({ meeting }) => meeting)];
     for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
-      const message = cutOffNotice(meeting, state === 'away' ? 'degraded' : 'recovered');
+      const message = isolationNotice(meeting, state === 'away' ? 'degraded' : 'recovered');
       this.#rooms.show(meeting, message);
       this.#showSenders(meeting, message);
     }
-    this.#rooms.cutOff(state === 'away');
+    this.#rooms.setIsolated(state === 'away');
   }
 
   #showSenders(meeting: MeetingRef, message: Message): void {
@@ -300,7 +300,7 @@ class Hub {
   }
 
   #notice(meeting: MeetingRef): Message | undefined {
-    return this.#remotes.isAway ? cutOffNotice(meeting, 'degraded') : undefined;
+    return this.#remotes.isAway ? isolationNotice(meeting, 'degraded') : undefined;
   }
 
   #log(meeting: MeetingRef): TranscriptLog {
@@ -332,7 +332,7 @@ class Hub {
         outbox: this.#outbox,
         late: this.#late,
         remotes: this.#remotes.all,
-        isCutOff: this.#remotes.isAway,
+        isIsolated: this.#remotes.isAway,
         isClosing: this.#closing !== undefined,
         followers: this.#followers,
         leaving: this.#leaving.signal,

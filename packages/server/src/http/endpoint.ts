@@ -36,7 +36,7 @@ export interface RestContext {
   /** The ways to the other nodes; none if there are no others. */
   readonly remotes: readonly Remote[];
   /** Whether one of them is away. */
-  readonly isCutOff: boolean;
+  readonly isIsolated: boolean;
   /** Takes nothing new any longer. */
   readonly isClosing: boolean;
   /** Whoever follows a meeting, to be asked in turn to go elsewhere. */

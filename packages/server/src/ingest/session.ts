@@ -266,7 +266,7 @@ export class IngestSession {
     });
     this.#report('draining', run.source);
     if (ending !== 'finalized') run.claim.drain().catch((error: unknown) => this.#observeError(error));
-    if (ending !== 'finalized') run.transcription.cutOff();
+    if (ending !== 'finalized') run.transcription.breakOff();
     else this.#statusesOf(run).ending();
     run.stream.finish();
   }

@@ -25,5 +25,5 @@ export const noticeOf = (meeting: MeetingRef, part: keyof typeof sentences, stat
 });
 
 /** For this node's own connections: nobody else is cut off with it. */
-export const cutOffNotice = (meeting: MeetingRef, status: NoticeStatus): Message =>
+export const isolationNotice = (meeting: MeetingRef, status: NoticeStatus): Message =>
   ephemeralMessage(noticeOf(meeting, 'redis', status));

@@ -15,7 +15,7 @@ import type {
 import type { Registry } from '../registry/registry.ts';
 import type { AudioAccount } from './audio-ledger.ts';
 import { ClockHoles } from './clock-holes.ts';
-import { brokenOff, wholeWordsOf } from './cut-off.ts';
+import { halfWordsOf, wholeWordsOf } from './half-words.ts';
 import type { Repairs } from './repairs.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
 import { rawOf, spokenOf, wordsOf } from './spoken.ts';
@@ -74,7 +74,7 @@ export class Transcription {
   readonly over = new Promise<void>((resolve) => {
     this.#over = resolve;
   });
-  #isCutOff = false;
+  #audioBrokeOff = false;
   #isAway = false;
   /** Words that may be half ones. */
   readonly #withheld: RecognizedSpan[] = [];
@@ -134,7 +134,7 @@ export class Transcription {
       for await (const result of stream.results) {
         this.#heardAt = performance.now();
         if (result.kind === 'state') this.#changed(result);
-        await this.#accept(this.#isCutOff ? this.#certain(result) : result);
+        await this.#accept(this.#audioBrokeOff ? this.#certain(result) : result);
         if (result.kind === 'unheard') this.#tellUnheard(result);
         this.#coverSettled();
       }
@@ -145,7 +145,7 @@ export class Transcription {
       }
       if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was given up');
       await this.#sayHeard();
-      if (!this.#isCutOff) this.#cover(clock.receivedMs);
+      if (!this.#audioBrokeOff) this.#cover(clock.receivedMs);
       await this.#written;
       if (this.#failure) throw this.#failure.error;
     } finally {
@@ -169,8 +169,8 @@ export class Transcription {
   }
 
   /** The audio broke off, perhaps within a word; what comes after the last whole one is still the sender's. */
-  cutOff(): void {
-    this.#isCutOff = true;
+  breakOff(): void {
+    this.#audioBrokeOff = true;
   }
 
   /** Waits for the recognizer no longer: what it has heard is said, what it has not goes to `onLeft`, `run` rejects. */
@@ -182,7 +182,7 @@ export class Transcription {
 
   /** Keeps that there is nothing to store as far as all is settled. Audio that went past the recognizer is: it has no words. */
   coverSettled(): void {
-    if (!this.#isCutOff) this.#coverSettled();
+    if (!this.#audioBrokeOff) this.#coverSettled();
   }
 
   #coverSettled(): void {
@@ -217,7 +217,7 @@ export class Transcription {
   /** What is certain of a result; the rest is held back. */
   #certain(result: RecognitionResult): RecognitionResult {
     const certain = wholeWordsOf(result, this.#options.clock.forwardedMs);
-    const rest = brokenOff(result, certain);
+    const rest = halfWordsOf(result, certain);
     if (rest) this.#withheld.push(rest);
     return certain;
   }

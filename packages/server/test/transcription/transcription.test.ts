@@ -173,7 +173,7 @@ test('[TRANS2] a transcription that is given up rejects, and stores nothing more
 test('[TRANS3] audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(2 * second);
-  transcription.cutOff();
+  transcription.breakOff();
   results.push(
     heard(
       0,

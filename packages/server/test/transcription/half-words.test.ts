@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RecognizedSpan } from '../../src/recognizer/recognizer.ts';
-import { brokenOff, wholeWordsOf } from '../../src/transcription/cut-off.ts';
+import { halfWordsOf, wholeWordsOf } from '../../src/transcription/half-words.ts';
 
 const heard: RecognizedSpan = {
   kind: 'span',
@@ -54,14 +54,14 @@ test('[CUT5] words that all end well before it keep the recognizer’s own text'
 });
 
 test('[CUT7] what was left out is known, from the last whole word on, and each word is on one side only', () => {
-  const rest = brokenOff(heard, wholeWordsOf(heard, 2_000));
+  const rest = halfWordsOf(heard, wholeWordsOf(heard, 2_000));
   expect(rest).toEqual({ ...heard, startMs: 600, text: 'is', words: heard.words.slice(2) });
-  expect(brokenOff(heard, heard)).toBeUndefined();
+  expect(halfWordsOf(heard, heard)).toBeUndefined();
 });
 
 test('[CUT7] of what was left out whole the recognizer’s own text is known', () => {
   const certain = wholeWordsOf({ ...heard, words: heard.words.slice(2) }, 2_000);
-  expect(brokenOff({ ...heard, words: heard.words.slice(2) }, certain)).toMatchObject({
+  expect(halfWordsOf({ ...heard, words: heard.words.slice(2) }, certain)).toMatchObject({
     startMs: 0,
     endMs: 2_000,
     text: 'So it is.',

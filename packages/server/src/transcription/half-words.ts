@@ -17,7 +17,10 @@ export function wholeWordsOf(result: RecognitionResult, brokenMs: number): Recog
 }
 
 /** The words that `wholeWordsOf` left out: they count once it is sure that nobody sends their audio again. */
-export function brokenOff(result: RecognitionResult, certain: RecognitionResult): RecognizedSpan | undefined {
+export function halfWordsOf(
+  result: RecognitionResult,
+  certain: RecognitionResult,
+): RecognizedSpan | undefined {
   if (result === certain || result.kind !== 'span' || certain.kind !== 'span') return undefined;
   const words = result.words.slice(certain.words.length);
   const text = certain.words.length === 0 ? result.text : words.map((word) => word.text).join(' ');
