@@ -12,8 +12,8 @@ import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/re
 import type { Claim, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
+import { MeetingClock } from '../transcription/meeting-clock.ts';
 import { loggedOf, nothingLogged, type Stretch } from '../transcription/repairs.ts';
-import { StreamClock } from '../transcription/stream-clock.ts';
 import { Transcription } from '../transcription/transcription.ts';
 import type { Observe } from '../watch/observer.ts';
 import { heardOf, positionElsewhere } from './audio-notes.ts';
@@ -40,7 +40,7 @@ export interface Run {
   readonly format: AudioFormat;
   readonly claim: Claim;
   readonly stream: RecognizerStream;
-  readonly clock: StreamClock;
+  readonly clock: MeetingClock;
   readonly account: AudioAccount;
   readonly transcription: Transcription;
   readonly frames: TokenBucket;
@@ -172,7 +172,7 @@ async function placeRun(
   ledger.forget(log.meeting, epoch);
   const { repairs, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
   const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
-  const clock = new StreamClock(format, fromMs);
+  const clock = new MeetingClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
   const { claim } = holding;
   const news = new RecognizerNews(log, source, onMessage);
@@ -194,9 +194,9 @@ async function placeRun(
     },
     onLeft: (audio) => {
       const { language } = handshake;
-      const anchors = [...clock.anchorsFrom(audio.startMs)];
+      const offsets = [...clock.offsetsFrom(audio.startMs)];
       const cause = 'recognizer_unavailable';
-      context.late.keep({ ...sentBy(context, run), format, language, anchors, canResume, cause }, audio);
+      context.late.keep({ ...sentBy(context, run), format, language, offsets, canResume, cause }, audio);
     },
   });
   const perSecond = limits.ingestFramesPerSecond;

@@ -4,12 +4,12 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
-import { holesIn } from '../transcription/anchors.ts';
-import { ClockHoles } from '../transcription/clock-holes.ts';
+import { skipsIn } from '../transcription/clock-offsets.ts';
+import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Repairs } from '../transcription/repairs.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
+import { SkippedAudio } from '../transcription/skipped-audio.ts';
 import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
-import { audioBytes, audioMs } from '../transcription/stream-clock.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {
@@ -76,7 +76,7 @@ async function feed(
 /** `skippedMs`: where in the audio the stream begins. */
 async function say(stream: RecognizerStream, options: HearingOptions, skippedMs: number): Promise<void> {
   const segmenter = new Segmenter(stream.channels);
-  const [holes, holesMs] = [new ClockHoles(), holesIn(options.kept.leftover.anchors)];
+  const [holes, skipsMs] = [new SkippedAudio(), skipsIn(options.kept.leftover.offsets)];
   const words = new LateWords(options);
   for await (const result of stream.results) {
     if (options.signal.aborted) return;
@@ -84,7 +84,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
     if (result.kind === 'unheard') throw new RecognizerError('the recognizer was away', { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
     const news = result.kind === 'span' ? words.unsaid(shifted(result, skippedMs)) : result;
-    for (const piece of holes.cut(news, holesMs))
+    for (const piece of holes.cut(news, skipsMs))
       for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
   }
   if (options.signal.aborted) return;
@@ -128,15 +128,15 @@ class LateWords {
     await announce(spoken.segment_no);
     signal.throwIfAborted();
     const final = { type: 'transcript.final' as const, ...spoken, repairs: gap.seq };
-    const words = wordsOf(utterance, kept.leftover.anchors);
+    const words = wordsOf(utterance, kept.leftover.offsets);
     const appending = { raw: rawOf(utterance), words, epoch: kept.leftover.epoch, renumber };
     await log.append(final, appending).catch(ifRefused);
   }
 
   get #place() {
     const { kept, log } = this.#options;
-    const { source, anchors, saidMs } = kept.leftover;
-    return { meeting: log.meeting, source, anchors, channels: saidMs.length };
+    const { source, offsets, saidMs } = kept.leftover;
+    return { meeting: log.meeting, source, offsets, channels: saidMs.length };
   }
 
   /** A number above every one in the log, whatever the registry remembers. */

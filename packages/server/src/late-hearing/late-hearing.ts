@@ -5,8 +5,8 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { LeftAudio, Recognizer } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
-import { startIn } from '../transcription/anchors.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
+import { startIn } from '../transcription/clock-offsets.ts';
 import type { Observe, UnheardState } from '../watch/observer.ts';
 import { hear } from './hearing.ts';
 import { HeldHere, type Kept } from './kept.ts';
@@ -35,7 +35,7 @@ export interface Sent extends Pick<Leftover, 'meeting' | 'source' | 'epoch' | 'f
 }
 
 /** What its session knows of audio that nobody has heard. */
-export type Lost = Sent & Pick<Leftover, 'format' | 'language' | 'anchors' | 'canResume' | 'cause'>;
+export type Lost = Sent & Pick<Leftover, 'format' | 'language' | 'offsets' | 'canResume' | 'cause'>;
 
 interface Item extends Due {
   kept: Kept;
@@ -228,8 +228,8 @@ export class LateHearing {
     const gap = await gapOf(kept, trace, log);
     const signal = AbortSignal.any([gone.signal, this.#stopped.signal]);
     await hear({ kept, gap, log, registry, recognizer, signal });
-    const { meeting, source, epoch, anchors } = kept.leftover;
-    const startMs = Math.max(startIn(anchors, 0), gap.start_ms);
+    const { meeting, source, epoch, offsets } = kept.leftover;
+    const startMs = Math.max(startIn(offsets, 0), gap.start_ms);
     const endMs = Math.min(toMs(kept.leftover), gap.end_ms);
     const account = this.#context.ledger.of(meeting).get(source);
     if (account?.epoch === epoch) account.covered.fill(endMs - startMs);

@@ -2,7 +2,7 @@
 import type { Gap, LoggedEvent } from '@meetcast/protocol';
 import { StaleEpochError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
-import { startIn } from '../transcription/anchors.ts';
+import { startIn } from '../transcription/clock-offsets.ts';
 import { type Leftover, type Saying, toMs } from './leftover.ts';
 
 const pageEntries = 1_000;
@@ -70,7 +70,7 @@ export class Trace {
 
   #seeGap(gap: Gap): void {
     if (!this.#isLater(gap)) return;
-    const [startMs, endMs] = [startIn(this.#leftover.anchors, 0), toMs(this.#leftover)];
+    const [startMs, endMs] = [startIn(this.#leftover.offsets, 0), toMs(this.#leftover)];
     if (gap.start_ms >= endMs || gap.end_ms <= startMs) return;
     this.#gap = gap;
     this.#firstStart = undefined;

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LeftAudio } from '../recognizer/recognizer.ts';
-import { audioBytes } from '../transcription/stream-clock.ts';
+import { audioBytes } from '../transcription/meeting-clock.ts';
 import type { Kept } from './kept.ts';
 import { durationMs, Leftover } from './leftover.ts';
 import { OwnerFolders } from './owner-folders.ts';

@@ -2,7 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import type { TimedWord } from '../store/store.ts';
-import { type Anchors, endIn, startIn } from './anchors.ts';
+import { type ClockOffsets, endIn, startIn } from './clock-offsets.ts';
 import type { Utterance } from './segmenter.ts';
 
 export interface Place {
@@ -11,18 +11,18 @@ export interface Place {
   /** How many channels are heard apart; 1 where they are mixed. */
   readonly channels: number;
   /** Where the utterance's time stands on the meeting's clock. */
-  readonly anchors: Anchors;
+  readonly offsets: ClockOffsets;
 }
 
 /** What a partial and a final have in common. */
 export function spokenOf(utterance: Utterance, segmentNo: number, place: Place) {
-  const { meeting, source, channels, anchors } = place;
+  const { meeting, source, channels, offsets } = place;
   const { text, speaker, confidence, language } = utterance;
   return {
     ...stamp(meeting),
     segment_no: segmentNo,
-    start_ms: Math.round(startIn(anchors, utterance.startMs)),
-    end_ms: Math.round(endIn(anchors, utterance.endMs)),
+    start_ms: Math.round(startIn(offsets, utterance.startMs)),
+    end_ms: Math.round(endIn(offsets, utterance.endMs)),
     text,
     ...(speaker === undefined ? {} : { speaker }),
     ...(confidence === undefined ? {} : { confidence }),
@@ -39,9 +39,9 @@ export const rawOf = ({ raw }: Utterance): string | undefined =>
   raw.length === 0 ? undefined : `[${raw.join(',')}]`;
 
 /** The words of a final, where they stand on the meeting's clock. */
-export const wordsOf = ({ words }: Utterance, anchors: Anchors): TimedWord[] =>
+export const wordsOf = ({ words }: Utterance, offsets: ClockOffsets): TimedWord[] =>
   words.map(({ text, startMs, endMs }) => ({
     text,
-    start_ms: startIn(anchors, startMs),
-    end_ms: endIn(anchors, endMs),
+    start_ms: startIn(offsets, startMs),
+    end_ms: endIn(offsets, endMs),
   }));

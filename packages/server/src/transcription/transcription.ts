@@ -14,12 +14,12 @@ import type {
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { AudioAccount } from './audio-ledger.ts';
-import { ClockHoles } from './clock-holes.ts';
 import { halfWordsOf, wholeWordsOf } from './half-words.ts';
+import type { MeetingClock } from './meeting-clock.ts';
 import type { Repairs } from './repairs.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
+import { SkippedAudio } from './skipped-audio.ts';
 import { rawOf, spokenOf, wordsOf } from './spoken.ts';
-import type { StreamClock } from './stream-clock.ts';
 
 export interface TranscriptionOptions {
   readonly log: TranscriptLog;
@@ -28,7 +28,7 @@ export interface TranscriptionOptions {
   /** The claim's number: a store refuses this transcription's words once another claim wrote. */
   readonly fence: number;
   readonly stream: RecognizerStream;
-  readonly clock: StreamClock;
+  readonly clock: MeetingClock;
   readonly account: AudioAccount;
   /** The highest `segment_no` in the log when this began. */
   readonly lastSegmentNo: number;
@@ -54,7 +54,7 @@ const roundingMs = 1;
 export class Transcription {
   readonly #options: TranscriptionOptions;
   readonly #segmenter: Segmenter;
-  readonly #holes = new ClockHoles();
+  readonly #holes = new SkippedAudio();
   readonly #segmentNos = new Map<number, number>();
   #lastSegmentNo: number;
   /** How far writes are on their way. */
@@ -204,7 +204,7 @@ export class Transcription {
   }
 
   async #accept(result: RecognitionResult): Promise<void> {
-    const pieces = this.#holes.cut(this.#unsaid(result), this.#options.clock.holesMs);
+    const pieces = this.#holes.cut(this.#unsaid(result), this.#options.clock.skipsMs);
     for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece)))
       await this.#say(utterance);
   }
@@ -258,7 +258,7 @@ export class Transcription {
     const written = log.append(entry, {
       reach: this.#reach(coveredMs),
       raw: rawOf(utterance),
-      words: wordsOf(utterance, this.#options.clock.anchorsFrom(0)),
+      words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
       onDelay: () => this.#show(spoken),
       renumber: () => this.#nextSegmentNo(),
       receivedMs: () => this.#options.clock.receivedMs,
@@ -303,7 +303,7 @@ export class Transcription {
   async #spoken(utterance: Utterance) {
     const { log, clock, source, stream } = this.#options;
     const segmentNo = await this.#segmentNo(utterance.index);
-    const place = { meeting: log.meeting, source, channels: stream.channels, anchors: clock.anchorsFrom(0) };
+    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
     return spokenOf(utterance, segmentNo, place);
   }
 

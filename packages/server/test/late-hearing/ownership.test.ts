@@ -59,7 +59,7 @@ function keptWith(changes: Partial<Leftover> = {}, isFound = false): Kept {
     keptAtMs: Date.now(),
     format: { sampleRate: 16_000, channels: 1 },
     bytes: 10 * second,
-    anchors: [{ streamMs: 0, offsetMs: 10_000 }],
+    offsets: [{ streamMs: 0, offsetMs: 10_000 }],
     cause: 'recognizer_unavailable',
     fence: 5,
     canResume: true,

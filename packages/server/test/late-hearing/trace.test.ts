@@ -25,7 +25,7 @@ beforeEach(async () => {
     keptAtMs: 0,
     format: { sampleRate: 16_000, channels: 1 },
     bytes: 320_000,
-    anchors: [{ streamMs: 0, offsetMs: 10_000 }],
+    offsets: [{ streamMs: 0, offsetMs: 10_000 }],
     cause: 'recognizer_unavailable',
     fence: 5,
     canResume: true,

@@ -8,8 +8,8 @@ import type { LeftAudio, RecognitionResult, RecognizerStream } from '../../src/r
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
+import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { noRepairs } from '../../src/transcription/repairs.ts';
-import { StreamClock } from '../../src/transcription/stream-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
@@ -43,7 +43,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
       return left.length === 0 ? audio : undefined;
     },
   };
-  const clock = new StreamClock({ sampleRate: 16_000, channels: 1 }, fromMs);
+  const clock = new MeetingClock({ sampleRate: 16_000, channels: 1 }, fromMs);
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];

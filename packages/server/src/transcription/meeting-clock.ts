@@ -1,7 +1,14 @@
 /** Places a recognizer stream's time on the meeting's clock, by samples alone. */
 
 import type { AudioFormat } from '../recognizer/recognizer.ts';
-import { type Anchor, type Anchors, anchorsFrom, endIn, holesIn, startIn } from './anchors.ts';
+import {
+  type ClockOffset,
+  type ClockOffsets,
+  endIn,
+  offsetsFrom,
+  skipsIn,
+  startIn,
+} from './clock-offsets.ts';
 
 const bytesPerSample = 2;
 
@@ -21,10 +28,10 @@ export const isWhole = (bytes: number, format: AudioFormat): boolean =>
  * Counts audio as it goes to a recognizer, or past it. What goes past moves the meeting's time and not the stream's,
  * so a later stream time stands for a later meeting time.
  */
-export class StreamClock {
+export class MeetingClock {
   readonly #format: AudioFormat;
   readonly #fromMs: number;
-  readonly #anchors: Anchor[];
+  readonly #offsets: ClockOffset[];
   #forwardedBytes = 0;
   #skippedBytes = 0;
 
@@ -32,7 +39,7 @@ export class StreamClock {
   constructor(format: AudioFormat, fromMs: number) {
     this.#format = format;
     this.#fromMs = fromMs;
-    this.#anchors = [{ streamMs: 0, offsetMs: fromMs }];
+    this.#offsets = [{ streamMs: 0, offsetMs: fromMs }];
   }
 
   forward(bytes: number): void {
@@ -41,12 +48,12 @@ export class StreamClock {
 
   skip(bytes: number): void {
     this.#skippedBytes += bytes;
-    const anchor = {
+    const offset = {
       streamMs: audioMs(this.#forwardedBytes, this.#format),
       offsetMs: this.#fromMs + audioMs(this.#skippedBytes, this.#format),
     };
-    if (this.#anchors.at(-1)?.streamMs === anchor.streamMs) this.#anchors.pop();
-    this.#anchors.push(anchor);
+    if (this.#offsets.at(-1)?.streamMs === offset.streamMs) this.#offsets.pop();
+    this.#offsets.push(offset);
   }
 
   /** The meeting's time after the last sample received. */
@@ -59,22 +66,22 @@ export class StreamClock {
   }
 
   /** Where audio went past, in milliseconds of the stream's own. */
-  get holesMs(): readonly number[] {
-    return holesIn(this.#anchors);
+  get skipsMs(): readonly number[] {
+    return skipsIn(this.#offsets);
   }
 
   /** The meeting's time at which a word that starts at `streamMs` starts. */
   startAt(streamMs: number): number {
-    return startIn(this.#anchors, streamMs);
+    return startIn(this.#offsets, streamMs);
   }
 
   /** The meeting's time at which a word that ends at `streamMs` ends. */
   endAt(streamMs: number): number {
-    return endIn(this.#anchors, streamMs);
+    return endIn(this.#offsets, streamMs);
   }
 
   /** Where the stream's audio from `streamMs` on stands. */
-  anchorsFrom(streamMs: number): Anchors {
-    return anchorsFrom(this.#anchors, streamMs);
+  offsetsFrom(streamMs: number): ClockOffsets {
+    return offsetsFrom(this.#offsets, streamMs);
   }
 }

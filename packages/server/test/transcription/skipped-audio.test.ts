@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RecognizedSpan } from '../../src/recognizer/recognizer.ts';
-import { ClockHoles } from '../../src/transcription/clock-holes.ts';
+import { SkippedAudio } from '../../src/transcription/skipped-audio.ts';
 
 /** A word every second, half a second long: the third is from 2000 to 2500. */
 const words = ['one', 'two', 'three', 'four'].map((text, at) => ({
@@ -23,14 +23,14 @@ const span = (changes: Partial<RecognizedSpan> = {}): RecognizedSpan => ({
 const end = (channel = 0) => ({ kind: 'utterance-end', channel }) as const;
 
 test('[HOLE1] what ends at a hole is whole, as is what is no span', () => {
-  const holes = new ClockHoles();
+  const holes = new SkippedAudio();
   expect(holes.cut(span(), [])).toEqual([span()]);
   expect(holes.cut(span(), [4_000])).toEqual([span()]);
   expect(holes.cut(end(), [0])).toEqual([end()]);
 });
 
 test('[HOLE2] a final is cut at every hole it has: each word once, and an utterance ends there', () => {
-  expect(new ClockHoles().cut(span(), [1_700, 2_900])).toEqual([
+  expect(new SkippedAudio().cut(span(), [1_700, 2_900])).toEqual([
     span({ endMs: 1_700, endsUtterance: false, text: 'one two', words: words.slice(0, 2) }),
     end(),
     span({ startMs: 1_700, endMs: 2_900, endsUtterance: false, text: 'three', words: words.slice(2, 3) }),
@@ -40,7 +40,7 @@ test('[HOLE2] a final is cut at every hole it has: each word once, and an uttera
 });
 
 test('[HOLE3] a final passes a hole once; other channels pass it themselves', () => {
-  const holes = new ClockHoles();
+  const holes = new SkippedAudio();
   holes.cut(span(), [1_700]);
   const next = span({ startMs: 4_000, endMs: 5_000, words: [], text: '' });
   expect(holes.cut(next, [1_700])).toEqual([next]);
@@ -49,11 +49,11 @@ test('[HOLE3] a final passes a hole once; other channels pass it themselves', ()
 
 test('[HOLE4] a hole between two finals ends the utterance, and nothing is before it', () => {
   const later = span({ startMs: 2_000, words: words.slice(2), text: 'Three, four.' });
-  expect(new ClockHoles().cut(later, [1_700])).toEqual([end(), later]);
+  expect(new SkippedAudio().cut(later, [1_700])).toEqual([end(), later]);
 });
 
 test('[HOLE5] a partial is what was said before the hole, until its final has passed it', () => {
-  const holes = new ClockHoles();
+  const holes = new SkippedAudio();
   const partial = span({ isFinal: false });
   const before = span({ isFinal: false, endMs: 1_700, endsUtterance: false, text: 'one two' });
   expect(holes.cut(partial, [1_700])).toEqual([{ ...before, words: words.slice(0, 2) }]);
@@ -64,8 +64,8 @@ test('[HOLE5] a partial is what was said before the hole, until its final has pa
 
 test('[HOLE6] text without words goes whole to the side where more of it lies', () => {
   const bare = span({ words: [], text: 'yes', endMs: 1_000 });
-  const texts = (holeMs: number) =>
-    new ClockHoles().cut(bare, [holeMs]).map((piece) => (piece.kind === 'span' ? piece.text : piece.kind));
+  const texts = (skipMs: number) =>
+    new SkippedAudio().cut(bare, [skipMs]).map((piece) => (piece.kind === 'span' ? piece.text : piece.kind));
   expect(texts(600)).toEqual(['yes', 'utterance-end', '']);
   expect(texts(400)).toEqual(['', 'utterance-end', 'yes']);
 });

@@ -4,23 +4,23 @@ import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../recog
 /** Recognizers round their times. */
 const roundingMs = 1;
 
-export class ClockHoles {
+export class SkippedAudio {
   /** Per channel, how many holes its finals have passed. */
   readonly #passed = new Map<number, number>();
 
-  /** `holesMs`: where audio went past the stream, on the stream's clock, in order. */
-  cut(result: RecognitionResult, holesMs: readonly number[]): RecognitionResult[] {
+  /** `skipsMs`: where audio went past the stream, on the stream's clock, in order. */
+  cut(result: RecognitionResult, skipsMs: readonly number[]): RecognitionResult[] {
     if (result.kind !== 'span') return [result];
     const { channel } = result;
     const passed = this.#passed.get(channel) ?? 0;
-    const holeMs = holesMs[passed];
-    if (holeMs === undefined || result.endMs <= holeMs + roundingMs) return [result];
+    const skipMs = skipsMs[passed];
+    if (skipMs === undefined || result.endMs <= skipMs + roundingMs) return [result];
     const end: RecognitionResult = { kind: 'utterance-end', channel };
-    const [before, behind] = partedAt(result, holeMs);
+    const [before, behind] = partedAt(result, skipMs);
     if (!result.isFinal) return before.words.length > 0 ? [before] : [end, behind];
     this.#passed.set(channel, passed + 1);
     const heard = before.endMs > before.startMs ? [before] : [];
-    return [...heard, end, ...this.cut(behind, holesMs)];
+    return [...heard, end, ...this.cut(behind, skipsMs)];
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { audioMs, isWhole, StreamClock } from '../../src/transcription/stream-clock.ts';
+import { audioMs, isWhole, MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { seeded } from '../support/random.ts';
 
 const mono = { sampleRate: 16_000, channels: 1 };
@@ -19,7 +19,7 @@ test('[ING7] only bytes of whole samples of all channels are whole', () => {
 });
 
 test('[CLOCK2] a stream that begins late in the meeting is that much behind it', () => {
-  const clock = new StreamClock(mono, 60_000);
+  const clock = new MeetingClock(mono, 60_000);
   clock.forward(second);
   expect(clock.receivedMs).toBe(61_000);
   expect(clock.forwardedMs).toBe(1_000);
@@ -27,7 +27,7 @@ test('[CLOCK2] a stream that begins late in the meeting is that much behind it',
 });
 
 test('[ING18] what goes past the recognizer moves the meeting on and not the stream', () => {
-  const clock = new StreamClock(mono, 0);
+  const clock = new MeetingClock(mono, 0);
   clock.forward(second);
   clock.skip(2 * second);
   clock.forward(second);
@@ -37,7 +37,7 @@ test('[ING18] what goes past the recognizer moves the meeting on and not the str
 });
 
 test('[CLOCK3] at a cut a word ends before it and the next one starts behind it', () => {
-  const clock = new StreamClock(mono, 100);
+  const clock = new MeetingClock(mono, 100);
   clock.forward(second);
   clock.skip(second);
   clock.skip(second);
@@ -47,14 +47,14 @@ test('[CLOCK3] at a cut a word ends before it and the next one starts behind it'
 });
 
 test('[CLOCK4] audio skipped before any was forwarded puts the first word behind it', () => {
-  const clock = new StreamClock(mono, 0);
+  const clock = new MeetingClock(mono, 0);
   clock.skip(second);
   clock.forward(second);
   expect([clock.startAt(0), clock.startAt(400), clock.endAt(1_000)]).toEqual([1_000, 1_400, 2_000]);
 });
 
 test('[TIME2] an hour of 44.1 kHz frames ends on the sample, not near it', () => {
-  const clock = new StreamClock({ sampleRate: 44_100, channels: 2 }, 0);
+  const clock = new MeetingClock({ sampleRate: 44_100, channels: 2 }, 0);
   for (let frame = 0; frame < 180_000; frame += 1) clock.forward(882 * 4);
   expect(clock.receivedMs).toBe(3_600_000);
 });
@@ -62,7 +62,7 @@ test('[TIME2] an hour of 44.1 kHz frames ends on the sample, not near it', () =>
 test('[CLOCK5] later in the stream is never earlier in the meeting, whatever was skipped when', () => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const random = seeded(seed);
-    const clock = new StreamClock(mono, Math.floor(random() * 10_000));
+    const clock = new MeetingClock(mono, Math.floor(random() * 10_000));
     const truth: { streamMs: number; meetingMs: number }[] = [];
     for (let step = 0; step < 40; step += 1) {
       const bytes = 2 * Math.floor(random() * 4_000);
