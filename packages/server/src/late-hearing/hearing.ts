@@ -5,11 +5,11 @@ import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import { skipsIn } from '../transcription/clock-offsets.ts';
+import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
 import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Repairs } from '../transcription/repairs.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
-import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {
@@ -109,25 +109,24 @@ class LateWords {
 
   async say(utterance: Utterance): Promise<void> {
     const { kept } = this.#options;
-    const spoken = spokenOf(utterance, await this.#nextSegmentNo(), this.#place);
-    if (spoken.text !== '') await this.#append(utterance, spoken);
+    const body = entryOf(utterance, await this.#nextSegmentNo(), this.#place);
+    if (body.text !== '') await this.#append(utterance, body);
     const { channel, endMs } = utterance;
     await kept.save({ saidMs: kept.leftover.saidMs.with(channel, endMs), saying: undefined });
   }
 
-  async #append(utterance: Utterance, spoken: ReturnType<typeof spokenOf>): Promise<void> {
+  async #append(utterance: Utterance, body: ReturnType<typeof entryOf>): Promise<void> {
     const { kept, log, gap, signal } = this.#options;
     const { channel, endMs } = utterance;
-    const announce = (segmentNo: number) =>
-      kept.save({ saying: { segmentNo, ts: spoken.ts, channel, endMs } });
+    const announce = (segmentNo: number) => kept.save({ saying: { segmentNo, ts: body.ts, channel, endMs } });
     const renumber = async () => {
       const segmentNo = await this.#nextSegmentNo();
       await announce(segmentNo);
       return segmentNo;
     };
-    await announce(spoken.segment_no);
+    await announce(body.segment_no);
     signal.throwIfAborted();
-    const final = { type: 'transcript.final' as const, ...spoken, repairs: gap.seq };
+    const final = { type: 'transcript.final' as const, ...body, repairs: gap.seq };
     const words = wordsOf(utterance, kept.leftover.offsets);
     const appending = { raw: rawOf(utterance), words, epoch: kept.leftover.epoch, renumber };
     await log.append(final, appending).catch(ifRefused);

@@ -14,12 +14,12 @@ import type {
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { AudioAccount } from './audio-ledger.ts';
+import { entryOf, rawOf, wordsOf } from './entry.ts';
 import { halfWordsOf, wholeWordsOf } from './half-words.ts';
 import type { MeetingClock } from './meeting-clock.ts';
 import type { Repairs } from './repairs.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
 import { SkippedAudio } from './skipped-audio.ts';
-import { rawOf, spokenOf, wordsOf } from './spoken.ts';
 
 export interface TranscriptionOptions {
   readonly log: TranscriptLog;
@@ -241,17 +241,17 @@ export class Transcription {
   }
 
   async #say(utterance: Utterance): Promise<void> {
-    const spoken = await this.#spoken(utterance);
-    if (!utterance.isFinal) return this.#show(spoken);
+    const body = await this.#entryOf(utterance);
+    if (!utterance.isFinal) return this.#show(body);
     this.#segmentNos.delete(utterance.index);
     this.#saidMs[utterance.channel] = utterance.endMs;
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const { log, onMessage } = this.#options;
-    const repairs = this.#options.repairs.filledBy(spoken);
+    const repairs = this.#options.repairs.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
-      ...spoken,
+      ...body,
       ...(repairs === undefined ? {} : { repairs }),
     };
     // While the store is away the words still show; the numbered final follows.
@@ -259,7 +259,7 @@ export class Transcription {
       reach: this.#reach(coveredMs),
       raw: rawOf(utterance),
       words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
-      onDelay: () => this.#show(spoken),
+      onDelay: () => this.#show(body),
       renumber: () => this.#nextSegmentNo(),
       receivedMs: () => this.#options.clock.receivedMs,
     });
@@ -285,8 +285,8 @@ export class Transcription {
     return message;
   }
 
-  #show(spoken: Omit<TranscriptPartial, 'type'>): void {
-    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...spoken }));
+  #show(body: Omit<TranscriptPartial, 'type'>): void {
+    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...body }));
   }
 
   /** Notes a write that is on its way; the first one that is refused ends the transcription. */
@@ -300,11 +300,11 @@ export class Transcription {
     );
   }
 
-  async #spoken(utterance: Utterance) {
+  async #entryOf(utterance: Utterance) {
     const { log, clock, source, stream } = this.#options;
     const segmentNo = await this.#segmentNo(utterance.index);
     const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
-    return spokenOf(utterance, segmentNo, place);
+    return entryOf(utterance, segmentNo, place);
   }
 
   async #segmentNo(index: number): Promise<number> {

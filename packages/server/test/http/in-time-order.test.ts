@@ -1,6 +1,6 @@
 import type { TranscriptFinal } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
-import { inSpokenOrder } from '../../src/http/spoken-order.ts';
+import { inTimeOrder } from '../../src/http/in-time-order.ts';
 import { finalEvent } from '../support/entries.ts';
 import { seeded } from '../support/random.ts';
 
@@ -14,7 +14,7 @@ async function* pagesOf(finals: TranscriptFinal[], size: number, read: (count: n
 
 async function ordered(pages: AsyncIterable<TranscriptFinal[]>): Promise<TranscriptFinal[]> {
   const finals: TranscriptFinal[] = [];
-  for await (const part of inSpokenOrder(pages)) finals.push(...part);
+  for await (const part of inTimeOrder(pages)) finals.push(...part);
   return finals;
 }
 
@@ -43,7 +43,7 @@ test('[REST8] no more than a stretch of the meeting is held, and none is lost, h
     held += count;
     most = Math.max(most, held);
   });
-  for await (const part of inSpokenOrder(pages)) {
+  for await (const part of inTimeOrder(pages)) {
     held -= part.length;
     given += part.length;
   }

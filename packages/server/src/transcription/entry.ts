@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** What a partial and a final have in common. */
-export function spokenOf(utterance: Utterance, segmentNo: number, place: Place) {
+export function entryOf(utterance: Utterance, segmentNo: number, place: Place) {
   const { meeting, source, channels, offsets } = place;
   const { text, speaker, confidence, language } = utterance;
   return {
