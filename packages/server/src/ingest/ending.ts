@@ -3,7 +3,7 @@ import type { Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Aftermath } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/repairs.ts';
+import type { Stretch } from '../transcription/already-said.ts';
 import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './run.ts';
 import type { IngestStatuses } from './statuses.ts';

@@ -11,9 +11,9 @@ import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Claim, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
+import { loggedOf, nothingLogged, type Stretch } from '../transcription/already-said.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
 import { MeetingClock } from '../transcription/meeting-clock.ts';
-import { loggedOf, nothingLogged, type Stretch } from '../transcription/repairs.ts';
 import { Transcription } from '../transcription/transcription.ts';
 import type { Observe } from '../watch/observer.ts';
 import { heardOf, positionElsewhere } from './audio-notes.ts';
@@ -170,7 +170,7 @@ async function placeRun(
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
   const { epoch, seq, segmentNo } = await log.settledHead();
   ledger.forget(log.meeting, epoch);
-  const { repairs, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
+  const { alreadySaid, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
   const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
   const clock = new MeetingClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
@@ -185,7 +185,7 @@ async function placeRun(
     clock,
     account,
     lastSegmentNo: segmentNo,
-    repairs,
+    alreadySaid,
     onMessage,
     onState: (state) => {
       news.tell(state);

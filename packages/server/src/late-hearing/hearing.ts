@@ -4,10 +4,10 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
+import { AlreadySaid } from '../transcription/already-said.ts';
 import { skipsIn } from '../transcription/clock-offsets.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
 import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
-import { Repairs } from '../transcription/repairs.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
 import type { Kept } from './kept.ts';
@@ -83,7 +83,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
     // It is all still here, and is heard another time.
     if (result.kind === 'unheard') throw new RecognizerError('the recognizer was away', { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
-    const news = result.kind === 'span' ? words.unsaid(shifted(result, skippedMs)) : result;
+    const news = result.kind === 'span' ? words.withoutSaid(shifted(result, skippedMs)) : result;
     for (const piece of holes.cut(news, skipsMs))
       for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
   }
@@ -94,17 +94,17 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
 /** Utterances on their way into the log, each once whatever happens between two of them. */
 class LateWords {
   readonly #options: HearingOptions;
-  readonly #repairs: Repairs;
+  readonly #alreadySaid: AlreadySaid;
   #lastSegmentNo = 0;
 
   constructor(options: HearingOptions) {
     this.#options = options;
-    this.#repairs = new Repairs([options.gap], new Map(options.kept.leftover.saidMs.entries()));
+    this.#alreadySaid = new AlreadySaid([options.gap], new Map(options.kept.leftover.saidMs.entries()));
   }
 
   /** Without the words that are in the log. */
-  unsaid(span: RecognizedSpan): RecognizedSpan {
-    return this.#repairs.unsaid(span, (streamMs) => streamMs);
+  withoutSaid(span: RecognizedSpan): RecognizedSpan {
+    return this.#alreadySaid.withoutSaid(span, (streamMs) => streamMs);
   }
 
   async say(utterance: Utterance): Promise<void> {

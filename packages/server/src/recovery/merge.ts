@@ -5,7 +5,7 @@ import type {
   RecognizedWord,
   UtteranceEnd,
 } from '../recognizer/recognizer.ts';
-import { replayStart, type Seam, unsaid } from './seam.ts';
+import { replayStart, type Seam, withoutSaid } from './seam.ts';
 
 interface Channel {
   /** End of the last final span. */
@@ -115,7 +115,7 @@ export class Merge {
   }
 
   #partial(channel: Channel, span: RecognizedSpan): RecognizedSpan[] {
-    const news = unsaid(span, channel.seam);
+    const news = withoutSaid(span, channel.seam);
     if (!news) return [];
     channel.shownMs = news.endMs;
     return [news];
@@ -123,7 +123,7 @@ export class Merge {
 
   #final(channel: Channel, span: RecognizedSpan): RecognitionResult[] {
     channel.toldMs = span.endMs;
-    const news = unsaid(span, channel.seam);
+    const news = withoutSaid(span, channel.seam);
     const { channel: number } = span;
     if (!news)
       return span.endsUtterance && channel.isOpen

@@ -47,7 +47,7 @@ export function replayStart(
 }
 
 /** What of a span after a loss was not said before it; nothing if all of it was. */
-export function unsaid(span: RecognizedSpan, seam: Seam): RecognizedSpan | undefined {
+export function withoutSaid(span: RecognizedSpan, seam: Seam): RecognizedSpan | undefined {
   const { boundaryMs } = seam;
   if (!span.isFinal && span.endMs < seam.shownMs) return undefined;
   if (span.startMs >= boundaryMs + doubtMs) return span;

@@ -13,11 +13,11 @@ import type {
   Unheard,
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { AlreadySaid } from './already-said.ts';
 import type { AudioAccount } from './audio-ledger.ts';
 import { entryOf, rawOf, wordsOf } from './entry.ts';
 import { halfWordsOf, wholeWordsOf } from './half-words.ts';
 import type { MeetingClock } from './meeting-clock.ts';
-import type { Repairs } from './repairs.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
 import { SkippedAudio } from './skipped-audio.ts';
 
@@ -33,7 +33,7 @@ export interface TranscriptionOptions {
   /** The highest `segment_no` in the log when this began. */
   readonly lastSegmentNo: number;
   /** The gaps in the log that this audio may fill. */
-  readonly repairs: Repairs;
+  readonly alreadySaid: AlreadySaid;
   /** Every partial, final and gap, after it was announced. */
   readonly onMessage: (message: Message) => void;
   /** How the way to the recognizer is. */
@@ -204,14 +204,14 @@ export class Transcription {
   }
 
   async #accept(result: RecognitionResult): Promise<void> {
-    const pieces = this.#holes.cut(this.#unsaid(result), this.#options.clock.skipsMs);
+    const pieces = this.#holes.cut(this.#withoutSaid(result), this.#options.clock.skipsMs);
     for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece)))
       await this.#say(utterance);
   }
 
-  #unsaid(result: RecognitionResult): RecognitionResult {
-    const { clock, repairs } = this.#options;
-    return result.kind === 'span' ? repairs.unsaid(result, (ms) => clock.startAt(ms)) : result;
+  #withoutSaid(result: RecognitionResult): RecognitionResult {
+    const { clock, alreadySaid } = this.#options;
+    return result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
   }
 
   /** What is certain of a result; the rest is held back. */
@@ -248,7 +248,7 @@ export class Transcription {
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const { log, onMessage } = this.#options;
-    const repairs = this.#options.repairs.filledBy(body);
+    const repairs = this.#options.alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
       ...body,

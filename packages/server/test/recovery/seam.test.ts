@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../../src/recognizer/recognizer.ts';
 import { Merge } from '../../src/recovery/merge.ts';
-import { replayStart, unsaid } from '../../src/recovery/seam.ts';
+import { replayStart, withoutSaid } from '../../src/recovery/seam.ts';
 import { seeded } from '../support/random.ts';
 
 const word = (text: string, startMs: number, endMs: number): RecognizedWord => ({ text, startMs, endMs });
@@ -43,29 +43,31 @@ test('[SEAM2] it begins before a word that has to be heard again, and never befo
 const seam = { boundaryMs: 3_000, shownMs: 0, said: [word('no', 2_700, 2_980)] };
 
 test('[SEAM3] of a span over the boundary only what is new is left, with the recognizer’s own text where all is', () => {
-  expect(unsaid(span(2_500, 3_000, [word('no', 2_690, 2_970)]), seam)).toBeUndefined();
+  expect(withoutSaid(span(2_500, 3_000, [word('no', 2_690, 2_970)]), seam)).toBeUndefined();
   const mixed = span(2_500, 4_000, [word('No,', 2_690, 3_010), word('no', 3_050, 3_300)], { raw: '{}' });
-  expect(unsaid(mixed, seam)).toMatchObject({ startMs: 3_000, endMs: 4_000, text: 'no', raw: '{}' });
+  expect(withoutSaid(mixed, seam)).toMatchObject({ startMs: 3_000, endMs: 4_000, text: 'no', raw: '{}' });
   const fresh = span(2_900, 4_000, [word('five', 3_000, 3_200)], { text: '$5' });
-  expect(unsaid(fresh, seam)).toMatchObject({ startMs: 3_000, text: '$5' });
+  expect(withoutSaid(fresh, seam)).toMatchObject({ startMs: 3_000, text: '$5' });
   const old = span(2_500, 3_500, [word('no', 2_690, 2_970)], { raw: '{}', confidence: 1 });
-  expect(unsaid(old, seam)).toEqual(span(3_000, 3_500));
+  expect(withoutSaid(old, seam)).toEqual(span(3_000, 3_500));
 });
 
 test('[SEAM4] a word that reaches over the boundary was said if it is one of the said, timed otherwise', () => {
-  expect(unsaid(span(2_500, 4_000, [word('no', 2_780, 3_060)]), seam)?.words).toEqual([]);
-  expect(unsaid(span(2_500, 4_000, [word('know', 2_780, 3_060)]), seam)?.words).toEqual([]);
-  expect(unsaid(span(2_500, 4_000, [word('way', 2_950, 3_200)]), seam)?.text).toBe('way');
+  expect(withoutSaid(span(2_500, 4_000, [word('no', 2_780, 3_060)]), seam)?.words).toEqual([]);
+  expect(withoutSaid(span(2_500, 4_000, [word('know', 2_780, 3_060)]), seam)?.words).toEqual([]);
+  expect(withoutSaid(span(2_500, 4_000, [word('way', 2_950, 3_200)]), seam)?.text).toBe('way');
 });
 
 test('[SEAM5] a partial that knows less than the screen is kept from it; what is far behind the boundary passes', () => {
   const partial = (endMs: number) => span(2_500, endMs, [word('way', 3_050, 3_200)], { isFinal: false });
   const shown = { ...seam, shownMs: 3_800 };
-  expect(unsaid(partial(3_500), shown)).toBeUndefined();
-  expect(unsaid(partial(3_800), shown)?.text).toBe('way');
-  expect(unsaid(span(2_500, 3_900, [word('no', 2_700, 2_980)], { isFinal: false }), shown)).toBeUndefined();
+  expect(withoutSaid(partial(3_500), shown)).toBeUndefined();
+  expect(withoutSaid(partial(3_800), shown)?.text).toBe('way');
+  expect(
+    withoutSaid(span(2_500, 3_900, [word('no', 2_700, 2_980)], { isFinal: false }), shown),
+  ).toBeUndefined();
   const later = span(4_100, 5_000, [word('no', 4_100, 4_200)]);
-  expect(unsaid(later, shown)).toBe(later);
+  expect(withoutSaid(later, shown)).toBe(later);
 });
 
 test('[MRG1] results of a later stream stand on the first one’s clock', () => {

@@ -7,9 +7,9 @@ import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { LeftAudio, RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { nothingSaid } from '../../src/transcription/already-said.ts';
 import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
 import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
-import { noRepairs } from '../../src/transcription/repairs.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
@@ -57,7 +57,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     clock,
     account,
     lastSegmentNo,
-    repairs: noRepairs,
+    alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (taken) => left.push(taken),
     onMessage: (message) => messages.push(message),

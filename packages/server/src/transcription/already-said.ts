@@ -9,7 +9,7 @@ export type Stretch = readonly [number, number];
 /** How far back in the log a gap is looked for. */
 const recentEntries = 1_000;
 
-export class Repairs {
+export class AlreadySaid {
   readonly #gaps: readonly Gap[];
 
   readonly #saidUntilMs: ReadonlyMap<number, number>;
@@ -21,7 +21,7 @@ export class Repairs {
   }
 
   /** Without the words that the log has: a source is durable only as far as the slowest of its channels. */
-  unsaid(span: RecognizedSpan, meetingMs: (streamMs: number) => number): RecognizedSpan {
+  withoutSaid(span: RecognizedSpan, meetingMs: (streamMs: number) => number): RecognizedSpan {
     const untilMs = this.#saidUntilMs.get(span.channel);
     if (untilMs === undefined) return span;
     const words = span.words.filter(({ startMs, endMs }) => meetingMs((startMs + endMs) / 2) >= untilMs);
@@ -35,7 +35,7 @@ export class Repairs {
   }
 
   /** What of a stretch is in no gap. */
-  untold(fromMs: number, toMs: number): Stretch[] {
+  missingFrom(fromMs: number, toMs: number): Stretch[] {
     const stretches: Stretch[] = [];
     let atMs = fromMs;
     for (const gap of this.#gaps.toSorted((a, b) => a.start_ms - b.start_ms)) {
@@ -46,17 +46,17 @@ export class Repairs {
   }
 }
 
-export const noRepairs = new Repairs([]);
+export const nothingSaid = new AlreadySaid([]);
 
 /** Whether a source is on the record. */
 const recordStatuses = ['live', 'off_record', 'on_record'];
 
 interface Logged {
-  readonly repairs: Repairs;
+  readonly alreadySaid: AlreadySaid;
   readonly isOffRecord: boolean;
 }
 
-export const nothingLogged: Logged = { repairs: noRepairs, isOffRecord: false };
+export const nothingLogged: Logged = { alreadySaid: nothingSaid, isOffRecord: false };
 
 /**
  * What a source has in the log after a place on the meeting's clock: whoever resumes there sends that audio again. And
@@ -87,5 +87,5 @@ export async function loggedOf(
     }
     after = last.seq;
   }
-  return { repairs: new Repairs(gaps, saidUntilMs), isOffRecord };
+  return { alreadySaid: new AlreadySaid(gaps, saidUntilMs), isOffRecord };
 }
