@@ -3,7 +3,7 @@ import type { Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
-import type { LeftAudio, Recognizer } from '../recognizer/recognizer.ts';
+import type { Recognizer, UnheardAudio } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
 import { startIn } from '../transcription/clock-offsets.ts';
@@ -93,7 +93,7 @@ export class LateHearing {
   }
 
   /** Takes audio that its session gave up. The log will say that its words are missing, unless its sender is back before. */
-  keep(lost: Lost, audio: LeftAudio): void {
+  keep(lost: Lost, audio: UnheardAudio): void {
     if (!this.#settings) return void audio.discard();
     const { beganAtMs, isResumed, saidUpToMs, ...known } = lost;
     const saidMs = saidUpToMs.map(() => 0);

@@ -3,20 +3,20 @@ import { AsyncQueue } from '../lib/async-queue.ts';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type {
-  LeftAudio,
   RecognitionResult,
   Recognizer,
   RecognizerRequest,
   RecognizerState,
   RecognizerStream,
+  UnheardAudio,
 } from '../recognizer/recognizer.ts';
 import { AnswerWatch } from './answer-watch.ts';
 import { AudioRing } from './audio-ring.ts';
 import { Feed } from './feed.ts';
-import { leftIn } from './left-audio.ts';
 import { Merge } from './merge.ts';
 import type { ResilientSettings } from './resilient-options.ts';
 import { retryWaitMs } from './retry.ts';
+import { unheardIn } from './unheard-audio.ts';
 import { type Answer, Wordless } from './wordless.ts';
 import { WriterHold } from './writer-hold.ts';
 
@@ -129,10 +129,10 @@ export class ResilientStream implements RecognizerStream {
   }
 
   abort(): void {
-    void this.surrender()?.discard();
+    void this.handOver()?.discard();
   }
 
-  surrender(): LeftAudio | undefined {
+  handOver(): UnheardAudio | undefined {
     this.#end({}, this.#ring);
     const ring = this.#state.name === 'ended' ? this.#state.left : undefined;
     this.#enter({ name: 'ended', left: undefined });
@@ -140,7 +140,7 @@ export class ResilientStream implements RecognizerStream {
     const { request } = this.#options;
     const isHeard = this.#merge.reachedMs >= this.#writtenMs - 1;
     const from = Math.max(ring.start, bytesOf(this.#merge.replayFromMs, request));
-    if (!isHeard && from < ring.end) return leftIn(ring, from, request);
+    if (!isHeard && from < ring.end) return unheardIn(ring, from, request);
     void ring.close();
     return undefined;
   }

@@ -5,12 +5,12 @@ import { isNamed, type RecognizerError } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
-  LeftAudio,
   RecognitionResult,
   RecognizedSpan,
   RecognizerState,
   RecognizerStream,
   Unheard,
+  UnheardAudio,
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { AlreadySaid } from './already-said.ts';
@@ -39,7 +39,7 @@ export interface TranscriptionOptions {
   /** How the way to the recognizer is. */
   readonly onState: (state: RecognizerState) => void;
   /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
-  readonly onLeft: (audio: LeftAudio) => void;
+  readonly onLeft: (audio: UnheardAudio) => void;
 }
 
 /** Milliseconds on the meeting's clock. */
@@ -66,7 +66,7 @@ export class Transcription {
   #heardAt = performance.now();
   #isAborted = false;
   /** Why the stream was given up, and what it left. */
-  #givenUp: { readonly failure: RecognizerError; readonly left: LeftAudio | undefined } | undefined;
+  #givenUp: { readonly failure: RecognizerError; readonly left: UnheardAudio | undefined } | undefined;
   /** Where the last word of each channel ended that is in the log, or on its way. Stream time. */
   readonly #saidMs: number[];
   #over: () => void = () => {};
@@ -149,7 +149,7 @@ export class Transcription {
       await this.#written;
       if (this.#failure) throw this.#failure.error;
     } finally {
-      const left = this.#givenUp?.left ?? stream.surrender?.();
+      const left = this.#givenUp?.left ?? stream.handOver?.();
       stream.abort();
       if (left) this.#options.onLeft(left);
       this.#over();
@@ -176,7 +176,7 @@ export class Transcription {
   /** Waits for the recognizer no longer: what it has heard is said, what it has not goes to `onLeft`, `run` rejects. */
   giveUp(failure: RecognizerError): void {
     if (this.#isAborted || this.#givenUp) return;
-    this.#givenUp = { failure, left: this.#options.stream.surrender?.() };
+    this.#givenUp = { failure, left: this.#options.stream.handOver?.() };
     this.#options.stream.abort();
   }
 

@@ -4,7 +4,7 @@ import { memoryBus } from '../../src/bus/memory.ts';
 import { LateHearing, type Lost } from '../../src/late-hearing/late-hearing.ts';
 import type { UnheardOptions } from '../../src/late-hearing/options.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { LeftAudio, Recognizer } from '../../src/recognizer/recognizer.ts';
+import type { Recognizer, UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
@@ -59,7 +59,7 @@ function start(options: UnheardOptions | false = {}): LateHearing {
   return late;
 }
 
-const audioOf = (seconds: number): LeftAudio => ({
+const audioOf = (seconds: number): UnheardAudio => ({
   startMs: 0,
   endMs: seconds * 1_000,
   bytes: seconds * second,

@@ -4,7 +4,7 @@ import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { LeftAudio, RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
+import type { RecognitionResult, RecognizerStream, UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { nothingSaid } from '../../src/transcription/already-said.ts';
@@ -29,8 +29,8 @@ beforeEach(() => {
 /** A transcription of a stream whose results the test makes up. */
 function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const results = new AsyncQueue<RecognitionResult>();
-  const left: LeftAudio[] = [];
-  const audio: LeftAudio = { startMs: 0, endMs: 0, bytes: 2, async *read() {}, discard: async () => {} };
+  const left: UnheardAudio[] = [];
+  const audio: UnheardAudio = { startMs: 0, endMs: 0, bytes: 2, async *read() {}, discard: async () => {} };
   const stream: RecognizerStream = {
     channels: 1,
     results,
@@ -38,7 +38,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     flush: () => {},
     finish: () => results.end(),
     abort: () => results.end(),
-    surrender() {
+    handOver() {
       results.end();
       return left.length === 0 ? audio : undefined;
     },

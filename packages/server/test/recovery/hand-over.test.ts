@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { LeftAudio } from '../../src/recognizer/recognizer.ts';
+import type { UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
 import { listenTo, pcm, request, writeAll } from '../recognizer/recognizer-contract.ts';
 import { meeting } from '../recognizer/told.ts';
@@ -20,7 +20,7 @@ async function start(afterBytes: number | undefined, options: ResilientOptions =
   return { inner, stream, heard: listenTo(stream) };
 }
 
-async function bytesIn(audio: LeftAudio | undefined, skip = 0): Promise<Buffer> {
+async function bytesIn(audio: UnheardAudio | undefined, skip = 0): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of audio?.read(skip) ?? []) pieces.push(Uint8Array.from(piece));
   return Buffer.concat(pieces);
@@ -32,7 +32,7 @@ test('[RES31] what a refusal left is what was not heard, from a pause before it 
   inner.refusals.push(final());
   await writeAll(stream, audio);
   expect(await heard.outcome).toMatchObject({ message: 'out of credit' });
-  const left = stream.surrender?.();
+  const left = stream.handOver?.();
   const reachedMs = heard.finals().at(-1)?.endMs ?? Number.NaN;
   expect(left?.startMs).toBeLessThanOrEqual(reachedMs);
   expect(left?.startMs).toBeGreaterThan(reachedMs - 2_000);
@@ -40,7 +40,7 @@ test('[RES31] what a refusal left is what was not heard, from a pause before it 
   const rest = Buffer.from(audio.buffer, audio.byteOffset + audio.length - (left?.bytes ?? 0), left?.bytes);
   expect((await bytesIn(left)).equals(rest)).toBe(true);
   expect((await bytesIn(left, 33_334)).equals(rest.subarray(33_334))).toBe(true);
-  expect(stream.surrender?.()).toBeUndefined();
+  expect(stream.handOver?.()).toBeUndefined();
   await left?.discard();
   await expect(bytesIn(left)).rejects.toThrow(RangeError);
 });
@@ -49,7 +49,7 @@ test('[RES32] a stream may be given up at any time; what was heard whole leaves 
   const { audio } = meeting(8, 20);
   const { inner, stream, heard } = await start(undefined);
   await writeAll(stream, audio);
-  const left = stream.surrender?.();
+  const left = stream.handOver?.();
   expect(await heard.outcome).toBe('ended');
   expect(left?.endMs).toBeCloseTo(audio.length / 32, 3);
   expect(inner.streams.some(({ isOpen }) => isOpen)).toBe(false);
@@ -58,7 +58,7 @@ test('[RES32] a stream may be given up at any time; what was heard whole leaves 
   await writeAll(whole.stream, audio);
   whole.stream.finish();
   expect(await whole.heard.outcome).toBe('ended');
-  expect(whole.stream.surrender?.()).toBeUndefined();
+  expect(whole.stream.handOver?.()).toBeUndefined();
 });
 
 test.skipIf(process.platform !== 'linux')('[RES33] abort leaves no file, nor does discard', async () => {
@@ -71,7 +71,7 @@ test.skipIf(process.platform !== 'linux')('[RES33] abort leaves no file, nor doe
     await heard.outcome;
     await expect.poll(() => openIn(folder)).toBe(1);
     if (how === 'abort') stream.abort();
-    else await stream.surrender?.()?.discard();
+    else await stream.handOver?.()?.discard();
     await expect.poll(() => openIn(folder)).toBe(0);
   }
 });
