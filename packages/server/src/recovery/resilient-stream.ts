@@ -12,12 +12,12 @@ import type {
 } from '../recognizer/recognizer.ts';
 import { AnswerWatch } from './answer-watch.ts';
 import { AudioRing } from './audio-ring.ts';
+import { type Answer, Deafness } from './deafness.ts';
 import { Feed } from './feed.ts';
 import { Merge } from './merge.ts';
 import type { ResilientSettings } from './resilient-options.ts';
 import { retryWaitMs } from './retry.ts';
 import { unheardIn } from './unheard-audio.ts';
-import { type Answer, Wordless } from './wordless.ts';
 import { WriterHold } from './writer-hold.ts';
 
 export interface ResilientStreamOptions {
@@ -65,7 +65,7 @@ export class ResilientStream implements RecognizerStream {
   readonly #options: ResilientStreamOptions;
   readonly #ring: AudioRing;
   readonly #merge: Merge;
-  readonly #wordless: Wordless;
+  readonly #deafness: Deafness;
   readonly #hold = new WriterHold();
   #state: State = { name: 'starting' };
   /** In a row. */
@@ -87,7 +87,7 @@ export class ResilientStream implements RecognizerStream {
     this.channels = channels;
     this.#ring = new AudioRing(request, settings);
     this.#merge = new Merge(channels);
-    this.#wordless = new Wordless(channels, settings.silentMs);
+    this.#deafness = new Deafness(channels, settings.silentMs);
     if (first instanceof Error) this.#failed(first, 'reconnecting');
     else this.#begin(first);
   }
@@ -107,7 +107,7 @@ export class ResilientStream implements RecognizerStream {
     this.#ask();
     const up = this.#state;
     if (up.name !== 'up') return;
-    this.#take(up, this.#wordless.trust());
+    this.#take(up, this.#deafness.trust());
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
 
@@ -198,7 +198,7 @@ export class ResilientStream implements RecognizerStream {
       watch,
       from,
       caughtUp: () => this.#caughtUp(up),
-      spoke: (startMs, endMs, isLoud) => this.#wordless.spoke(startMs, endMs, isLoud),
+      spoke: (startMs, endMs, isLoud) => this.#deafness.spoke(startMs, endMs, isLoud),
       flushed: (at) => this.#flushed(up, at),
       overtaken: () => this.#overtaken(up),
     });
@@ -217,7 +217,7 @@ export class ResilientStream implements RecognizerStream {
     const [startMs, endMs] = [this.#merge.reachedMs, msOf(from, request)];
     if (endMs > startMs) this.results.push({ kind: 'unheard', startMs, endMs, cause: 'too_long_away' });
     this.#merge.begin(endMs);
-    this.#wordless.begin(endMs, this.#merge.reached);
+    this.#deafness.begin(endMs, this.#merge.reached);
     return from;
   }
 
@@ -229,7 +229,7 @@ export class ResilientStream implements RecognizerStream {
       }
       if (this.#state !== up) return;
       if (this.#isOver && up.feed.isFinished) {
-        this.#take(up, this.#wordless.settle());
+        this.#take(up, this.#deafness.settle());
         return this.#end({});
       }
       this.#lost(up, new RecognizerError('the recognizer ended the stream early', { retryable: true }));
@@ -240,8 +240,8 @@ export class ResilientStream implements RecognizerStream {
 
   #hear(up: Up, result: RecognitionResult): void {
     up.watch.answered();
-    const answer = this.#wordless.accept(result, this.#stoppedMs);
-    if (!this.#wordless.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
+    const answer = this.#deafness.accept(result, this.#stoppedMs);
+    if (!this.#deafness.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
     this.#take(up, answer);
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
@@ -261,9 +261,9 @@ export class ResilientStream implements RecognizerStream {
 
   /** No audio comes that could make anything plainer. */
   #settle(up: Up): void {
-    this.#take(up, this.#wordless.settle());
+    this.#take(up, this.#deafness.settle());
     // A flush may hold back a little, and off the record nothing follows that would bring it out.
-    const isQuiet = this.#stoppedMs === undefined ? this.#wordless.isQuiet : this.#wordless.isSilent;
+    const isQuiet = this.#stoppedMs === undefined ? this.#deafness.isQuiet : this.#deafness.isSilent;
     if (this.#isAnswered(this.#ring.end) && isQuiet)
       for (const span of this.#merge.quiet(this.#writtenMs)) this.results.push(span);
     this.#endUtterances();
@@ -280,7 +280,7 @@ export class ResilientStream implements RecognizerStream {
 
   #caughtUp(up: Up): void {
     this.#hold.release();
-    if (!up.watch.owes && !this.#wordless.isDoubting)
+    if (!up.watch.owes && !this.#deafness.isDoubting)
       this.#say('recovered', 'the recognizer is connected again');
   }
 

@@ -38,12 +38,12 @@ export interface Answer {
   readonly finding?: 'deaf' | 'agreed';
 }
 
-export class Wordless {
-  readonly #channels: readonly WordlessChannel[];
+export class Deafness {
+  readonly #channels: readonly ChannelDeafness[];
 
   /** `patienceMs`: audio that may be loud without a word. */
   constructor(channels: number, patienceMs: number) {
-    this.#channels = Array.from({ length: channels }, () => new WordlessChannel(patienceMs));
+    this.#channels = Array.from({ length: channels }, () => new ChannelDeafness(patienceMs));
   }
 
   /** Whether a second stream still has to say what the first one did not. */
@@ -99,7 +99,7 @@ function togetherOf(answers: readonly Answer[]): Answer {
   return { results: answers.flatMap(({ results }) => results), ...(finding ? { finding } : {}) };
 }
 
-class WordlessChannel {
+class ChannelDeafness {
   readonly #patienceMs: number;
   #state: State = { name: 'listening' };
   #fromMs = 0;

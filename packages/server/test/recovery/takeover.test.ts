@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../../src/recognizer/recognizer.ts';
 import { Merge } from '../../src/recovery/merge.ts';
-import { replayStart, withoutSaid } from '../../src/recovery/seam.ts';
+import { replayStart, withoutSaid } from '../../src/recovery/takeover.ts';
 import { seeded } from '../support/random.ts';
 
 const word = (text: string, startMs: number, endMs: number): RecognizedWord => ({ text, startMs, endMs });
@@ -40,27 +40,27 @@ test('[SEAM2] it begins before a word that has to be heard again, and never befo
   expect(replayStart({ boundaryMs: 4_500, said }, { fromMs: 4_400, again: said[1] })).toBe(4_400);
 });
 
-const seam = { boundaryMs: 3_000, shownMs: 0, said: [word('no', 2_700, 2_980)] };
+const takeover = { boundaryMs: 3_000, shownMs: 0, said: [word('no', 2_700, 2_980)] };
 
 test('[SEAM3] of a span over the boundary only what is new is left, with the recognizer’s own text where all is', () => {
-  expect(withoutSaid(span(2_500, 3_000, [word('no', 2_690, 2_970)]), seam)).toBeUndefined();
+  expect(withoutSaid(span(2_500, 3_000, [word('no', 2_690, 2_970)]), takeover)).toBeUndefined();
   const mixed = span(2_500, 4_000, [word('No,', 2_690, 3_010), word('no', 3_050, 3_300)], { raw: '{}' });
-  expect(withoutSaid(mixed, seam)).toMatchObject({ startMs: 3_000, endMs: 4_000, text: 'no', raw: '{}' });
+  expect(withoutSaid(mixed, takeover)).toMatchObject({ startMs: 3_000, endMs: 4_000, text: 'no', raw: '{}' });
   const fresh = span(2_900, 4_000, [word('five', 3_000, 3_200)], { text: '$5' });
-  expect(withoutSaid(fresh, seam)).toMatchObject({ startMs: 3_000, text: '$5' });
+  expect(withoutSaid(fresh, takeover)).toMatchObject({ startMs: 3_000, text: '$5' });
   const old = span(2_500, 3_500, [word('no', 2_690, 2_970)], { raw: '{}', confidence: 1 });
-  expect(withoutSaid(old, seam)).toEqual(span(3_000, 3_500));
+  expect(withoutSaid(old, takeover)).toEqual(span(3_000, 3_500));
 });
 
 test('[SEAM4] a word that reaches over the boundary was said if it is one of the said, timed otherwise', () => {
-  expect(withoutSaid(span(2_500, 4_000, [word('no', 2_780, 3_060)]), seam)?.words).toEqual([]);
-  expect(withoutSaid(span(2_500, 4_000, [word('know', 2_780, 3_060)]), seam)?.words).toEqual([]);
-  expect(withoutSaid(span(2_500, 4_000, [word('way', 2_950, 3_200)]), seam)?.text).toBe('way');
+  expect(withoutSaid(span(2_500, 4_000, [word('no', 2_780, 3_060)]), takeover)?.words).toEqual([]);
+  expect(withoutSaid(span(2_500, 4_000, [word('know', 2_780, 3_060)]), takeover)?.words).toEqual([]);
+  expect(withoutSaid(span(2_500, 4_000, [word('way', 2_950, 3_200)]), takeover)?.text).toBe('way');
 });
 
 test('[SEAM5] a partial that knows less than the screen is kept from it; what is far behind the boundary passes', () => {
   const partial = (endMs: number) => span(2_500, endMs, [word('way', 3_050, 3_200)], { isFinal: false });
-  const shown = { ...seam, shownMs: 3_800 };
+  const shown = { ...takeover, shownMs: 3_800 };
   expect(withoutSaid(partial(3_500), shown)).toBeUndefined();
   expect(withoutSaid(partial(3_800), shown)?.text).toBe('way');
   expect(

@@ -1,6 +1,6 @@
 /** When which of many things is looked at. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Due, Rounds } from '../../src/late-hearing/rounds.ts';
+import { type Due, RetrySchedule } from '../../src/late-hearing/retry-schedule.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 
 interface Item extends Due {
@@ -10,7 +10,7 @@ interface Item extends Due {
 let items: Item[];
 let visits: string[];
 let visit: (item: Item) => Promise<boolean>;
-let rounds: Rounds<Item>;
+let rounds: RetrySchedule<Item>;
 let tidied: number;
 let failed: string[];
 
@@ -21,7 +21,7 @@ beforeEach(() => {
   tidied = 0;
   failed = [];
   visit = async () => true;
-  rounds = new Rounds<Item>({
+  rounds = new RetrySchedule<Item>({
     retryMinMs: 1_000,
     retryMaxMs: 4_000,
     items,

@@ -8,7 +8,7 @@ import { type Leftover, type Saying, toMs } from './leftover.ts';
 const pageEntries = 1_000;
 
 /** Follows the log from its beginning. */
-export class Trace {
+export class GapHistory {
   readonly #log: TranscriptLog;
   readonly #leftover: Leftover;
   #seq = 0;

@@ -9,7 +9,7 @@ export interface Due {
   failures: number;
 }
 
-export interface RoundsOptions<Item extends Due> {
+export interface RetryScheduleOptions<Item extends Due> {
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
   readonly items: Iterable<Item>;
@@ -24,8 +24,8 @@ export interface RoundsOptions<Item extends Due> {
 /** Node fires a longer timer at once. */
 const longestMs = 2 ** 31 - 1;
 
-export class Rounds<Item extends Due> {
-  readonly #options: RoundsOptions<Item>;
+export class RetrySchedule<Item extends Due> {
+  readonly #options: RetryScheduleOptions<Item>;
   #timer: NodeJS.Timeout | undefined;
   #visiting: Promise<void> | undefined;
   /** Recognizers that refused in a row, and until when none is asked. */
@@ -33,7 +33,7 @@ export class Rounds<Item extends Due> {
   #notBeforeMs = 0;
   #isOver = false;
 
-  constructor(options: RoundsOptions<Item>) {
+  constructor(options: RetryScheduleOptions<Item>) {
     this.#options = options;
   }
 

@@ -2,8 +2,8 @@
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
+import { GapHistory } from '../../src/late-hearing/gap-history.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
-import { Trace } from '../../src/late-hearing/trace.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { finalEntry, freshMeeting, statusEntry, ts } from '../support/entries.ts';
@@ -11,7 +11,7 @@ import { logOf } from '../support/log.ts';
 
 let meeting: MeetingRef;
 let store: ReturnType<typeof memoryStore>;
-let trace: Trace;
+let gapHistory: GapHistory;
 
 beforeEach(async () => {
   meeting = freshMeeting();
@@ -33,7 +33,7 @@ beforeEach(async () => {
     saidMs: [0],
     saying: { segmentNo: 7, ts, channel: 0, endMs: 900 },
   };
-  trace = new Trace(logOf(meeting, store, memoryBus()), leftover);
+  gapHistory = new GapHistory(logOf(meeting, store, memoryBus()), leftover);
 });
 
 const begun = (status: string, source = 'mic') => ({ ...statusEntry(status), meta: { source } }) as LogEntry;
@@ -48,42 +48,42 @@ const gapEntry: LogEntry = {
 };
 const log = async (...entries: LogEntry[]) => {
   for (const entry of entries) await store.append(meeting, entry);
-  await trace.follow();
+  await gapHistory.follow();
 };
 
 test('[TRACE1] the first start of its own source after its gap counts, and no other', async () => {
   await log(gapEntry, begun('live', 'system'), begun('idle'));
-  expect(trace.firstStart).toBeUndefined();
+  expect(gapHistory.firstStart).toBeUndefined();
   await log(begun('recovered'), begun('live'));
-  expect(trace.firstStart).toBe('recovered');
+  expect(gapHistory.firstStart).toBe('recovered');
 });
 
 test('[TRACE2] a newer gap of the audio begins the story anew', async () => {
   await log(gapEntry, begun('recovered'), finalEntry(1, { repairs: 2 }));
-  expect([trace.gap?.seq, trace.firstStart, trace.isRepaired]).toEqual([2, 'recovered', true]);
+  expect([gapHistory.gap?.seq, gapHistory.firstStart, gapHistory.isRepaired]).toEqual([2, 'recovered', true]);
   await log(gapEntry);
-  expect([trace.gap?.seq, trace.firstStart, trace.isRepaired]).toEqual([5, undefined, false]);
+  expect([gapHistory.gap?.seq, gapHistory.firstStart, gapHistory.isRepaired]).toEqual([5, undefined, false]);
 });
 
 test('[TRACE3] a repair of another gap is none of its', async () => {
   await log(gapEntry, finalEntry(1, { repairs: 1 }), finalEntry(2));
-  expect(trace.isRepaired).toBe(false);
+  expect(gapHistory.isRepaired).toBe(false);
 });
 
 test('[TRACE4] a final is the one that was about to be written by its number and its instant', async () => {
   await log(gapEntry, finalEntry(7, { ts: '2026-03-02T09:00:05.000Z' }), finalEntry(8));
-  expect(trace.isSaid).toBe(false);
+  expect(gapHistory.isSaid).toBe(false);
 });
 
 test.each([false, true])('[TRACE4] it is said, whether it was then taken back: %s', async (isGone) => {
   await store.append(meeting, finalEntry(7));
   if (isGone) await store.retract(meeting, { segmentNo: 7 }, '2026-03-02T09:00:09.000Z');
-  await trace.follow();
-  expect(trace.isSaid).toBe(true);
+  await gapHistory.follow();
+  expect(gapHistory.isSaid).toBe(true);
 });
 
 test('[TRACE5] it is followed to its end, however long it is', async () => {
   for (let at = 1; at <= 1_001; at += 1) await store.append(meeting, statusEntry('idle'));
   await log(gapEntry);
-  expect(trace.gap?.seq).toBe(1_003);
+  expect(gapHistory.gap?.seq).toBe(1_003);
 });

@@ -11,7 +11,7 @@
  */
 import type { RecognizedSpan, RecognizedWord } from '../recognizer/recognizer.ts';
 
-export interface Seam {
+export interface Takeover {
   /** End of the last final span before the loss. */
   readonly boundaryMs: number;
   /** The last words of finals before it, in order. */
@@ -33,7 +33,7 @@ const doubtMs = 1_000;
  * first said word that has to be heard again at the latest.
  */
 export function replayStart(
-  { boundaryMs, said }: Pick<Seam, 'boundaryMs' | 'said'>,
+  { boundaryMs, said }: Pick<Takeover, 'boundaryMs' | 'said'>,
   { fromMs, again }: { fromMs: number; again: RecognizedWord | undefined },
 ): number {
   let startMs = Math.min(boundaryMs - leadInMs, again?.startMs ?? boundaryMs);
@@ -47,13 +47,13 @@ export function replayStart(
 }
 
 /** What of a span after a loss was not said before it; nothing if all of it was. */
-export function withoutSaid(span: RecognizedSpan, seam: Seam): RecognizedSpan | undefined {
-  const { boundaryMs } = seam;
-  if (!span.isFinal && span.endMs < seam.shownMs) return undefined;
+export function withoutSaid(span: RecognizedSpan, takeover: Takeover): RecognizedSpan | undefined {
+  const { boundaryMs } = takeover;
+  if (!span.isFinal && span.endMs < takeover.shownMs) return undefined;
   if (span.startMs >= boundaryMs + doubtMs) return span;
   if (span.endMs <= boundaryMs) return undefined;
   const startMs = Math.max(span.startMs, boundaryMs);
-  const words = span.words.filter((word) => !wasSaid(word, seam));
+  const words = span.words.filter((word) => !wasSaid(word, takeover));
   if (words.length === span.words.length) return { ...span, startMs };
   if (words.length > 0) return { ...span, startMs, words, text: words.map(({ text }) => text).join(' ') };
   if (!span.isFinal) return undefined;
@@ -65,7 +65,7 @@ export function withoutSaid(span: RecognizedSpan, seam: Seam): RecognizedSpan | 
  * A word that ends before the boundary belongs to what was final, heard then or not. One that reaches over it, or begins
  * behind it, was said if it is one of the said words, timed a little differently.
  */
-const wasSaid = (word: RecognizedWord, { boundaryMs, said }: Seam): boolean =>
+const wasSaid = (word: RecognizedWord, { boundaryMs, said }: Takeover): boolean =>
   (word.startMs < boundaryMs && word.endMs <= boundaryMs) || said.some((other) => isSame(word, other));
 
 function isSame(word: RecognizedWord, other: RecognizedWord): boolean {
