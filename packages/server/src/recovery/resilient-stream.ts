@@ -10,15 +10,15 @@ import type {
   RecognizerStream,
   UnheardAudio,
 } from '../recognizer/recognizer.ts';
-import { AnswerWatch } from './answer-watch.ts';
 import { AudioRing } from './audio-ring.ts';
+import { Backpressure } from './backpressure.ts';
 import { type Answer, Deafness } from './deafness.ts';
-import { Feed } from './feed.ts';
 import { Merge } from './merge.ts';
+import { ReplayFeed } from './replay-feed.ts';
 import type { ResilientSettings } from './resilient-options.ts';
 import { retryWaitMs } from './retry.ts';
+import { StallWatch } from './stall-watch.ts';
 import { unheardIn } from './unheard-audio.ts';
-import { WriterHold } from './writer-hold.ts';
 
 export interface ResilientStreamOptions {
   readonly recognizer: Recognizer;
@@ -30,8 +30,8 @@ export interface ResilientStreamOptions {
 interface Up {
   readonly name: 'up';
   readonly stream: RecognizerStream;
-  readonly feed: Feed;
-  readonly watch: AnswerWatch;
+  readonly feed: ReplayFeed;
+  readonly watch: StallWatch;
   readonly since: number;
 }
 
@@ -66,7 +66,7 @@ export class ResilientStream implements RecognizerStream {
   readonly #ring: AudioRing;
   readonly #merge: Merge;
   readonly #deafness: Deafness;
-  readonly #hold = new WriterHold();
+  readonly #backpressure = new Backpressure();
   #state: State = { name: 'starting' };
   /** In a row. */
   #failures = 0;
@@ -98,9 +98,9 @@ export class ResilientStream implements RecognizerStream {
     this.#watchForPause();
     if (this.#state.name === 'up') this.#state.feed.pump();
     const { request, settings } = this.#options;
-    if (this.#isFull) return this.#hold.forRoom();
+    if (this.#isFull) return this.#backpressure.forRoom();
     if (this.#backlogMs <= settings.memoryMs) return undefined;
-    return this.#hold.take(msOf(audio.length, request));
+    return this.#backpressure.take(msOf(audio.length, request));
   }
 
   flush(): void {
@@ -123,7 +123,7 @@ export class ResilientStream implements RecognizerStream {
     this.#isOver = true;
     this.#stoppedMs = undefined;
     clearTimeout(this.#pause);
-    this.#hold.end();
+    this.#backpressure.end();
     if (this.#state.name === 'up') this.#state.feed.finish();
     else if (this.#isAllHeard) this.#end({});
   }
@@ -189,8 +189,8 @@ export class ResilientStream implements RecognizerStream {
       return this.#failed(new RecognizerError(message, { retryable: false }), 'reconnecting');
     }
     const from = this.#place();
-    const watch = new AnswerWatch(settings.silentMs, () => this.#fallenSilent(up));
-    const feed = new Feed({
+    const watch = new StallWatch(settings.silentMs, () => this.#fallenSilent(up));
+    const feed = new ReplayFeed({
       ring: this.#ring,
       stream,
       format: request,
@@ -256,7 +256,7 @@ export class ResilientStream implements RecognizerStream {
     if (this.#isAnswered(this.#flushedTo)) up.watch.settle('flush');
     this.#failures = 0;
     this.#ring.release(bytesOf(this.#merge.replayFromMs, this.#options.request));
-    if (!this.#isFull) this.#hold.makeRoom();
+    if (!this.#isFull) this.#backpressure.makeRoom();
   }
 
   /** No audio comes that could make anything plainer. */
@@ -279,7 +279,7 @@ export class ResilientStream implements RecognizerStream {
   }
 
   #caughtUp(up: Up): void {
-    this.#hold.release();
+    this.#backpressure.release();
     if (!up.watch.owes && !this.#deafness.isDoubting)
       this.#say('recovered', 'the recognizer is connected again');
   }
@@ -362,7 +362,7 @@ export class ResilientStream implements RecognizerStream {
     if (this.#state.name === 'ended') return;
     this.#enter({ name: 'ended', left });
     clearTimeout(this.#pause);
-    this.#hold.end();
+    this.#backpressure.end();
     this.results.end(outcome);
     if (!left) void this.#ring.close();
   }

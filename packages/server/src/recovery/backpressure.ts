@@ -2,7 +2,7 @@
 import { Pace } from './pace.ts';
 
 /** One that speaks never waits for the time, one that uploads does. */
-export class WriterHold {
+export class Backpressure {
   readonly #pace = new Pace(1);
   readonly #held = new Map<NodeJS.Timeout, () => void>();
   #room: { readonly made: Promise<void>; readonly make: () => void } | undefined;

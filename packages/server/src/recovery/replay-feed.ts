@@ -2,18 +2,18 @@
 
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { AudioFormat, RecognizerStream } from '../recognizer/recognizer.ts';
-import type { AnswerWatch } from './answer-watch.ts';
 import type { AudioRing } from './audio-ring.ts';
 import { Pace } from './pace.ts';
 import { speechLevels } from './speech-level.ts';
+import type { StallWatch } from './stall-watch.ts';
 
-export interface FeedOptions {
+export interface ReplayFeedOptions {
   readonly ring: AudioRing;
   readonly stream: RecognizerStream;
   readonly format: AudioFormat;
   /** In times real time. */
   readonly replayPace: number;
-  readonly watch: AnswerWatch;
+  readonly watch: StallWatch;
   /** Where in the ring the stream begins. */
   readonly from: number;
   /** All there is was written; called again each time that it is so after a wait. */
@@ -32,8 +32,8 @@ const pieceMs = 100;
  *   catching-up ──▶ live ──▶ finished     it waits in the first two: for the pace, a read of the file, a write to be taken
  *        └───────────┴──────────┴──▶ ended
  */
-export class Feed {
-  readonly #options: FeedOptions;
+export class ReplayFeed {
+  readonly #options: ReplayFeedOptions;
   readonly #pieceBytes: number;
   #state: 'catching-up' | 'live' | 'finished' | 'ended' = 'catching-up';
   readonly #pace: Pace;
@@ -45,7 +45,7 @@ export class Feed {
   #flushAt: number | undefined;
   #isOver = false;
 
-  constructor(options: FeedOptions) {
+  constructor(options: ReplayFeedOptions) {
     this.#options = options;
     this.#pieceBytes = bytesOf(pieceMs, options.format);
     this.#pace = new Pace(options.replayPace);

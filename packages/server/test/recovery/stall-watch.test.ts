@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { AnswerWatch } from '../../src/recovery/answer-watch.ts';
+import { StallWatch } from '../../src/recovery/stall-watch.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 function watched() {
   const late = vi.fn();
-  return { late, watch: new AnswerWatch(8_000, late) };
+  return { late, watch: new StallWatch(8_000, late) };
 }
 
 test('[WATCH1] speech owes an answer, noises and silence do not, and any result is one', () => {

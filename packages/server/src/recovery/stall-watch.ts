@@ -13,7 +13,7 @@ type Debt = 'speech' | 'flush' | 'write' | 'end';
  * the end of the audio. Any result shows that somebody is there, but only the end of a wait, or of what was asked for,
  * settles it. Silence owes nothing.
  */
-export class AnswerWatch {
+export class StallWatch {
   readonly #patienceMs: number;
   readonly #late: () => void;
   /** Since when, on the clock of `performance`. */
