@@ -23,9 +23,9 @@ import type { UnheardOptions } from './late-hearing/options.ts';
 import { atMost, nextTurn } from './lib/at-most.ts';
 import { type Limits, limitsWith } from './lib/limits.ts';
 import { type MeetingRef, meetingKey } from './lib/meeting.ts';
-import { SlidingWindow } from './lib/rate.ts';
+import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
-import { takeTurns } from './lib/take-turns.ts';
+import { staggered } from './lib/staggered.ts';
 import { HostMeeting } from './log/host-meeting.ts';
 import { isolationNotice, type NoticeStatus, noticeOf } from './log/notices.ts';
 import { Outbox } from './log/outbox.ts';
@@ -267,7 +267,7 @@ class Hub {
   }
 
   #askViewersToLeave(): Promise<void> {
-    return takeTurns(this.#followers, this.#limits.closeSpreadMs, (follower) => follower.leave());
+    return staggered(this.#followers, this.#limits.closeSpreadMs, (follower) => follower.leave());
   }
 
   /** Resolves when every sender has been heard out, and nothing waits for the store. */

@@ -7,7 +7,7 @@ import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts'
 import { isNamed } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import type { SlidingWindow } from '../lib/rate.ts';
+import type { SlidingWindow } from '../lib/rate-limit.ts';
 import { Admission } from '../socket/admission.ts';
 import { Connection, goingAway } from '../socket/connection.ts';
 import type { Start } from '../viewers/start.ts';

@@ -6,7 +6,7 @@ import type { Message } from '../bus/message.ts';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
-import { TokenBucket } from '../lib/rate.ts';
+import { TokenBucket } from '../lib/rate-limit.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Claim, Registry } from '../registry/registry.ts';

@@ -9,7 +9,7 @@ import {
 import type { Message } from '../bus/message.ts';
 import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { SlidingWindow } from '../lib/rate.ts';
+import type { SlidingWindow } from '../lib/rate-limit.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import { loggedMessage, type Message } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
-import { TokenBucket } from '../lib/rate.ts';
+import { TokenBucket } from '../lib/rate-limit.ts';
 import { storeRetryMs } from '../lib/store-retry.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry, Seat } from '../registry/registry.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { takeTurns } from '../../src/lib/take-turns.ts';
+import { staggered } from '../../src/lib/staggered.ts';
 import { seeded } from '../support/random.ts';
 
 // Fake timers leave this module alone.
@@ -15,7 +15,7 @@ test('[TURN1] everybody is called once, in an order that chance decides', async 
   const orders = await Promise.all(
     [1, 2].map(async (seed) => {
       const called: number[] = [];
-      await takeTurns(upTo(50), 20, (item) => called.push(item), seeded(seed));
+      await staggered(upTo(50), 20, (item) => called.push(item), seeded(seed));
       return called;
     }),
   );
@@ -30,7 +30,7 @@ test('[TURN2] one after the other, over the whole time, and not later', async ()
   vi.useFakeTimers();
   const from = performance.now();
   const at: number[] = [];
-  const taken = takeTurns(upTo(20), 400, () => at.push(performance.now() - from));
+  const taken = staggered(upTo(20), 400, () => at.push(performance.now() - from));
   await vi.advanceTimersByTimeAsync(400);
   await taken;
   expect(at).toEqual(upTo(20).map((turn) => (turn - 1) * 20));
@@ -39,7 +39,7 @@ test('[TURN2] one after the other, over the whole time, and not later', async ()
 test('[TURN3] as many as there are: timers are coarse, and the time is kept', async () => {
   vi.useFakeTimers();
   let called = 0;
-  const taken = takeTurns(upTo(100_000), 100, () => {
+  const taken = staggered(upTo(100_000), 100, () => {
     called += 1;
   });
   await vi.advanceTimersByTimeAsync(99);
@@ -51,7 +51,7 @@ test('[TURN3] as many as there are: timers are coarse, and the time is kept', as
 
 test('[TURN4] one, or none, does not wait', async () => {
   const called: number[] = [];
-  await takeTurns([1], 60_000, (item) => called.push(item));
-  await takeTurns([], 60_000, () => {});
+  await staggered([1], 60_000, (item) => called.push(item));
+  await staggered([], 60_000, () => {});
   expect(called).toEqual([1]);
 });

@@ -1,5 +1,5 @@
 /** Does what is asked for one key one after another, and for different keys at once. */
-export class InTurn {
+export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
   do<T>(key: string, work: () => Promise<T>): Promise<T> {

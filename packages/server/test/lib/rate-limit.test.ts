@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SlidingWindow, TokenBucket } from '../../src/lib/rate.ts';
+import { SlidingWindow, TokenBucket } from '../../src/lib/rate-limit.ts';
 
 test('[RATE1] a burst is free, what follows waits until its debt is paid', () => {
   const bucket = new TokenBucket(10, 3, 0);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { InTurn } from '../../src/lib/in-turn.ts';
+import { KeyedQueue } from '../../src/lib/keyed-queue.ts';
 
 test('[TURN5] what is asked for one key is done one after another, for different keys at once', async () => {
-  const turns = new InTurn();
+  const turns = new KeyedQueue();
   const begun: string[] = [];
   const finish: (() => void)[] = [];
   const work = (name: string) => () => {
@@ -28,7 +28,7 @@ test('[TURN5] what is asked for one key is done one after another, for different
 });
 
 test('[TURN6] what fails holds up nothing behind it', async () => {
-  const turns = new InTurn();
+  const turns = new KeyedQueue();
   const failing = turns.do('a', () => Promise.reject(new Error('no')));
   const next = turns.do('a', async () => 'done');
   await expect(failing).rejects.toThrow('no');

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const leastWaitMs = 1;
 
 /** Calls each item once, in random order, evenly over a time; resolves when all were called. */
-export async function takeTurns<T>(
+export async function staggered<T>(
   items: Iterable<T>,
   ms: number,
   call: (item: T) => void,
