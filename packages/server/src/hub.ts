@@ -7,7 +7,7 @@ import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import { memoryBus } from './bus/memory.ts';
 import type { Message } from './bus/message.ts';
-import { Remotes } from './cluster-reach.ts';
+import { ClusterReach } from './cluster-reach.ts';
 import { attach } from './http/attach.ts';
 import type { Follower } from './http/endpoint.ts';
 import type { HubRequest } from './http/exchange.ts';
@@ -27,7 +27,7 @@ import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
 import { staggered } from './lib/staggered.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { isolationNotice, type NoticeStatus, noticeOf } from './log/notices.ts';
+import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { Outbox } from './log/outbox.ts';
 import { TranscriptLog } from './log/transcript-log.ts';
 import { firstAvailable } from './recognizer/first-available.ts';
@@ -144,7 +144,7 @@ class Hub {
   readonly #counts = new HubCounts();
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
-  readonly #remotes: Remotes;
+  readonly #clusterReach: ClusterReach;
   readonly #leaveAbandoned: () => void;
   readonly #followers = new Set<Follower>();
   readonly #ingests = new Set<IngestSession>();
@@ -173,8 +173,10 @@ class Hub {
     };
     this.#late = new LateHearing(options.unheard ?? {}, { ...parts, recognizer: this.#recognizer });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
-    this.#remotes = new Remotes({ bus: this.#bus, registry: this.#registry }, this.#observe, (state) =>
-      this.#sayRemote(state),
+    this.#clusterReach = new ClusterReach(
+      { bus: this.#bus, registry: this.#registry },
+      this.#observe,
+      (state) => this.#sayRemote(state),
     );
     this.#outbox = new Outbox({
       maxBytes: this.#limits.outboxBytes,
@@ -258,7 +260,7 @@ class Hub {
     await atMost(farewellMs, Promise.allSettled([...ends, ...this.#upgrades.ends, ...this.#answers]));
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
-    this.#remotes.close();
+    this.#clusterReach.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
     if (!this.#options.bus) await this.#bus.close();
@@ -278,15 +280,15 @@ class Hub {
   }
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
-  #sayStorage(meeting: MeetingRef, status: NoticeStatus): void {
-    this.#showSenders(meeting, this.#log(meeting).show(noticeOf(meeting, 'storage', status)));
+  #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
+    this.#showSenders(meeting, this.#log(meeting).show(outageStatusOf(meeting, 'storage', status)));
   }
 
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
     const here = [...this.#rooms.meetings, ...[...this.#ingests].map(({ meeting }) => meeting)];
     for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
-      const message = isolationNotice(meeting, state === 'away' ? 'degraded' : 'recovered');
+      const message = isolationMessage(meeting, state === 'away' ? 'degraded' : 'recovered');
       this.#rooms.show(meeting, message);
       this.#showSenders(meeting, message);
     }
@@ -299,8 +301,8 @@ class Hub {
     }
   }
 
-  #notice(meeting: MeetingRef): Message | undefined {
-    return this.#remotes.isAway ? isolationNotice(meeting, 'degraded') : undefined;
+  #outageMessage(meeting: MeetingRef): Message | undefined {
+    return this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined;
   }
 
   #log(meeting: MeetingRef): TranscriptLog {
@@ -331,13 +333,13 @@ class Hub {
         counts: this.#counts,
         outbox: this.#outbox,
         late: this.#late,
-        remotes: this.#remotes.all,
-        isIsolated: this.#remotes.isAway,
+        remotes: this.#clusterReach.all,
+        isIsolated: this.#clusterReach.isAway,
         isClosing: this.#closing !== undefined,
         followers: this.#followers,
         leaving: this.#leaving.signal,
         log: (meeting) => this.#log(meeting),
-        notice: (meeting) => this.#notice(meeting),
+        outageMessage: (meeting) => this.#outageMessage(meeting),
       },
     );
   }
@@ -359,7 +361,7 @@ class Hub {
           registry: this.#registry,
           limits: this.#limits,
           observe: this.#observe,
-          notice: () => this.#notice(meeting),
+          outageMessage: () => this.#outageMessage(meeting),
         };
         const session = new SubscriberSession(connection, admission, context);
         this.#followers.add(session);
@@ -379,7 +381,7 @@ class Hub {
           limits: this.#limits,
           defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,
-          notice: () => this.#notice(meeting),
+          outageMessage: () => this.#outageMessage(meeting),
         };
         const session = new IngestSession(connection, admission, context, source);
         this.#ingests.add(session);

@@ -45,7 +45,7 @@ export interface RestContext {
   readonly leaving: AbortSignal;
   log(meeting: MeetingRef): TranscriptLog;
   /** What a newcomer has to know of this node at the moment. */
-  notice(meeting: MeetingRef): Message | undefined;
+  outageMessage(meeting: MeetingRef): Message | undefined;
 }
 
 /** A request to an address that anyone may ask. */

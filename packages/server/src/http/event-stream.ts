@@ -126,8 +126,8 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
     const { sent, recovered } = beginning(start, head, this.#call.context.limits.historyEntries);
     yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
     const { context, meeting } = this.#call;
-    const notice = context.notice(meeting);
-    if (notice) this.#follower.hold(notice);
+    const outage = context.outageMessage(meeting);
+    if (outage) this.#follower.hold(outage);
     for (const partial of room.partials) this.#follower.hold(partial);
     try {
       yield* this.#follow(room, head.epoch, sent);

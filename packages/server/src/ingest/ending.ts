@@ -31,7 +31,7 @@ export class IngestEnd {
 
   /** Every word that was heard is stored: gives the claim back and says so, or waits for a sender that vanished. */
   async conclude(ending: Ending): Promise<void> {
-    this.#run.news.end();
+    this.#run.recognizerStatus.end();
     if (ending === 'restart') return this.#handOver();
     if (ending === 'finalized') return this.#end();
     if (ending === 'vanished') return this.#awaitReturn(undefined);

@@ -18,7 +18,7 @@ import { Transcription } from '../transcription/transcription.ts';
 import type { Observe } from '../watch/observer.ts';
 import { heardOf, positionElsewhere } from './audio-notes.ts';
 import type { Grace } from './grace.ts';
-import { RecognizerNews } from './recognizer-news.ts';
+import { RecognizerStatus } from './recognizer-status.ts';
 import { unheardOf } from './unheard.ts';
 
 export interface RunContext {
@@ -52,7 +52,7 @@ export interface Run {
   readonly isOffRecord: boolean;
   /** Whether its sender knows the session by name, and so may send again what is not durable. */
   readonly canResume: boolean;
-  readonly news: RecognizerNews;
+  readonly recognizerStatus: RecognizerStatus;
   /** What a node that died had received of the source, and nobody sends again. */
   readonly unheard: readonly Stretch[];
   /** What the sender calls the meeting. */
@@ -175,7 +175,7 @@ async function placeRun(
   const clock = new MeetingClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
   const { claim } = holding;
-  const news = new RecognizerNews(log, source, onMessage);
+  const recognizerStatus = new RecognizerStatus(log, source, onMessage);
   const transcription = new Transcription({
     log,
     registry,
@@ -188,7 +188,7 @@ async function placeRun(
     alreadySaid,
     onMessage,
     onState: (state) => {
-      news.tell(state);
+      recognizerStatus.tell(state);
       const { state: name, reason } = state;
       observe({ type: 'recognizer', state: name, meeting: log.meeting, source, reason });
     },
@@ -213,7 +213,7 @@ async function placeRun(
     clock,
     account,
     transcription,
-    news,
+    recognizerStatus,
     unheard,
     frames,
     ...placed,

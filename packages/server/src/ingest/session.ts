@@ -35,7 +35,7 @@ type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 export interface IngestContext extends RunContext {
   readonly connects: SlidingWindow;
   /** What a newcomer has to know of this node at the moment. */
-  notice(): Message | undefined;
+  outageMessage(): Message | undefined;
 }
 
 /** More than what comes while a sender is asked whether it is still there. */
@@ -203,8 +203,8 @@ export class IngestSession {
     if (run.claim.lost.aborted) return this.#superseded(run);
     run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
     welcome(this.#context, run, this.#connection);
-    const notice = this.#context.notice();
-    if (notice) this.#connection.write(notice.frame);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
     this.#statusesOf(run)
       .started(run.unheard)
       .catch((error: unknown) => this.#fail(error));
@@ -353,7 +353,7 @@ export class IngestSession {
     const claim = 'run' in before && before.run.claim;
     if (before.name === 'opening') this.#told = this.#giveBackUnheard(before.holding.claim);
     if ('run' in before) {
-      before.run.news.end();
+      before.run.recognizerStatus.end();
       before.run.account.end();
       before.run.claim.note(noteOf(before.run.account, before.run.from.epoch));
     }

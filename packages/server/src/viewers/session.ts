@@ -22,7 +22,7 @@ export interface SubscriberContext {
   readonly limits: Limits;
   readonly observe: Observe;
   /** What a newcomer has to know of this node at the moment. */
-  notice(): Message | undefined;
+  outageMessage(): Message | undefined;
 }
 
 /*
@@ -166,8 +166,8 @@ export class SubscriberSession implements Member {
   }
 
   #showNotice(): void {
-    const notice = this.#context.notice();
-    if (notice) this.#connection.write(notice.frame);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
   }
 
   #repair({ present, sent }: State & { name: 'live' }): void {

@@ -42,8 +42,8 @@ async function watch(changes: Parameters<typeof limitsWith>[0], entries = 0) {
   const log = logOf(freshMeeting(), memoryStore(), bus);
   for (let number = 1; number <= entries; number += 1) await log.append(finalEntry(number, { text: large }));
   rooms = new Rooms(bus, limits, observe);
-  const notice = () => undefined;
-  const context = { log, rooms, registry: memoryRegistry(), limits, observe, notice };
+  const outageMessage = () => undefined;
+  const context = { log, rooms, registry: memoryRegistry(), limits, observe, outageMessage };
   const link = new SlowLink();
   const admission = new Admission(grant, log.meeting, 'subscribe', () => Promise.reject(new Error()), 1);
   session = new SubscriberSession(link.connection, admission, context);

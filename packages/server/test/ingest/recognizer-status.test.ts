@@ -1,14 +1,14 @@
 /** What viewers and senders are told of a source's way to its recognizer. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { RecognizerNews } from '../../src/ingest/recognizer-news.ts';
+import { RecognizerStatus } from '../../src/ingest/recognizer-status.ts';
 import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
 
 let told: string[];
-let news: RecognizerNews;
+let recognizerStatus: RecognizerStatus;
 const messages: Record<string, unknown>[] = [];
 
 beforeEach(() => {
@@ -16,7 +16,7 @@ beforeEach(() => {
   told = [];
   messages.length = 0;
   const log = logOf(freshMeeting(), memoryStore(), memoryBus());
-  news = new RecognizerNews(log, 'mic', ({ text }) => {
+  recognizerStatus = new RecognizerStatus(log, 'mic', ({ text }) => {
     const message = JSON.parse(text) as Record<string, unknown>;
     messages.push(message);
     told.push(String(message.status));
@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 const hear = (state: RecognizerState['state']) =>
-  news.tell({ kind: 'state', state, reason: `it is ${state}` });
+  recognizerStatus.tell({ kind: 'state', state, reason: `it is ${state}` });
 
 test('[LOG3] a break of up to a second is not worth a word', async () => {
   hear('reconnecting');
@@ -66,7 +66,7 @@ test('[LOG3] silence is told at once, also in a break that was not told yet', as
 
 test('[LOG3] nothing is told of a source that is over', async () => {
   hear('reconnecting');
-  news.end();
+  recognizerStatus.end();
   await vi.advanceTimersByTimeAsync(10_000);
   expect(told).toEqual([]);
 });

@@ -3,7 +3,7 @@
 import { ephemeralMessage, type Message } from '../bus/message.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 
-export type NoticeStatus = 'degraded' | 'recovered';
+export type OutageStatus = 'degraded' | 'recovered';
 
 const sentences = {
   storage: {
@@ -16,7 +16,7 @@ const sentences = {
   },
 } as const;
 
-export const noticeOf = (meeting: MeetingRef, part: keyof typeof sentences, status: NoticeStatus) => ({
+export const outageStatusOf = (meeting: MeetingRef, part: keyof typeof sentences, status: OutageStatus) => ({
   type: 'status' as const,
   ...stamp(meeting),
   status,
@@ -25,5 +25,5 @@ export const noticeOf = (meeting: MeetingRef, part: keyof typeof sentences, stat
 });
 
 /** For this node's own connections: nobody else is cut off with it. */
-export const isolationNotice = (meeting: MeetingRef, status: NoticeStatus): Message =>
-  ephemeralMessage(noticeOf(meeting, 'redis', status));
+export const isolationMessage = (meeting: MeetingRef, status: OutageStatus): Message =>
+  ephemeralMessage(outageStatusOf(meeting, 'redis', status));

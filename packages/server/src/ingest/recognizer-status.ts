@@ -18,7 +18,7 @@ type State =
   | { readonly name: 'doubtful'; readonly timer: NodeJS.Timeout }
   | { readonly name: 'told' };
 
-export class RecognizerNews {
+export class RecognizerStatus {
   readonly #log: TranscriptLog;
   readonly #source: Source;
   readonly #onMessage: (message: Message) => void;
