@@ -3,8 +3,8 @@ import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcas
 import type { Seat } from '../registry/registry.ts';
 import type { Head, LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
+import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import type { Room } from '../viewers/room.ts';
-import { beginning, type Start } from '../viewers/start.ts';
 import type { Follower, MeetingCall } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
@@ -15,7 +15,7 @@ const headers = {
   'x-accel-buffering': 'no',
 };
 
-export async function eventStream(call: MeetingCall, start: Start): Promise<HubResponse> {
+export async function eventStream(call: MeetingCall, start: ResumePoint): Promise<HubResponse> {
   const { context, meeting } = call;
   const { subscribersPerMeeting } = context.limits;
   const connection = crypto.randomUUID();
@@ -77,7 +77,7 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
   }
 
   /** Joins the room and looks where the log is; after a failure nothing is held. */
-  async open(start: Start): Promise<void> {
+  async open(start: ResumePoint): Promise<void> {
     const { context, meeting } = this.#call;
     const log = context.log(meeting);
     let room: Room | undefined;
@@ -122,8 +122,8 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
   }
 
   /** Everything after the start, then what comes, then why that was all. */
-  async *#read(room: Room, head: Head, start: Start): AsyncGenerator<string> {
-    const { sent, recovered } = beginning(start, head, this.#call.context.limits.historyEntries);
+  async *#read(room: Room, head: Head, start: ResumePoint): AsyncGenerator<string> {
+    const { sent, recovered } = resumeAt(start, head, this.#call.context.limits.historyEntries);
     yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
     const { context, meeting } = this.#call;
     const outage = context.outageMessage(meeting);

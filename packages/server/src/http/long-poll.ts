@@ -2,7 +2,7 @@
 import type { EventPage } from '@meetcast/protocol';
 import type { Position } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
-import { beginning, type Start } from '../viewers/start.ts';
+import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 
@@ -10,7 +10,7 @@ import { type HubResponse, json } from './exchange.ts';
 const longestSeconds = 25;
 const largestPage = 1_000;
 
-export async function longPoll(call: MeetingCall, start: Start): Promise<HubResponse> {
+export async function longPoll(call: MeetingCall, start: ResumePoint): Promise<HubResponse> {
   const { query, context, meeting } = call;
   const seconds = numberIn(query, 'wait_seconds', 0, 0, longestSeconds);
   if (typeof seconds === 'string') return invalid('wait_seconds', seconds);
@@ -18,7 +18,7 @@ export async function longPoll(call: MeetingCall, start: Start): Promise<HubResp
   if (typeof limit === 'string') return invalid('limit', limit);
   const log = context.log(meeting);
   const head = await log.head();
-  const { sent, recovered } = beginning(start, head, context.limits.historyEntries);
+  const { sent, recovered } = resumeAt(start, head, context.limits.historyEntries);
   const answer = (page: Omit<EventPage, 'meeting_id'>) =>
     json({ meeting_id: meeting.id, ...page } satisfies EventPage);
   if (recovered === false) return answer({ ...placeOf(head), recovered, events: [] });

@@ -11,9 +11,9 @@ import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
 import type { Head, LogPage } from '../store/store.ts';
 import type { Observe } from '../watch/observer.ts';
+import { type ResumePoint, resumeAt } from './resume-point.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
-import { beginning, type Start } from './start.ts';
 
 export interface SubscriberContext {
   readonly log: TranscriptLog;
@@ -72,7 +72,7 @@ export class SubscriberSession implements Member {
   }
 
   /** Takes a seat, joins the room, says `connected`, and catches up. */
-  async start(start: Start): Promise<void> {
+  async start(start: ResumePoint): Promise<void> {
     const { log, rooms, registry, limits } = this.#context;
     const state: State = { name: 'joining', seat: undefined, room: undefined };
     this.#enter(state);
@@ -88,7 +88,7 @@ export class SubscriberSession implements Member {
       if (!head) return;
       room.reach(head);
       void room.recall(head);
-      const { sent, recovered } = beginning(start, head, limits.historyEntries);
+      const { sent, recovered } = resumeAt(start, head, limits.historyEntries);
       this.#greet(head, recovered);
       this.#showNotice();
       this.#admission.begin(this.#connection); // A warning must not come before `connected`.

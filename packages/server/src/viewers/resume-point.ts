@@ -2,13 +2,13 @@
 import type { Head } from '../store/store.ts';
 
 /** After a place it knows, or with so much of the past. */
-export type Start =
+export type ResumePoint =
   | { readonly kind: 'resume'; readonly since: number; readonly epoch: string | undefined }
   | { readonly kind: 'history'; readonly entries: number };
 
 /** Where to begin, and whether that is everything that was asked for. Never a partial recovery. */
-export function beginning(
-  start: Start,
+export function resumeAt(
+  start: ResumePoint,
   head: Head,
   historyEntries: number,
 ): { sent: number; recovered: boolean | null } {
