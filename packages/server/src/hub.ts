@@ -9,7 +9,7 @@ import { memoryBus } from './bus/memory.ts';
 import type { Message } from './bus/message.ts';
 import { ClusterReach } from './cluster-reach.ts';
 import { attach } from './http/attach.ts';
-import type { Follower } from './http/endpoint.ts';
+import type { Viewer } from './http/endpoint.ts';
 import type { HubRequest } from './http/exchange.ts';
 import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
@@ -17,7 +17,7 @@ import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
 import { watchAbandoned } from './ingest/abandoned.ts';
 import { Grace } from './ingest/grace.ts';
-import { IngestSession } from './ingest/session.ts';
+import { SenderSession } from './ingest/session.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
 import { atMost, nextTurn } from './lib/at-most.ts';
@@ -39,7 +39,7 @@ import { memoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { AudioLedger } from './transcription/audio-ledger.ts';
 import { Rooms } from './viewers/rooms.ts';
-import { SubscriberSession } from './viewers/session.ts';
+import { ViewerSession } from './viewers/session.ts';
 import { HubCounts } from './watch/counts.ts';
 import { type Observe, observed, safely } from './watch/observer.ts';
 
@@ -146,8 +146,8 @@ class Hub {
   readonly #upgrades: Upgrades;
   readonly #clusterReach: ClusterReach;
   readonly #leaveAbandoned: () => void;
-  readonly #followers = new Set<Follower>();
-  readonly #ingests = new Set<IngestSession>();
+  readonly #viewers = new Set<Viewer>();
+  readonly #senders = new Set<SenderSession>();
   readonly #detach = new Set<() => void>();
   /** Aborts when whoever follows a meeting has been asked to go elsewhere. */
   readonly #leaving = new AbortController();
@@ -244,13 +244,13 @@ class Hub {
   async #close(): Promise<void> {
     void this.#late.stop();
     this.#leaveAbandoned();
-    for (const session of this.#ingests) session.end();
+    for (const session of this.#senders) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;
     const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
     await atMost(this.#limits.closeDeadlineMs, this.#stored());
-    const ends = [...this.#ingests].map(({ ended }) => ended);
-    for (const session of this.#ingests) session.abandon();
+    const ends = [...this.#senders].map(({ ended }) => ended);
+    for (const session of this.#senders) session.abandon();
     await atMost(farewellMs, Promise.all(ends));
     this.#outbox.close();
     await atMost(savingMs, this.#late.close());
@@ -269,12 +269,12 @@ class Hub {
   }
 
   #askViewersToLeave(): Promise<void> {
-    return staggered(this.#followers, this.#limits.closeSpreadMs, (follower) => follower.leave());
+    return staggered(this.#viewers, this.#limits.closeSpreadMs, (follower) => follower.leave());
   }
 
   /** Resolves when every sender has been heard out, and nothing waits for the store. */
   async #stored(): Promise<void> {
-    await Promise.all([...this.#ingests].map(({ ended }) => ended));
+    await Promise.all([...this.#senders].map(({ ended }) => ended));
     await this.#grace.close();
     await this.#outbox.idle();
   }
@@ -286,7 +286,7 @@ class Hub {
 
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
-    const here = [...this.#rooms.meetings, ...[...this.#ingests].map(({ meeting }) => meeting)];
+    const here = [...this.#rooms.meetings, ...[...this.#senders].map(({ meeting }) => meeting)];
     for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
       const message = isolationMessage(meeting, state === 'away' ? 'degraded' : 'recovered');
       this.#rooms.show(meeting, message);
@@ -296,7 +296,7 @@ class Hub {
   }
 
   #showSenders(meeting: MeetingRef, message: Message): void {
-    for (const session of this.#ingests) {
+    for (const session of this.#senders) {
       if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(message);
     }
   }
@@ -336,7 +336,7 @@ class Hub {
         remotes: this.#clusterReach.all,
         isIsolated: this.#clusterReach.isAway,
         isClosing: this.#closing !== undefined,
-        followers: this.#followers,
+        viewers: this.#viewers,
         leaving: this.#leaving.signal,
         log: (meeting) => this.#log(meeting),
         outageMessage: (meeting) => this.#outageMessage(meeting),
@@ -363,9 +363,9 @@ class Hub {
           observe: this.#observe,
           outageMessage: () => this.#outageMessage(meeting),
         };
-        const session = new SubscriberSession(connection, admission, context);
-        this.#followers.add(session);
-        void connection.closed.then(() => this.#followers.delete(session));
+        const session = new ViewerSession(connection, admission, context);
+        this.#viewers.add(session);
+        void connection.closed.then(() => this.#viewers.delete(session));
         void session.start(start);
         return session;
       },
@@ -383,10 +383,10 @@ class Hub {
           observe: this.#observe,
           outageMessage: () => this.#outageMessage(meeting),
         };
-        const session = new IngestSession(connection, admission, context, source);
-        this.#ingests.add(session);
+        const session = new SenderSession(connection, admission, context, source);
+        this.#senders.add(session);
         void session.ended.then(() => {
-          this.#ingests.delete(session);
+          this.#senders.delete(session);
           if (session.source) this.#rooms.silence(meeting, session.source);
         });
         session.start();

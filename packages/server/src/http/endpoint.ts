@@ -17,7 +17,7 @@ import type { Observe } from '../watch/observer.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
 
 /** Whoever follows a meeting on this node. */
-export interface Follower {
+export interface Viewer {
   /** Told to connect to another node. */
   leave(): void;
 }
@@ -40,7 +40,7 @@ export interface RestContext {
   /** Takes nothing new any longer. */
   readonly isClosing: boolean;
   /** Whoever follows a meeting, to be asked in turn to go elsewhere. */
-  readonly followers: Set<Follower>;
+  readonly viewers: Set<Viewer>;
   /** Aborts when all of them have been asked: who comes now is late. */
   readonly leaving: AbortSignal;
   log(meeting: MeetingRef): TranscriptLog;

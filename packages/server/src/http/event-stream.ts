@@ -5,7 +5,7 @@ import type { Head, LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
 import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import type { Room } from '../viewers/room.ts';
-import type { Follower, MeetingCall } from './endpoint.ts';
+import type { MeetingCall, Viewer } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
 // `no-transform`: a proxy that compresses would hold events back.
@@ -52,7 +52,7 @@ type State =
 /** Longer than any timer of Node. */
 const longestTimerMs = 2 ** 31 - 1;
 
-class EventStream implements AsyncIterableIterator<string>, Follower {
+class EventStream implements AsyncIterableIterator<string>, Viewer {
   readonly #call: MeetingCall;
   readonly #connection: string;
   readonly #seat: Seat;
@@ -68,9 +68,9 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
     this.#connection = connection;
     this.#seat = seat;
     this.#report('joining');
-    const { followers, leaving } = call.context;
-    followers.add(this);
-    this.#undo.push(() => followers.delete(this));
+    const { viewers, leaving } = call.context;
+    viewers.add(this);
+    this.#undo.push(() => viewers.delete(this));
     this.#endWhen(call.request.signal, undefined);
     this.#endWhen(leaving, 'going_away');
     this.#watchToken();

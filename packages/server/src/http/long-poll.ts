@@ -40,7 +40,7 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
   const room = await context.rooms.join(log, follower);
   const asked = new AbortController();
   const waiting = { leave: () => asked.abort() };
-  context.followers.add(waiting);
+  context.viewers.add(waiting);
   const enders = [request.signal, asked.signal, context.leaving];
   for (const signal of enders) signal.addEventListener('abort', follower.wake);
   try {
@@ -52,7 +52,7 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
       if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
     }
   } finally {
-    context.followers.delete(waiting);
+    context.viewers.delete(waiting);
     for (const signal of enders) signal.removeEventListener('abort', follower.wake);
     context.rooms.leave(room, follower);
   }

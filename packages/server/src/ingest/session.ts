@@ -32,7 +32,7 @@ import { IngestStatuses } from './statuses.ts';
 
 type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
-export interface IngestContext extends RunContext {
+export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
   /** What a newcomer has to know of this node at the moment. */
   outageMessage(): Message | undefined;
@@ -43,10 +43,10 @@ const mostEarly = 1_000;
 
 const ackEveryMs = 1_000;
 
-export class IngestSession {
+export class SenderSession {
   readonly #connection: Connection;
   readonly #admission: Admission;
-  readonly #context: IngestContext;
+  readonly #context: SenderContext;
   readonly #querySource: Source | undefined;
   #state: State = { name: 'awaiting-handshake', deadline: undefined };
   #ended: () => void = () => {};
@@ -61,7 +61,7 @@ export class IngestSession {
   constructor(
     connection: Connection,
     admission: Admission,
-    context: IngestContext,
+    context: SenderContext,
     querySource: Source | undefined,
   ) {
     this.#connection = connection;

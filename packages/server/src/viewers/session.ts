@@ -15,7 +15,7 @@ import { type ResumePoint, resumeAt } from './resume-point.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 
-export interface SubscriberContext {
+export interface ViewerContext {
   readonly log: TranscriptLog;
   readonly rooms: Rooms;
   readonly registry: Registry;
@@ -53,16 +53,16 @@ interface Present {
   readonly epoch: string;
 }
 
-export class SubscriberSession implements Member {
+export class ViewerSession implements Member {
   readonly #connection: Connection;
   readonly #admission: Admission;
-  readonly #context: SubscriberContext;
+  readonly #context: ViewerContext;
   readonly #messages: TokenBucket;
   #state: State = { name: 'joining', seat: undefined, room: undefined };
   /** Resolves, once the session is closed, when nobody holds its seat any longer. */
   #givenBack: Promise<void> = Promise.resolve();
 
-  constructor(connection: Connection, admission: Admission, context: SubscriberContext) {
+  constructor(connection: Connection, admission: Admission, context: ViewerContext) {
     this.#connection = connection;
     this.#admission = admission;
     this.#context = context;
