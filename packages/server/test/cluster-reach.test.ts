@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Remotes } from '../src/cluster-reach.ts';
+import { ClusterReach } from '../src/cluster-reach.ts';
 import { memoryBus, memoryRegistry } from '../src/index.ts';
 import type { RemoteState } from '../src/lib/remote.ts';
 import type { HubEvent } from '../src/watch/observer.ts';
@@ -10,7 +10,7 @@ function remotesOf() {
   if (!node) throw new Error('a cluster has a node');
   const observed: HubEvent[] = [];
   const changes: RemoteState[] = [];
-  const remotes = new Remotes(
+  const remotes = new ClusterReach(
     node,
     (event) => observed.push(event),
     (state) => changes.push(state),
@@ -43,7 +43,7 @@ test('[DEG2] a hub that is made while they are cut off knows it', () => {
   node?.bus.remote.cut();
   const changes: RemoteState[] = [];
   if (node)
-    new Remotes(
+    new ClusterReach(
       node,
       () => {},
       (state) => changes.push(state),
@@ -59,7 +59,7 @@ test('[DEG2] a closed hub hears no more of adapters that outlive it', () => {
 });
 
 test('[DEG2] a single node has no ways, and is never cut off', () => {
-  const remotes = new Remotes(
+  const remotes = new ClusterReach(
     { bus: memoryBus(), registry: memoryRegistry() },
     () => {},
     () => {},

@@ -73,7 +73,7 @@ export interface Unheard {
 }
 
 /** Audio that a stream was given and nobody heard. It is its holder's, who discards it. Times are those of the stream. */
-export interface LeftAudio {
+export interface UnheardAudio {
   readonly startMs: number;
   readonly endMs: number;
   readonly bytes: number;
@@ -105,7 +105,7 @@ export interface RecognizerStream {
   finish(): void;
   /** `failure`: what the stream is given up for, if the fault is its own. */
   abort(failure?: RecognizerError): void;
-  surrender?(): LeftAudio | undefined;
+  handOver?(): UnheardAudio | undefined;
 }
 
 /** Opens streams. `open` rejects with a RecognizerError that says why in one sentence, or when `signal` aborts. */

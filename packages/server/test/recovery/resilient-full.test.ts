@@ -25,7 +25,7 @@ test('[RES41] a writer that is told to wait in the middle of what was read from 
       written += frame.length;
     }
   }
-  const left = stream.surrender?.();
+  const left = stream.handOver?.();
   expect(left).toMatchObject({ startMs: 0, bytes: written });
   expect(written / bytesPerMs).toBeGreaterThan(keptMs / 2);
   await left?.discard();

@@ -31,7 +31,7 @@ test('[SNO3] what was counted alone is to be told until it is agreed; all is in 
   expect(numbers.doubt()).toEqual([meeting]);
   expect([numbers.known(meeting)?.isUnsure, numbers.known(other)?.isUnsure]).toEqual([true, true]);
   numbers.agree(meeting, 50);
-  expect(numbers.known(meeting)).toMatchObject({ highest: 50, isUntold: false, isUnsure: false });
+  expect(numbers.known(meeting)).toMatchObject({ highest: 50, isUnreported: false, isUnsure: false });
   expect(numbers.doubt()).toEqual([]);
 });
 

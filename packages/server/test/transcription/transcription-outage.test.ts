@@ -7,9 +7,9 @@ import type { Outbox } from '../../src/log/outbox.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
+import { nothingSaid } from '../../src/transcription/already-said.ts';
 import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
-import { noRepairs } from '../../src/transcription/repairs.ts';
-import { StreamClock } from '../../src/transcription/stream-clock.ts';
+import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf, outboxWith } from '../support/log.ts';
@@ -70,7 +70,7 @@ afterEach(() => void vi.useRealTimers());
 
 function transcribe(fence: number) {
   const own = new FakeStream();
-  const clock = new StreamClock(format, 0);
+  const clock = new MeetingClock(format, 0);
   const made = new Transcription({
     log,
     registry: memoryRegistry(),
@@ -80,7 +80,7 @@ function transcribe(fence: number) {
     clock,
     account: new AudioAccount(),
     lastSegmentNo: 0,
-    repairs: noRepairs,
+    alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (audio) => void audio.discard(),
     onMessage: ({ type, seq, segmentNo, text }: Message) =>

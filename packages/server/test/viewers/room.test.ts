@@ -343,11 +343,11 @@ test('[ROOM14] while the bus is cut off rooms look at the log every second, and 
   const rooms = new Rooms(bus, limits, unobserved);
   const viewer = new Recorder();
   await rooms.join(log, viewer);
-  rooms.cutOff(true);
+  rooms.setIsolated(true);
   await store.append(log.meeting, statusEntry('live'));
   await expect.poll(() => viewer.reached.at(-1)).toBe(1);
   await store.append(log.meeting, statusEntry('idle'));
-  rooms.cutOff(false);
+  rooms.setIsolated(false);
   await turn();
   expect(viewer.reached.at(-1)).toBe(2);
   await rooms.close();
@@ -362,7 +362,7 @@ test('[ROOM15] a store that does not answer is not asked again meanwhile', async
   const rooms = new Rooms(bus, { pageEntries: 10, headCheckMs: 5 }, unobserved);
   await rooms.join(logOf(log.meeting, storeWith(store, { head }), bus), new Recorder());
   await expect.poll(() => asked).toBe(1);
-  rooms.cutOff(false); // Others were away until now: an answer to an earlier question may not know what they said.
+  rooms.setIsolated(false); // Others were away until now: an answer to an earlier question may not know what they said.
   expect(asked).toBe(2);
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(asked).toBe(2);
@@ -373,7 +373,7 @@ test('[ROOM16] rooms have one timer, however often they are cut off, and none wh
   vi.useFakeTimers();
   try {
     const rooms = new Rooms(bus, limits, unobserved);
-    for (const isCutOff of [true, true, false]) rooms.cutOff(isCutOff);
+    for (const isIsolated of [true, true, false]) rooms.setIsolated(isIsolated);
     expect(vi.getTimerCount()).toBe(1);
     await rooms.close();
     expect(vi.getTimerCount()).toBe(0);
