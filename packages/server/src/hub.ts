@@ -15,7 +15,7 @@ import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
 import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
-import { watchAbandoned } from './ingest/abandoned.ts';
+import { watchDeadNodes } from './ingest/dead-node.ts';
 import { Grace } from './ingest/grace.ts';
 import { SenderSession } from './ingest/session.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
@@ -145,7 +145,7 @@ class Hub {
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
   readonly #clusterReach: ClusterReach;
-  readonly #leaveAbandoned: () => void;
+  readonly #leaveDeadNodes: () => void;
   readonly #viewers = new Set<Viewer>();
   readonly #senders = new Set<SenderSession>();
   readonly #detach = new Set<() => void>();
@@ -186,7 +186,7 @@ class Hub {
     });
     this.#connects = new SlidingWindow(this.#limits.connectsPerWindow, this.#limits.connectWindowMs);
     this.#upgrades = this.#makeUpgrades();
-    this.#leaveAbandoned = watchAbandoned({ ...parts, grace: this.#grace, graceMs: this.#limits.graceMs });
+    this.#leaveDeadNodes = watchDeadNodes({ ...parts, grace: this.#grace, graceMs: this.#limits.graceMs });
   }
 
   attach(server: Server): () => void {
@@ -243,7 +243,7 @@ class Hub {
 
   async #close(): Promise<void> {
     void this.#late.stop();
-    this.#leaveAbandoned();
+    this.#leaveDeadNodes();
     for (const session of this.#senders) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;

@@ -2,7 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
-import type { Aftermath } from '../registry/registry.ts';
+import type { MeetingState } from '../registry/registry.ts';
 import type { Stretch } from '../transcription/already-said.ts';
 import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './run.ts';
@@ -61,14 +61,14 @@ export class IngestEnd {
   async #end(): Promise<void> {
     const details = await this.#details();
     const what = await this.#run.claim.release('finalized');
-    await this.#statuses.ended(details, what === 'ends');
+    await this.#statuses.ended(details, what === 'ended');
   }
 
   /** The sender goes on elsewhere, if it knows how; here nobody can wait for it. */
   async #handOver(): Promise<void> {
     const { claim, canResume, transcription } = this.#run;
     if (!canResume) await transcription.settle();
-    if ((await claim.release()) !== 'goes-on') await this.#statuses.idle();
+    if ((await claim.release()) !== 'ongoing') await this.#statuses.idle();
   }
 
   async #awaitReturn(loss: Loss | undefined): Promise<void> {
@@ -119,9 +119,9 @@ export class IngestEnd {
   /** The meeting idles or ends with its last claim. */
   async #leave(): Promise<void> {
     const what = await this.#run.claim.release();
-    if (what === 'goes-on') return;
+    if (what === 'ongoing') return;
     if ((await this.#isForgotten()) || (await this.#isSaid())) return;
-    if (what === 'ends') await this.#statuses.ended(await this.#details(), true);
+    if (what === 'ended') await this.#statuses.ended(await this.#details(), true);
     else await this.#statuses.idle();
   }
 
@@ -160,9 +160,9 @@ export async function giveBackUnheard(
   { source, claim }: Pick<Run, 'source' | 'claim'>,
 ): Promise<void> {
   let unheard: Stretch[] = [];
-  let what: Aftermath;
+  let what: MeetingState;
   try {
-    if (claim.wasAbandoned) unheard = await unheardOf(context, source);
+    if (claim.wasOrphaned) unheard = await unheardOf(context, source);
   } finally {
     what = await claim.release();
   }
@@ -175,11 +175,11 @@ export async function sayWhatBecame(
   context: EndContext,
   statuses: IngestStatuses,
   source: Source,
-  what: Aftermath,
+  what: MeetingState,
 ): Promise<void> {
   const { log, grace } = context;
-  if (what === 'goes-on' || grace.isOpen(log.meeting) || !(await isGoingOn(log))) return;
-  if (what === 'ends') await statuses.ended(await endDetails(context, source), true);
+  if (what === 'ongoing' || grace.isOpen(log.meeting) || !(await isGoingOn(log))) return;
+  if (what === 'ended') await statuses.ended(await endDetails(context, source), true);
   else await statuses.idle();
 }
 

@@ -164,7 +164,7 @@ async function placeRun(
   const { log, registry, ledger, limits, observe } = context;
   const canResume = sender.handshake.session_id !== undefined;
   const { sessionId, source, handshake } = sender;
-  const unheard = holding.claim.wasAbandoned && !isResumed ? await unheardOf(context, source) : [];
+  const unheard = holding.claim.wasOrphaned && !isResumed ? await unheardOf(context, source) : [];
   const fromMs = await place(context, sender, holding, signal, isResumed);
   const last = await log.lastSession(source);
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
