@@ -281,24 +281,16 @@ class Hub {
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
   #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
-    this.#showSenders(meeting, this.#log(meeting).show(outageStatusOf(meeting, 'storage', status)));
+    const message = this.#log(meeting).show(outageStatusOf(meeting, 'storage', status));
+    this.#rooms.senders.show(meeting, message);
   }
 
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
-    const here = [...this.#rooms.meetings, ...[...this.#senders].map(({ meeting }) => meeting)];
-    for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
-      const message = isolationMessage(meeting, state === 'away' ? 'degraded' : 'recovered');
-      this.#rooms.show(meeting, message);
-      this.#showSenders(meeting, message);
-    }
+    const status = state === 'away' ? 'degraded' : 'recovered';
+    for (const meeting of this.#rooms.meetings)
+      this.#rooms.show(meeting, isolationMessage(meeting, status));
     this.#rooms.setIsolated(state === 'away');
-  }
-
-  #showSenders(meeting: MeetingRef, message: Message): void {
-    for (const session of this.#senders) {
-      if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(message);
-    }
   }
 
   #outageMessage(meeting: MeetingRef): Message | undefined {
@@ -311,6 +303,7 @@ class Hub {
       outbox: this.#outbox,
       bus: this.#bus,
       observe: this.#observe,
+      echo: (message, by) => this.#rooms.senders.echo(message, by),
     });
   }
 
@@ -378,6 +371,7 @@ class Hub {
           grace: this.#grace,
           late: this.#late,
           connects: this.#connects,
+          senders: this.#rooms.senders,
           limits: this.#limits,
           defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,

@@ -71,4 +71,4 @@ async function giveBack(
   await sayWhatBecame(context, statuses, source, what);
 }
 
-const nobody: Ear = { send() {}, write() {} };
+const nobody: Ear = { send() {} };

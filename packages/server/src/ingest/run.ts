@@ -1,8 +1,7 @@
 /** An accepted sender: its claim, and its audio's way into the log. */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Handshake, Source } from '@meetcast/protocol';
-import type { Message } from '../bus/message.ts';
+import type { Handshake, IngestDownstream, Source } from '@meetcast/protocol';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
@@ -117,7 +116,6 @@ export async function openRun(
   sender: Sender,
   holding: Holding,
   signal: AbortSignal,
-  onMessage: (message: Message) => void,
 ): Promise<Run> {
   const { recognizer, defaultFormat } = context;
   const { source, handshake } = sender;
@@ -133,7 +131,7 @@ export async function openRun(
   );
   try {
     const isResumed = await resumes(context, sender);
-    return await placeRun(context, sender, holding, signal, { format, stream, isResumed, onMessage });
+    return await placeRun(context, sender, holding, signal, { format, stream, isResumed });
   } catch (error) {
     stream.abort();
     throw error;
@@ -151,7 +149,6 @@ interface Opened {
   readonly format: AudioFormat;
   readonly stream: RecognizerStream;
   readonly isResumed: boolean;
-  readonly onMessage: (message: Message) => void;
 }
 
 async function placeRun(
@@ -159,7 +156,7 @@ async function placeRun(
   sender: Sender,
   holding: Holding,
   signal: AbortSignal,
-  { format, stream, isResumed, onMessage }: Opened,
+  { format, stream, isResumed }: Opened,
 ): Promise<Run> {
   const { log, registry, ledger, limits, observe } = context;
   const canResume = sender.handshake.session_id !== undefined;
@@ -175,7 +172,7 @@ async function placeRun(
   const clock = new MeetingClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
   const { claim } = holding;
-  const recognizerStatus = new RecognizerStatus(log, source, onMessage);
+  const recognizerStatus = new RecognizerStatus(log, source);
   const transcription = new Transcription({
     log,
     registry,
@@ -186,7 +183,6 @@ async function placeRun(
     account,
     lastSegmentNo: segmentNo,
     alreadySaid,
-    onMessage,
     onState: (state) => {
       recognizerStatus.tell(state);
       const { state: name, reason } = state;
@@ -264,10 +260,9 @@ async function place(
 /** Tells sessions apart where they are kept: their ids let whoever has them take their place. */
 const markOf = (sessionId: string): string => createHash('sha256').update(sessionId).digest('base64url');
 
-/** Tells a sender that it is accepted, and from then on what is taken back: its screen may show those words. */
-export function welcome({ log, limits, observe }: RunContext, run: Run, connection: Connection): void {
-  const { sessionId, from, sessionFromMs } = run;
-  connection.send({
+/** What a sender is told that is accepted. */
+export function acceptanceOf({ sessionId, from, sessionFromMs }: Run, limits: Limits): IngestDownstream {
+  return {
     type: 'handshake_ack',
     status: 'success',
     message: 'ready for audio',
@@ -276,13 +271,7 @@ export function welcome({ log, limits, observe }: RunContext, run: Run, connecti
     ...(sessionFromMs === undefined ? {} : { session_from_ms: sessionFromMs }),
     epoch: from.epoch,
     max_frame_bytes: limits.ingestFrameBytes,
-  });
-  const listening = log.listen(({ type, frame }) => {
-    if (type === 'retract') connection.write(frame);
-  });
-  Promise.all([listening, connection.closed])
-    .then(([unsubscribe]) => unsubscribe())
-    .catch((error: unknown) => observe({ type: 'error', stage: 'bus', meeting: log.meeting, error }));
+  };
 }
 
 /** Where a meeting's clock stands, as far as anybody knows: a fresh source begins there. */

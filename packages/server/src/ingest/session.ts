@@ -13,19 +13,20 @@ import type { SlidingWindow } from '../lib/rate-limit.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
+import type { Senders } from '../viewers/senders.ts';
 import type { IngestStep } from '../watch/observer.ts';
 import { AudioIntake } from './audio-intake.ts';
 import { noteOf } from './audio-notes.ts';
 import { watchDrain } from './drain-watch.ts';
 import { type Ending, giveBackUnheard, IngestEnd } from './ending.ts';
 import {
+  acceptanceOf,
   claimSource,
   type Holding,
   openRun,
   type Run,
   type RunContext,
   type Sender,
-  welcome,
 } from './run.ts';
 import { type Control, type Early, isLeaving, type State } from './state.ts';
 import { IngestStatuses } from './statuses.ts';
@@ -34,6 +35,7 @@ type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
 export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
+  readonly senders: Senders;
   /** What a newcomer has to know of this node at the moment. */
   outageMessage(): Message | undefined;
 }
@@ -135,12 +137,6 @@ export class SenderSession {
     void this.ended.then(() => this.#connection.close('restart', goingAway));
   }
 
-  /** Shows an accepted sender what the meeting's viewers are shown. */
-  show(message: Message): void {
-    const { name } = this.#state;
-    if (name === 'streaming' || name === 'finishing') this.#connection.write(message.frame);
-  }
-
   /** The socket is gone. */
   closed(): void {
     const state = this.#state;
@@ -186,8 +182,7 @@ export class SenderSession {
     const opening: State = { name: 'opening', holding, abort, early };
     this.#enter(opening);
     this.#report('handshake_complete', sender.source);
-    const show = ({ frame }: { frame: Buffer }) => this.#connection.write(frame);
-    const run = await openRun(this.#context, sender, holding, abort.signal, show);
+    const run = await openRun(this.#context, sender, holding, abort.signal);
     if (!this.#isIn(opening)) return run.stream.abort();
     this.#stream(run, early);
   }
@@ -202,9 +197,7 @@ export class SenderSession {
     this.#report('pcm_streaming', run.source);
     if (run.claim.lost.aborted) return this.#superseded(run);
     run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
-    welcome(this.#context, run, this.#connection);
-    const outage = this.#context.outageMessage();
-    if (outage) this.#connection.write(outage.frame);
+    this.#welcome(run);
     this.#statusesOf(run)
       .started(run.unheard)
       .catch((error: unknown) => this.#fail(error));
@@ -214,6 +207,16 @@ export class SenderSession {
       else this.#control(item);
     }
     intake.read();
+  }
+
+  /** From here on it hears itself. */
+  #welcome(run: Run): void {
+    const { log, senders, limits } = this.#context;
+    this.#connection.send(acceptanceOf(run, limits));
+    const leave = senders.enter(log, ({ frame }) => this.#connection.write(frame));
+    void this.#connection.closed.then(leave);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
   }
 
   /** A sender that asks and never reads must not fill the memory. */

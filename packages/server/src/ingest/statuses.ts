@@ -18,7 +18,7 @@ export type Speaking = Pick<Run, 'source' | 'isResumed' | 'canResume' | 'title'>
 };
 
 /** The socket of whoever speaks. */
-export type Ear = Pick<Connection, 'send' | 'write'>;
+export type Ear = Pick<Connection, 'send'>;
 
 /** Every entry carries the claim's fence: whoever was replaced, and does not know it yet, writes nothing more. */
 export class IngestStatuses {
@@ -51,9 +51,7 @@ export class IngestStatuses {
     const { source } = this.#run;
     const about = { type: 'status' as const, ...stamp(this.#log.meeting), meta: { source } };
     const message = 'no more audio comes; the last words follow';
-    this.#connection.write(
-      this.#log.show({ ...about, status: 'ending', message, details: { source } }).frame,
-    );
+    this.#log.show({ ...about, status: 'ending', message, details: { source } });
   }
 
   /** The meeting ends with its last source, unless that has begun anew since; until then only this sender is told. */
@@ -97,8 +95,7 @@ export class IngestStatuses {
     const details = { source, ...more };
     const about = { ...stamp(this.#log.meeting), meta: { source } };
     const entry = { type: 'status' as const, ...about, status, message, details };
-    const { frame } = await this.#log.append(entry, { reach: this.#reach });
-    this.#connection.write(frame);
+    await this.#log.append(entry, { reach: this.#reach });
   }
 
   get #reach() {

@@ -34,8 +34,6 @@ export interface TranscriptionOptions {
   readonly lastSegmentNo: number;
   /** The gaps in the log that this audio may fill. */
   readonly alreadySaid: AlreadySaid;
-  /** Every partial, final and gap, after it was announced. */
-  readonly onMessage: (message: Message) => void;
   /** How the way to the recognizer is. */
   readonly onState: (state: RecognizerState) => void;
   /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
@@ -234,10 +232,7 @@ export class Transcription {
     const coveredMs = Math.floor(clock.endAt(endMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const stretch = { start_ms: Math.round(clock.startAt(startMs)), end_ms: Math.round(clock.endAt(endMs)) };
-    this.#await(
-      this.#gap(stretch, 'recognizer_unavailable', coveredMs).then(this.#options.onMessage),
-      coveredMs,
-    );
+    this.#await(this.#gap(stretch, 'recognizer_unavailable', coveredMs), coveredMs);
   }
 
   async #say(utterance: Utterance): Promise<void> {
@@ -247,7 +242,7 @@ export class Transcription {
     this.#saidMs[utterance.channel] = utterance.endMs;
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
-    const { log, onMessage } = this.#options;
+    const { log } = this.#options;
     const repairs = this.#options.alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
@@ -264,7 +259,7 @@ export class Transcription {
       receivedMs: () => this.#options.clock.receivedMs,
     });
     const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
-    this.#await(kept.then(onMessage), coveredMs);
+    this.#await(kept, coveredMs);
   }
 
   /** Words that no store takes must not hold up those after them: the log says that they are missing. */
@@ -283,7 +278,7 @@ export class Transcription {
   }
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {
-    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...body }));
+    this.#options.log.show({ type: 'transcript.partial', ...body });
   }
 
   /** Notes a write that is on its way; the first one that is refused ends the transcription. */
