@@ -6,15 +6,12 @@ const src = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^@meetcast\/server\/deepgram$/, replacement: src('server/src/recognizer/deepgram.ts') },
-      { find: /^@meetcast\/server\/(sqlite|postgres)$/, replacement: src('server/src/store/$1.ts') },
-      { find: /^@meetcast\/server\/redis$/, replacement: src('server/src/redis.ts') },
-      { find: /^@meetcast\/server\/testing$/, replacement: src('server/src/testing/index.ts') },
+      { find: /^@meetcast\/server\/(deepgram|sqlite|postgres|redis)$/, replacement: src('server/src/$1.ts') },
       {
         find: /^@meetcast\/client\/(file-spool|indexeddb-spool)$/,
         replacement: src('client/src/spool/$1.ts'),
       },
-      { find: /^@meetcast\/(protocol|server|client)$/, replacement: src('$1/src/index.ts') },
+      { find: /^@meetcast\/(protocol|server|client|testing)$/, replacement: src('$1/src/index.ts') },
     ],
   },
   test: {

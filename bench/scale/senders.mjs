@@ -1,10 +1,10 @@
 /** Senders in a process of their own: speech at the pace of life, 48 kHz mono. */
-import { fromServer } from './packages.mjs';
+import { fromServer, fromTests } from './packages.mjs';
 import { answer } from './process.mjs';
 import { meetingId, paced } from './talk.mjs';
 
 const { WebSocket } = fromServer('ws');
-const { randomWords, speakStream } = fromServer('./dist/testing.cjs');
+const { randomWords, speakStream } = fromTests('@meetcast/testing');
 
 const sampleRate = 48_000;
 const bytesPerMs = (sampleRate * 2) / 1_000;

@@ -1,8 +1,8 @@
 /** The recognizer's other end, in a process of its own: it really listens, and that takes time. */
-import { fromServer } from './packages.mjs';
+import { fromTests } from './packages.mjs';
 import { answer, usage } from './process.mjs';
 
-const { startDeepgramSimulator } = fromServer('./dist/testing.cjs');
+const { startDeepgramSimulator } = fromTests('@meetcast/testing');
 
 answer({
   usage,

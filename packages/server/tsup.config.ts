@@ -3,11 +3,10 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    deepgram: 'src/recognizer/deepgram.ts',
-    postgres: 'src/store/postgres.ts',
+    deepgram: 'src/deepgram.ts',
+    postgres: 'src/postgres.ts',
     redis: 'src/redis.ts',
-    sqlite: 'src/store/sqlite.ts',
-    testing: 'src/testing/index.ts',
+    sqlite: 'src/sqlite.ts',
   },
   format: ['esm', 'cjs'],
   dts: true,

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { publish, subscribe } from '@meetcast/client';
 import { createTranscriptHub, defaultLimits, jwtAuthenticator, type TranscriptHub } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
-import { type DeepgramSimulator, speak, startDeepgramSimulator } from '@meetcast/server/testing';
+import { type DeepgramSimulator, speak, startDeepgramSimulator } from '@meetcast/testing';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { exitCodes } from '../../packages/cli/src/exit.ts';

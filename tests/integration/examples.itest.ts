@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { publish, type Subscription, subscribe } from '@meetcast/client';
 import { TranscriptPage } from '@meetcast/protocol';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { start as express } from '../../examples/express/src/server.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TranscriptFinal, TranscriptPage } from '@meetcast/protocol';
 import { type HubEvent, memoryStore } from '@meetcast/server';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { bundleHub, HubProcess } from '../support/hub-process.ts';
 import { putForward } from '../support/lived-time.ts';

@@ -1,6 +1,6 @@
 // Channels that are heard apart, of which one is ahead of the other in the log when the sender has to send again.
 import { publish } from '@meetcast/client';
-import { interleave, randomWords, speak } from '@meetcast/server/testing';
+import { interleave, randomWords, speak } from '@meetcast/testing';
 import { expect, test, vi } from 'vitest';
 import { mintToken, startHub } from '../support/start-hub.ts';
 

@@ -1,7 +1,7 @@
 // A recognizer that answers speech without words: everybody is told, and no word is lost.
 import type { Recognizer, RecognizerStream } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { expectTimes, expectWords, speech } from '../support/speech.ts';
 import { startHub } from '../support/start-hub.ts';

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
 import { bundleHub, HubProcess } from '../support/hub-process.ts';

@@ -1,5 +1,5 @@
 // A recognizer that is lost in mid-meeting, through the real SDK: words said = stored = seen, where they were said.
-import type { Fault, StreamFault } from '@meetcast/server/testing';
+import type { Fault, StreamFault } from '@meetcast/testing';
 import { describe, expect, test, vi } from 'vitest';
 import type { Rig } from '../support/no-word-lost-rig.ts';
 import {

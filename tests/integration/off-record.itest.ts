@@ -1,6 +1,6 @@
 // Off the record for long, across lost links and lost recognizers.
 import { publish } from '@meetcast/client';
-import { speak } from '@meetcast/server/testing';
+import { speak } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { faultProxy } from '../support/fault-proxy.ts';
 import { speech } from '../support/speech.ts';

@@ -1,5 +1,5 @@
 /** The Redis bus while Redis is away, and after. */
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
 import { BusNode, expectToOutlive, patient, untilAway } from '../support/bus-node.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { faultProxy } from '../support/fault-proxy.ts';

@@ -1,7 +1,7 @@
 /** What is taken back is gone for everybody, wherever it was on its way. */
 import { applyEvent, emptyTranscript, subscribe } from '@meetcast/client';
 import { EventPage, PostedAnswer } from '@meetcast/protocol';
-import { interleave, speak } from '@meetcast/server/testing';
+import { interleave, speak } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { EventReader } from '../support/event-reader.ts';
 import { type Speech, speech, wordsIn } from '../support/speech.ts';

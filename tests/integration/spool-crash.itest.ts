@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TranscriptPage } from '@meetcast/protocol';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import { bundleHub, HubProcess } from '../support/hub-process.ts';

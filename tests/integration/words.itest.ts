@@ -9,7 +9,7 @@ import {
   StaleFenceError,
   type Store,
 } from '@meetcast/server';
-import { interleave, speak, toneTiming } from '@meetcast/server/testing';
+import { interleave, speak, toneTiming } from '@meetcast/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import { Gate } from '../support/adapters.ts';

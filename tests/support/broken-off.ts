@@ -1,7 +1,7 @@
 /** Senders that break off within a word, and what is then in the log. */
 import type { LoggedEvent } from '@meetcast/protocol';
 import type { MeetingRef, Store } from '@meetcast/server';
-import { toneTiming } from '@meetcast/server/testing';
+import { toneTiming } from '@meetcast/testing';
 import { expect, vi } from 'vitest';
 import type { Speaker } from './peer.ts';
 import type { Speech } from './speech.ts';

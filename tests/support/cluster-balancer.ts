@@ -1,7 +1,7 @@
 /** A TCP balancer: each connection goes to the next node that takes it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { resetSocket } from '@meetcast/server/testing';
+import { resetSocket } from '@meetcast/testing';
 
 export interface Balancer {
   readonly port: number;

@@ -2,7 +2,7 @@
 
 import type { Limits, Store } from '@meetcast/server';
 import { postgresStore } from '@meetcast/server/postgres';
-import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/server/testing';
+import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testing';
 import { afterAll, beforeAll, expect, inject, onTestFailed, onTestFinished, vi } from 'vitest';
 import { type Balancer, startBalancer } from './cluster-balancer.ts';
 import { type FaultProxy, faultProxy } from './fault-proxy.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Store } from '@meetcast/server';
 import { postgresStore } from '@meetcast/server/postgres';
 import { sqliteStore } from '@meetcast/server/sqlite';
-import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/server/testing';
+import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testing';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import { HubProcess } from './hub-process.ts';
 import { mintToken, secret, unhurried } from './start-hub.ts';

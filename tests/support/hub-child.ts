@@ -8,7 +8,7 @@ import { deepgram } from '@meetcast/server/deepgram';
 import { postgresStore } from '@meetcast/server/postgres';
 import { redisBus, redisRegistry } from '@meetcast/server/redis';
 import { sqliteStore } from '@meetcast/server/sqlite';
-import { freePort } from '../../packages/server/src/testing/free-port.ts';
+import { freePort } from '@meetcast/testing';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import type { HubProcessSettings } from './hub-process.ts';
 

@@ -1,6 +1,6 @@
 /** Two hubs in this process, one of which hears channels apart, and a meeting of every shape; every link can be cut. */
 import { deepgram } from '@meetcast/server/deepgram';
-import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/server/testing';
+import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testing';
 import { onTestFinished } from 'vitest';
 import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import { Meeting, type MeetingOptions, partsOf, type Shape, shapes } from './no-word-lost.ts';

@@ -9,7 +9,7 @@ import {
   speak,
   spokenWords,
   startDeepgramSimulator,
-} from '@meetcast/server/testing';
+} from '@meetcast/testing';
 import { expect, vi } from 'vitest';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import { HubProcess } from './hub-process.ts';

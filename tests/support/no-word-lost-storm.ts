@@ -1,5 +1,5 @@
 /** Meetings of two sources and of two channels, whose every part fails at random places in their audio. */
-import type { Fault } from '@meetcast/server/testing';
+import type { Fault } from '@meetcast/testing';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import { each, type Rig, startRig } from './no-word-lost-rig.ts';
 

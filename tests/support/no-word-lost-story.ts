@@ -1,5 +1,5 @@
 /** What happens to a meeting of each shape, from its first word to its end. */
-import type { DeepgramSimulator } from '@meetcast/server/testing';
+import type { DeepgramSimulator } from '@meetcast/testing';
 import { placeMs, shapes, streamsOf } from './no-word-lost.ts';
 import { each, type Rig, type RigOptions, rigDefaults, startRig } from './no-word-lost-rig.ts';
 

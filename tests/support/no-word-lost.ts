@@ -16,7 +16,7 @@ import {
   spokenWords,
   timeErrors,
   timeToleranceMs,
-} from '@meetcast/server/testing';
+} from '@meetcast/testing';
 import { expect, vi } from 'vitest';
 import { expectLog, finalsIn } from './watched-meeting.ts';
 

@@ -6,7 +6,7 @@ import {
   type IngestDownstream,
   type SubscriberDownstream,
 } from '@meetcast/protocol';
-import { resetSocket } from '@meetcast/server/testing';
+import { resetSocket } from '@meetcast/testing';
 import { WebSocket } from 'ws';
 
 export type Downstream = SubscriberDownstream | IngestDownstream;

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import pg from 'pg';
 import { findProgram } from './programs.ts';
 

@@ -1,7 +1,7 @@
 /** Sockets below every library: bytes that no HTTP client and no WebSocket client would send. */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { resetSocket } from '@meetcast/server/testing';
+import { resetSocket } from '@meetcast/testing';
 import { onTestFinished } from 'vitest';
 
 export type End = 'fin' | 'rst';

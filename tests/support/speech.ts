@@ -8,7 +8,7 @@ import {
   spokenWords,
   timeErrors,
   timeToleranceMs,
-} from '@meetcast/server/testing';
+} from '@meetcast/testing';
 import { expect } from 'vitest';
 import type { Downstream, Viewer } from './peer.ts';
 import type { Stage, TokenClaims } from './start-hub.ts';

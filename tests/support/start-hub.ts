@@ -15,7 +15,7 @@ import {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,
   startDeepgramSimulator,
-} from '@meetcast/server/testing';
+} from '@meetcast/testing';
 import { SignJWT } from 'jose';
 import { onTestFinished } from 'vitest';
 import { type Peer, Speaker, Viewer } from './peer.ts';

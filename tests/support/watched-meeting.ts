@@ -16,7 +16,7 @@ import {
   type TranscriptFinal,
 } from '@meetcast/protocol';
 import type { MeetingRef, Store } from '@meetcast/server';
-import { type SpokenWord, timeToleranceMs } from '@meetcast/server/testing';
+import { type SpokenWord, timeToleranceMs } from '@meetcast/testing';
 import { expect, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { sources } from './paced-meeting.ts';

@@ -1,5 +1,5 @@
 /** The simulator's fault switches as flags. */
-import type { Fault } from '@meetcast/server/testing';
+import type { Fault } from '@meetcast/testing';
 import { type Command, Option } from 'commander';
 import { CliError } from './exit.ts';
 import { wholeNumber } from './values.ts';

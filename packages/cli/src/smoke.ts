@@ -31,7 +31,7 @@ const format = { sampleRate: 16_000, channels: 1 } as const;
 
 /** Rejects with a CliError when the hub cannot be used at all. */
 export async function probe(hub: Hub, options: ProbeOptions, output: Output): Promise<Found> {
-  const { randomWords } = await import('@meetcast/server/testing');
+  const { randomWords } = await import('@meetcast/testing');
   const words = randomWords(options.words, randomInt(2 ** 31));
   const directory = await mkdtemp(join(tmpdir(), 'meetcast-smoke-'));
   try {
@@ -45,7 +45,7 @@ export async function probe(hub: Hub, options: ProbeOptions, output: Output): Pr
 
 /** Through a file, because that is a part people rely on too. */
 async function recorded(path: string, words: readonly string[], { say }: Output): Promise<Speech> {
-  const { speakStream } = await import('@meetcast/server/testing');
+  const { speakStream } = await import('@meetcast/testing');
   await writeWav(path, format, speakStream(words, format));
   return speechOfFile(path, say);
 }

@@ -47,7 +47,7 @@ export async function speechOfFile(path: string, warn: (message: string) => void
 
 /** As many words of the tone language as fit into so many seconds. */
 export async function testSpeech(durationSeconds: number): Promise<Speech> {
-  const { randomWords, speakStream, toneTiming } = await import('@meetcast/server/testing');
+  const { randomWords, speakStream, toneTiming } = await import('@meetcast/testing');
   const { leadMs, tailMs, wordMs, gapMs } = toneTiming;
   const durationMs = durationSeconds * 1000;
   const fitting = Math.floor((durationMs - leadMs - tailMs) / (wordMs + gapMs));

@@ -1,5 +1,5 @@
 /** `meetcast chaos --local` on hubs that are not what they should be: each broken promise is exit code 1, and named. */
-import type { DeepgramSimulator } from '@meetcast/server/testing';
+import type { DeepgramSimulator } from '@meetcast/testing';
 import { describe, test, vi } from 'vitest';
 import { type ChaosFlags, chaos } from '../src/chaos/run.ts';
 import type { ChangeHub } from '../src/chaos/scenario.ts';

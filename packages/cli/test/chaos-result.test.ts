@@ -1,6 +1,6 @@
 /** What `meetcast chaos` says, by a seed, and how it judges what came back. */
 import type { Gap, TranscriptFinal } from '@meetcast/protocol';
-import { spokenWords, ToneDecoder } from '@meetcast/server/testing';
+import { spokenWords, ToneDecoder } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { reasonProblem } from '../src/chaos/refusal.ts';
 import { type Heard, inSpokenOrder, judged, type Said } from '../src/chaos/result.ts';

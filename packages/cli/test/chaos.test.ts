@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allScenarios } from '../src/chaos/scenarios.ts';
 import { nowhere, secret, serveHub, token } from './support/hub.ts';

@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Health, HubStats } from '@meetcast/protocol';
-import { speak } from '@meetcast/server/testing';
+import { speak } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createBalancer } from '../../../examples/two-nodes/src/balancer.js';
 import { type ServedHub, serveHub } from './support/hub.ts';

@@ -3,7 +3,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Publisher } from '@meetcast/client';
-import { speak } from '@meetcast/server/testing';
+import { speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { secret, serveHub, token } from './support/hub.ts';
 import { sender } from './support/meeting.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createTranscriptHub, jwtAuthenticator, type Recognizer } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { nowhere, secret, serveHub } from './support/hub.ts';
 import { eventsOf, runCli, startCli } from './support/run-cli.ts';

@@ -1,7 +1,7 @@
 /** Where `meetcast serve` keeps transcripts, and what of them outlives its process. */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { wordsIn } from '../src/words.ts';
 import { type ServedHub, secret, serveHub } from './support/hub.ts';

@@ -1,6 +1,6 @@
 /** `meetcast subscribe`: what is printed, from where on, and until when. */
 import { publish } from '@meetcast/client';
-import { freePort, speak } from '@meetcast/server/testing';
+import { freePort, speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { partialLine, textOf } from '../src/event-text.ts';
 import { nowhere, secret, serveHub, token } from './support/hub.ts';

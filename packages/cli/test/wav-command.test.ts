@@ -1,7 +1,7 @@
 /** `meetcast wav`, and that what it writes can be read and heard again. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToneDecoder } from '@meetcast/server/testing';
+import { ToneDecoder } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { openWav } from '../src/wav.ts';
 import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';

@@ -1,6 +1,6 @@
 /** A TCP proxy whose link can be dropped, silent, slow or late: a bad network, of which no protocol knows. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { resetSocket } from '@meetcast/server/testing';
+import { resetSocket } from '@meetcast/testing';
 import { listenOn } from '../listening.ts';
 import { type Conditions, Lane } from './lane.ts';
 

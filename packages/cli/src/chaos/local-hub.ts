@@ -1,5 +1,5 @@
 /** A hub that can go and come back at the same address, and never after it was closed. */
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import { httpAddress } from '../hub-options.ts';
 
 /** One that listens now. */

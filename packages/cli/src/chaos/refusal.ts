@@ -1,5 +1,5 @@
 /** A recognizer that refuses for good: its senders are told why, keep what was not heard, and send it once it is let in. */
-import { timeToleranceMs } from '@meetcast/server/testing';
+import { timeToleranceMs } from '@meetcast/testing';
 import { count, seconds } from '../show.ts';
 import type { Backstage, ChangeHub } from './scenario.ts';
 import type { Scene } from './scene.ts';

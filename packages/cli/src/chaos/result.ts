@@ -1,6 +1,6 @@
 /** What came of a scenario. */
 import type { Gap, Source, TranscriptFinal } from '@meetcast/protocol';
-import { type SpokenWord, type TimeError, timeErrors, timeToleranceMs } from '@meetcast/server/testing';
+import { type SpokenWord, type TimeError, timeErrors, timeToleranceMs } from '@meetcast/testing';
 import { count } from '../show.ts';
 import {
   type Comparison,

@@ -1,7 +1,7 @@
 /** What is said, by whom, and where it hurts, by a seed: the same seed says the same words. */
 import { createHash } from 'node:crypto';
 import type { Source } from '@meetcast/protocol';
-import { randomWords, speakStream } from '@meetcast/server/testing';
+import { randomWords, speakStream } from '@meetcast/testing';
 import type { PcmFormat } from '../wav-writer.ts';
 
 /** Who speaks in each meeting. */

@@ -1,7 +1,7 @@
 /** Somebody who goes on talking whatever happens to the link, phrase after phrase, until asked to stop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Publisher } from '@meetcast/client';
-import { type SpokenWord, spokenWords } from '@meetcast/server/testing';
+import { type SpokenWord, spokenWords } from '@meetcast/testing';
 import { paced, realPace } from '../pacing.ts';
 import { bytesPerSecond, chunkBytesFor } from '../speech.ts';
 import type { PcmFormat } from '../wav-writer.ts';

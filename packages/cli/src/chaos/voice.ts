@@ -7,7 +7,7 @@ import {
   type Status,
   type TranscriptFinal,
 } from '@meetcast/protocol';
-import { timeToleranceMs } from '@meetcast/server/testing';
+import { timeToleranceMs } from '@meetcast/testing';
 import type { Said } from './result.ts';
 import { Speaker, type SpeakerOptions } from './speaker.ts';
 

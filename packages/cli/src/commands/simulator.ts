@@ -1,5 +1,5 @@
 /** `meetcast simulator`: the Deepgram simulator alone, for any hub's DEEPGRAM_ENDPOINT. */
-import type { DeepgramSimulator, DeepgramSimulatorOptions } from '@meetcast/server/testing';
+import type { DeepgramSimulator, DeepgramSimulatorOptions } from '@meetcast/testing';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { addExamples } from '../help.ts';
@@ -57,7 +57,7 @@ export function registerSimulator(program: Command, context: Context): void {
 
 async function simulator(flags: SimulatorFlags, { output }: Context): Promise<void> {
   const faults = faultsOf(flags);
-  const { startDeepgramSimulator } = await import('@meetcast/server/testing');
+  const { startDeepgramSimulator } = await import('@meetcast/testing');
   const options: DeepgramSimulatorOptions = {
     port: flags.port,
     pace: flags.pace,

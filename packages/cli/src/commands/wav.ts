@@ -83,7 +83,7 @@ async function contentOf(flags: WavFlags): Promise<Content> {
   if (frequency !== undefined) return toneOf(flags, frequency);
   if (text === undefined && count === undefined)
     throw new CliError('usage', 'nothing to put into the file.', 'Pass --text, --words or --frequency.');
-  const { randomWords, speakStream } = await import('@meetcast/server/testing');
+  const { randomWords, speakStream } = await import('@meetcast/testing');
   const words = text === undefined ? randomWords(count ?? 0, flags.seed) : await wordsIn(text);
   const pcm = speakStream(
     words.map((word) => ({ word })),
@@ -93,7 +93,7 @@ async function contentOf(flags: WavFlags): Promise<Content> {
 }
 
 async function wordsIn(text: string): Promise<string[]> {
-  const { wordsOf } = await import('@meetcast/server/testing');
+  const { wordsOf } = await import('@meetcast/testing');
   const next = '`meetcast wav --words 20` draws from the words it can say.';
   try {
     const words = wordsOf(text);

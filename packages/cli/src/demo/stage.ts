@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { sqliteStore } from '@meetcast/server/sqlite';
-import { startDeepgramSimulator } from '@meetcast/server/testing';
+import { startDeepgramSimulator } from '@meetcast/testing';
 import { mintToken } from '../dev-token.ts';
 import { type Hub, httpAddress } from '../hub-options.ts';
 import { listenOn } from '../listening.ts';

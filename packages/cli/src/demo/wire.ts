@@ -1,6 +1,6 @@
 /** A stretch of network between a viewer and a hub that can be cut and mended. */
 import { connect, createServer, type Socket } from 'node:net';
-import { resetSocket } from '@meetcast/server/testing';
+import { resetSocket } from '@meetcast/testing';
 import { listenOn } from '../listening.ts';
 
 export interface Wire {

@@ -57,7 +57,7 @@ export async function openEar(plan: EarPlan, settings: ServeSettings): Promise<E
 }
 
 async function besideTheHub(asked: { model?: string; language?: string }): Promise<Ear> {
-  const { startDeepgramSimulator } = await import('@meetcast/server/testing');
+  const { startDeepgramSimulator } = await import('@meetcast/testing');
   const simulator = await startDeepgramSimulator({ pace: 0 });
   return {
     recognizer: deepgram({ ...asked, apiKey: placeholderKey, endpoint: simulator.url }),

@@ -1,7 +1,7 @@
 /** What tests say in a meeting, and read of it. */
 import { type Publisher, publish } from '@meetcast/client';
 import type { Health, TranscriptPage } from '@meetcast/protocol';
-import { speak } from '@meetcast/server/testing';
+import { speak } from '@meetcast/testing';
 import { token } from './hub.ts';
 
 export const sender = (url: string, meeting = 'm'): Publisher =>

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { freePort } from '@meetcast/server/testing';
+import { freePort } from '@meetcast/testing';
 import { onTestFinished } from 'vitest';
 
 const debian = '/usr/lib/postgresql';

@@ -2,7 +2,7 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { Claims } from '@meetcast/protocol';
 import { errors, jwtVerify } from 'jose';
-import { AuthError } from '../errors.ts';
+import { AuthError } from '../lib/errors.ts';
 import type { Authenticator, Grant, Permission } from './authenticator.ts';
 
 /** Either a secret or a public key, never both: a token signed for one can then not be tried against the other. */

@@ -1,7 +1,7 @@
 /** How nodes tell each other about a meeting: the contract of every bus. */
-import type { MeetingRef } from '../meeting.ts';
-import type { Message } from '../message.ts';
-import type { Remote } from '../remote.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import type { Remote } from '../lib/remote.ts';
+import type { Message } from './message.ts';
 
 /** Ends a subscription. */
 export type Unsubscribe = () => Promise<void>;

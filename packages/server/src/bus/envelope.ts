@@ -9,7 +9,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Source } from '@meetcast/protocol';
-import { type Message, receivedMessage } from '../message.ts';
+import { type Message, receivedMessage } from './message.ts';
 
 export interface Envelope {
   /** Who sent it. */

@@ -1,7 +1,7 @@
 /** A bus for one node: a message goes straight to the listeners in this process. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import type { Message } from '../message.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { Bus } from './bus.ts';
+import type { Message } from './message.ts';
 
 export function memoryBus(): Bus {
   const listeners = new Map<string, Set<(message: Message) => void>>();

@@ -1,10 +1,10 @@
 /** The bus of many nodes: Redis pub/sub, sharded on a Cluster. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import type { Message } from '../message.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus, Unsubscribe } from './bus.ts';
 import { readEnvelope, writeEnvelope } from './envelope.ts';
+import type { Message } from './message.ts';
 
 /**
  * Pub/sub of Redis carries messages between nodes; those of one node hear each other without it. Throws TypeError for

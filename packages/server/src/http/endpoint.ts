@@ -1,19 +1,19 @@
 /** What an endpoint is given and gives, and how it refuses. */
 
-import type { AudioLedger } from '../audio-ledger.ts';
 import type { Grant, Permission } from '../auth/authenticator.ts';
-import type { HubCounts } from '../hub-counts.ts';
-import type { LateHearing } from '../late/late-hearing.ts';
-import type { Limits } from '../limits.ts';
-import type { MeetingRef } from '../meeting.ts';
-import type { Message } from '../message.ts';
-import type { Observe } from '../observer.ts';
-import type { Outbox } from '../outbox.ts';
+import type { Message } from '../bus/message.ts';
+import type { LateHearing } from '../late-hearing/late-hearing.ts';
+import type { Limits } from '../lib/limits.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import type { Remote } from '../lib/remote.ts';
+import type { Outbox } from '../log/outbox.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Remote } from '../remote.ts';
-import type { Rooms } from '../rooms.ts';
 import type { PageRequest, Store } from '../store/store.ts';
-import type { TranscriptLog } from '../transcript-log.ts';
+import type { AudioLedger } from '../transcription/audio-ledger.ts';
+import type { Rooms } from '../viewers/rooms.ts';
+import type { HubCounts } from '../watch/counts.ts';
+import type { Observe } from '../watch/observer.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
 
 /** Whoever follows a meeting on this node. */

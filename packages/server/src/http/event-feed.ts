@@ -1,5 +1,5 @@
 /** A meeting's log over plain HTTP: Server-Sent Events, or one long poll. */
-import type { Start } from '../start.ts';
+import type { Start } from '../viewers/start.ts';
 import { badRequest, type MeetingCall } from './endpoint.ts';
 import { eventStream } from './event-stream.ts';
 import type { HubRequest, HubResponse } from './exchange.ts';

@@ -1,6 +1,6 @@
 /** Events of a back end in any language, put into a meeting's log over HTTP. */
 import { decodePostedEvent, type PostedAnswer, type PostedEvent } from '@meetcast/protocol';
-import { HostMeeting, type HostSegment } from '../host-meeting.ts';
+import { HostMeeting, type HostSegment } from '../log/host-meeting.ts';
 import type { Retraction } from '../store/store.ts';
 import { type MeetingCall, tryAgain } from './endpoint.ts';
 import { type HubResponse, json, problem } from './exchange.ts';

@@ -1,10 +1,10 @@
 /** A meeting's log as Server-Sent Events: what the subscriber socket would send, event by event. */
 import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcast/protocol';
-import { LogFollower } from '../log-follower.ts';
 import type { Seat } from '../registry/registry.ts';
-import type { Room } from '../room.ts';
-import { beginning, type Start } from '../start.ts';
 import type { Head, LogPage } from '../store/store.ts';
+import { LogFollower } from '../viewers/log-follower.ts';
+import type { Room } from '../viewers/room.ts';
+import { beginning, type Start } from '../viewers/start.ts';
 import type { Follower, MeetingCall } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 

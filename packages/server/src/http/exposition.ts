@@ -1,5 +1,5 @@
 /** Prometheus' text format 0.0.4, written. Pure. */
-import type { Distribution } from '../hub-counts.ts';
+import type { Distribution } from '../watch/counts.ts';
 
 /** A name's values: one for each set of labels. */
 export interface Metric {

@@ -1,8 +1,8 @@
 /** One look at a meeting's log that may wait for something to come. */
 import type { EventPage } from '@meetcast/protocol';
-import { LogFollower } from '../log-follower.ts';
-import { beginning, type Start } from '../start.ts';
 import type { Position } from '../store/store.ts';
+import { LogFollower } from '../viewers/log-follower.ts';
+import { beginning, type Start } from '../viewers/start.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 

@@ -1,6 +1,6 @@
 /** A tenant's meetings: listed, counted, forgotten. */
 import type { HubStats, MeetingList, MeetingStats, MeetingSummary, Source } from '@meetcast/protocol';
-import { heardOf } from '../audio-notes.ts';
+import { heardOf } from '../ingest/audio-notes.ts';
 import type { MeetingInfo } from '../store/store.ts';
 import { type Call, type MeetingCall, notFound, type OpenCall, pageIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';

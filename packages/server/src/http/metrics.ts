@@ -1,5 +1,5 @@
 /** What a node tells Prometheus. No label names a tenant, a meeting or a person. */
-import type { HubCounts, Tally } from '../hub-counts.ts';
+import type { HubCounts, Tally } from '../watch/counts.ts';
 import type { OpenCall, RestContext } from './endpoint.ts';
 import type { HubResponse } from './exchange.ts';
 import { exposition, expositionType, histogramOf, type Metric } from './exposition.ts';

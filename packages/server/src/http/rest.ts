@@ -1,6 +1,6 @@
 /** The hub's HTTP addresses: which there are, who may ask, and what answers. */
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
-import { isNamed } from '../errors.ts';
+import { isNamed } from '../lib/errors.ts';
 import { type Endpoint, type RestContext, tryAgain } from './endpoint.ts';
 import { events } from './event-feed.ts';
 import { postEvent } from './event-posts.ts';

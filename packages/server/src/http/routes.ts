@@ -1,6 +1,6 @@
 /** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
-import type { Start } from '../start.ts';
+import type { Start } from '../viewers/start.ts';
 
 export interface WebSocketRoute {
   readonly name: 'subscribe' | 'ingest';

@@ -1,8 +1,8 @@
 /** Words found in a meeting, or in all of a tenant's. */
 import type { SearchPage } from '@meetcast/protocol';
-import { excerptOf } from '../excerpt.ts';
 import { queryTermsOf } from '../store/search-terms.ts';
 import { type Call, invalid, type MeetingCall, pageIn } from './endpoint.ts';
+import { excerptOf } from './excerpt.ts';
 import { type HubResponse, json } from './exchange.ts';
 
 /** Characters and terms of a query at most. */

@@ -1,11 +1,11 @@
 /** A meeting's finals: paged as JSON, or whole as text, SubRip and WebVTT. */
 import type { TranscriptPage } from '@meetcast/protocol';
-import type { MeetingRef } from '../meeting.ts';
-import { inSpokenOrder } from '../spoken-order.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 import type { Store } from '../store/store.ts';
-import { type TranscriptFormat, textFormats, transcriptFormats } from '../transcript-formats.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
+import { inSpokenOrder } from './spoken-order.ts';
+import { type TranscriptFormat, textFormats, transcriptFormats } from './transcript-formats.ts';
 
 const defaultPage = 100;
 const largestPage = 1_000;

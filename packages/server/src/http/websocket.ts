@@ -3,15 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Source, subprotocol } from '@meetcast/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Admission } from '../admission.ts';
 import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
-import { Connection, goingAway } from '../connection.ts';
-import { isNamed } from '../errors.ts';
-import type { Limits } from '../limits.ts';
-import type { MeetingRef } from '../meeting.ts';
-import type { Observe } from '../observer.ts';
-import type { SlidingWindow } from '../rate.ts';
-import type { Start } from '../start.ts';
+import { isNamed } from '../lib/errors.ts';
+import type { Limits } from '../lib/limits.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import type { SlidingWindow } from '../lib/rate.ts';
+import { Admission } from '../socket/admission.ts';
+import { Connection, goingAway } from '../socket/connection.ts';
+import type { Start } from '../viewers/start.ts';
+import type { Observe } from '../watch/observer.ts';
 import { problem } from './exchange.ts';
 import {
   isMeetingId,

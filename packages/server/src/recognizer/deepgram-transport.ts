@@ -1,7 +1,7 @@
 /** The socket under a Deepgram stream: `ws`, kept in hand so that refusals and back-pressure can be seen. */
 import type { DeepgramTransport, DeepgramTransportMessage } from '@deepgram/sdk';
 import { WebSocket } from 'ws';
-import { RecognizerError } from '../errors.ts';
+import { RecognizerError } from '../lib/errors.ts';
 
 /** Unsent bytes past which a writer should wait, and below which it may go on. */
 const highWaterBytes = 256 * 1024;

@@ -1,7 +1,7 @@
 /** Deepgram Live as a recognizer, through its SDK. */
 import { DeepgramClient } from '@deepgram/sdk';
-import { AsyncQueue } from '../async-queue.ts';
-import { RecognizerError } from '../errors.ts';
+import { AsyncQueue } from '../lib/async-queue.ts';
+import { RecognizerError } from '../lib/errors.ts';
 import { resultOf } from './deepgram-results.ts';
 import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
 import type {

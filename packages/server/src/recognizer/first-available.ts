@@ -1,5 +1,5 @@
 /** Several recognizers as one: the first that is well. */
-import { isNamed, type RecognizerError } from '../errors.ts';
+import { isNamed, type RecognizerError } from '../lib/errors.ts';
 import type { Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
 
 export interface FirstAvailableOptions {

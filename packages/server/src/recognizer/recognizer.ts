@@ -1,6 +1,6 @@
 /** Speech in, words out: the contract of every recognizer. */
 import type { Source } from '@meetcast/protocol';
-import type { RecognizerError } from '../errors.ts';
+import type { RecognizerError } from '../lib/errors.ts';
 
 /** 16-bit little-endian PCM, channels interleaved. */
 export interface AudioFormat {

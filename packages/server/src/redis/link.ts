@@ -1,11 +1,11 @@
 /** This node's way to Redis: commands, subscriptions, and whether it is there. */
 import { randomBytes } from 'node:crypto';
-import type { Remote, RemoteState } from '../remote.ts';
+import type { Remote, RemoteState } from '../lib/remote.ts';
+import { within } from '../lib/within.ts';
 import { RedisAwayError } from './failure.ts';
 import { type RedisClient, type RedisConnectOptions, templateOf } from './options.ts';
 import { Session } from './session.ts';
 import { type ChannelListener, Subscriptions } from './subscriptions.ts';
-import { within } from './within.ts';
 
 export { RedisAwayError } from './failure.ts';
 export type { RedisClient } from './options.ts';

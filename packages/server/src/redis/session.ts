@@ -1,11 +1,12 @@
 /** From one connecting to Redis to the next break: connections, what is subscribed on them, and the beat that proves them. */
+
+import { within } from '../lib/within.ts';
 import { Beat } from './beat.ts';
 import type { ConnectionEvents, Connections } from './connections.ts';
 import { meansAway, RedisAwayError } from './failure.ts';
 import { isCluster, type RedisClient } from './options.ts';
 import { shardedConnections } from './sharded.ts';
 import { singleConnections } from './single.ts';
-import { within } from './within.ts';
 
 /** How long an answer may take before Redis is away. Milliseconds. */
 const answerMs = 1_000;

@@ -1,6 +1,6 @@
 /** What this node holds of every meeting, and what it decides by that alone. */
 import { type Source, sources } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { Aftermath, ClaimOptions, Held, HubCounts } from './registry.ts';
 
 /** A claim as its node sees it. */

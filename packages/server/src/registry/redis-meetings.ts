@@ -1,6 +1,6 @@
 /** The registry's questions to Redis about one meeting, with typed answers. */
 import type { Source } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder } from './holdings.ts';
 import {

@@ -1,9 +1,9 @@
 /** Tells Redis again and again what this node holds, so that it lasts there, and comes back to an emptied Redis. */
 import type { Source } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { InTurn } from '../lib/in-turn.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder, Holdings, Present } from './holdings.ts';
-import { InTurn } from './in-turn.ts';
 import type { RedisMeetings, Renewal, Wanted } from './redis-meetings.ts';
 import type { RedisTotals } from './redis-totals.ts';
 import type { SegmentNos } from './segment-nos.ts';

@@ -1,6 +1,6 @@
 /** What the whole cluster adds up to: each node tells its share when it changes, and again before it expires. */
 import type { Source } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import { keepMs } from './redis-meetings.ts';
 import { lapsedScript, runScript, tellTotalsScript, totalsScript } from './redis-scripts.ts';

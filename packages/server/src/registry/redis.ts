@@ -1,9 +1,9 @@
 /** A registry for many nodes: what each of them holds, kept together in Redis by leases. */
 import { type Source, sources } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { Remote } from '../lib/remote.ts';
 import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
-import type { Remote } from '../remote.ts';
 import { decodeNote, encodeNote } from './audio-note.ts';
 import { type Holder, Holdings } from './holdings.ts';
 import { type Left, RedisMeetings, skip } from './redis-meetings.ts';

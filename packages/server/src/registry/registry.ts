@@ -1,7 +1,7 @@
 /** Who is connected, in the whole cluster: the contract of every registry. */
 import type { Source } from '@meetcast/protocol';
-import type { MeetingRef } from '../meeting.ts';
-import type { Remote } from '../remote.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import type { Remote } from '../lib/remote.ts';
 
 /** How much of a source one node has heard, in one log. Milliseconds. */
 export interface AudioNote {

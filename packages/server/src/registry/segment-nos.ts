@@ -1,5 +1,5 @@
 /** The highest segment number of each meeting that this node knows of. */
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 
 interface Known {
   readonly meeting: MeetingRef;

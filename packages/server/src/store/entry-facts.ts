@@ -1,9 +1,9 @@
 /** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import { StaleEpochError } from '../errors.ts';
-import { isTombstone } from '../retractions.ts';
-import { isSameUtterance } from '../utterance.ts';
+import { StaleEpochError } from '../lib/errors.ts';
+import { isTombstone } from './retractions.ts';
 import type { LastSession, Reach } from './store.ts';
+import { isSameUtterance } from './utterance.ts';
 
 export interface EntryFacts {
   readonly title: string | undefined;

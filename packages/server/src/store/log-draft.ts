@@ -1,9 +1,9 @@
 /** What a batch of writes makes of one meeting's log, worked out in memory while nobody else may write to it. */
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import { StaleFenceError } from '../errors.ts';
-import type { MeetingRef } from '../meeting.ts';
-import { asKept, type RetractEntry } from '../retractions.ts';
+import { StaleFenceError } from '../lib/errors.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { asKept, type RetractEntry } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type { LastSession, Reach, TimedWord } from './store.ts';
 

@@ -1,10 +1,10 @@
 /** A store that lives and dies with the process: for tests, demos and a first afternoon. */
 import { randomUUID } from 'node:crypto';
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
-import { StaleFenceError } from '../errors.ts';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from '../retractions.ts';
+import { StaleFenceError } from '../lib/errors.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type {
   LastSession,

@@ -1,10 +1,10 @@
 /** Many writes of many logs in one transaction, in a number of statements that does not grow with them. */
 import type { LoggedEvent, Source } from '@meetcast/protocol';
-import { isStale } from '../errors.ts';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
-import type { RetractEntry } from '../retractions.ts';
+import { isStale } from '../lib/errors.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { factsOf } from './entry-facts.ts';
 import { type Coverage, LogDraft, type LogRow, type LogWrite, type Written } from './log-draft.ts';
+import type { RetractEntry } from './retractions.ts';
 import { eventIn, forRows, lastSessionIn, pairs, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';
 import { save } from './sql-save.ts';

@@ -1,7 +1,7 @@
 /** What takes text away: retractions, and forgetting a meeting. */
-import type { MeetingRef } from '../meeting.ts';
-import { finalsMeant, retractionEntry, tombstoneOf } from '../retractions.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 import { LogDraft } from './log-draft.ts';
+import { finalsMeant, retractionEntry, tombstoneOf } from './retractions.ts';
 import { eventIn, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';
 import { deleteTerms, save } from './sql-save.ts';

@@ -1,6 +1,6 @@
 /** Meetings' own rows: found and held until the transaction ends, or made. */
 import type { Source } from '@meetcast/protocol';
-import { type MeetingRef, meetingKey } from '../meeting.ts';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { LogRow } from './log-draft.ts';
 import { nextEpoch, type Row, type Sql, tuples } from './sql.ts';
 

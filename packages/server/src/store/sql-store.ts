@@ -1,6 +1,6 @@
 /** A store on any database that runs this SQL. */
 import type { LogEntry, TranscriptFinal } from '@meetcast/protocol';
-import type { MeetingRef } from '../meeting.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 import { migrator } from './migrate.ts';
 import { termsOf } from './search-terms.ts';
 import {

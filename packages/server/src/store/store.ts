@@ -1,6 +1,6 @@
 /** Where logs live, and where transcripts are listed, searched and forgotten: the contract of every store. */
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
-import type { MeetingRef } from '../meeting.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 
 /** A place in a meeting's log. Another epoch is another log. */
 export interface Position {

@@ -1,5 +1,5 @@
 /** Writes in the order they came, many to a transaction. */
-import { EntryRefusedError } from '../errors.ts';
+import { EntryRefusedError } from '../lib/errors.ts';
 import type { LogWrite, Written } from './log-draft.ts';
 import type { Sql } from './sql.ts';
 import type { Outcome } from './sql-batch.ts';

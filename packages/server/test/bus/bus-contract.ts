@@ -1,8 +1,8 @@
 /** Every Bus passes this. A new adapter's test file is one call. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
-import type { MeetingRef } from '../../src/meeting.ts';
-import type { Message } from '../../src/message.ts';
+import type { Message } from '../../src/bus/message.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { finalMessage, freshMeeting, partialMessage, statusMessage } from '../support/entries.ts';
 
 /** Two nodes on one bus; a bus for a single node is given twice. `close` ends what `open` opened besides them. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readEnvelope, writeEnvelope } from '../../src/bus/envelope.ts';
-import type { Message } from '../../src/message.ts';
+import type { Message } from '../../src/bus/message.ts';
 import { finalMessage, partialMessage, statusMessage } from '../support/entries.ts';
 
 const sent = (message: Message, node = 'node-A_1') => Buffer.from(writeEnvelope(node, message));

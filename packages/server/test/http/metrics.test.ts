@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { exposition, histogramOf } from '../../src/http/exposition.ts';
-import { Distribution } from '../../src/hub-counts.ts';
+import { Distribution } from '../../src/watch/counts.ts';
 import { type Exposition, readExposition } from '../support/exposition.ts';
 import { startHub, type TestHub } from '../support/hub.ts';
 import { unsteadyStore } from '../support/unsteady-store.ts';

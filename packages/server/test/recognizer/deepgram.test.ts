@@ -1,12 +1,12 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { deepgram } from '../../src/recognizer/deepgram.ts';
 import {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,
   interleave,
   speak,
   startDeepgramSimulator,
-} from '../../src/testing/index.ts';
+} from '@meetcast/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { deepgram } from '../../src/recognizer/deepgram.ts';
 import { roundTrips } from '../support/round-trip.ts';
 import { listenTo, pcm, recognizerContract, request, silence, writeAll } from './recognizer-contract.ts';
 

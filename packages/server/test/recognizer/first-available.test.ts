@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { firstAvailable } from '../../src/recognizer/first-available.ts';
 import type { Recognizer } from '../../src/recognizer/recognizer.ts';
-import { resilient } from '../../src/recognizer/resilient.ts';
+import { resilient } from '../../src/recovery/resilient.ts';
 import { listenTo, pcm, request, silence, writeAll } from './recognizer-contract.ts';
 import { expectWords, meeting } from './told.ts';
 import { final, passing, toneRecognizer } from './tone-recognizer.ts';

@@ -1,4 +1,6 @@
 /** Every Recognizer passes this. A new adapter's test file is one call, with a service that hears the tone language. */
+
+import { randomWords, speak, wordTimes } from '@meetcast/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type {
   RecognitionResult,
@@ -7,7 +9,6 @@ import type {
   RecognizerRequest,
   RecognizerStream,
 } from '../../src/recognizer/recognizer.ts';
-import { randomWords, speak, wordTimes } from '../../src/testing/index.ts';
 
 /** A recognizer and the switches of the service behind it. */
 export interface RecognizerBench {

@@ -1,8 +1,9 @@
 /** What a stream told, against what was said. */
+
+import { interleave, randomWords, speak, wordTimes } from '@meetcast/testing';
 import { expect } from 'vitest';
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../../src/recognizer/recognizer.ts';
-import { Segmenter, type Utterance } from '../../src/segmenter.ts';
-import { interleave, randomWords, speak, wordTimes } from '../../src/testing/index.ts';
+import { Segmenter, type Utterance } from '../../src/transcription/segmenter.ts';
 
 const sampleRate = 16_000;
 

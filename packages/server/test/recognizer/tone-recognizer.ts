@@ -1,6 +1,8 @@
 /** A recognizer without a network: it hears the tone language in this process, and fails where it is told to. */
-import { AsyncQueue } from '../../src/async-queue.ts';
-import { RecognizerError } from '../../src/errors.ts';
+
+import { Transcriber } from '@meetcast/testing';
+import { AsyncQueue } from '../../src/lib/async-queue.ts';
+import { RecognizerError } from '../../src/lib/errors.ts';
 import { type DeepgramMessage, resultOf } from '../../src/recognizer/deepgram-results.ts';
 import type {
   RecognitionResult,
@@ -8,7 +10,6 @@ import type {
   RecognizerRequest,
   RecognizerStream,
 } from '../../src/recognizer/recognizer.ts';
-import { Transcriber } from '../../src/testing/transcriber.ts';
 
 /** What becomes of one stream. One that is deaf answers still, without a word. */
 export interface Fate {

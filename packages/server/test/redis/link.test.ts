@@ -1,10 +1,10 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, test, vi } from 'vitest';
+import { within } from '../../src/lib/within.ts';
 import { meansAway } from '../../src/redis/failure.ts';
 import { backoffMs } from '../../src/redis/link.ts';
 import { templateOf } from '../../src/redis/options.ts';
 import { Subscriptions } from '../../src/redis/subscriptions.ts';
-import { within } from '../../src/redis/within.ts';
 
 afterEach(() => void vi.useRealTimers());
 

@@ -1,6 +1,6 @@
 /** Every Registry passes this. A new adapter's test file is one call. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { MeetingRef } from '../../src/meeting.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { AudioNote, Claim, Registry } from '../../src/registry/registry.ts';
 import { freshMeeting } from '../support/entries.ts';
 

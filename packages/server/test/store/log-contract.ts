@@ -1,6 +1,6 @@
 /** The log of every Store: numbered without holes, idempotent for finals, closed to stale claims. */
 import { beforeEach, expect, test } from 'vitest';
-import type { MeetingRef } from '../../src/meeting.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { Store } from '../../src/store/store.ts';
 import { finalEntry, statusEntry, ts } from '../support/entries.ts';
 import { type Open, opened } from './opened.ts';

@@ -1,6 +1,6 @@
 /** A store and names nobody used before, for each test of a contract. */
 import { afterEach, beforeEach } from 'vitest';
-import type { MeetingRef } from '../../src/meeting.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freshMeeting } from '../support/entries.ts';
 

@@ -1,17 +1,11 @@
-/** Who may import whom, as design.md has it, checked over a list of sources. Pure. */
+/** How the sources may stand, as docs/architecture.md has it, checked over a list of files. Pure. */
 import { posix } from 'node:path';
 import ts from 'typescript';
 
 export interface SourceFile {
-  /** From the root of the repository: `packages/server/src/room.ts`. */
+  /** From the root of the repository: `packages/server/src/viewers/room.ts`. */
   readonly path: string;
   readonly text: string;
-}
-
-interface Import {
-  readonly from: string;
-  /** A file of the repository, or the name of a package. */
-  readonly to: string;
 }
 
 /** Which packages of the workspace each of them may build on. */
@@ -19,33 +13,46 @@ const mayUse: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   server: ['protocol'],
   client: ['protocol'],
-  cli: ['protocol', 'server', 'client'],
+  testing: [],
+  'testing/contracts': ['protocol', 'server'],
+  'testing/chaos': ['protocol', 'server', 'client'],
+  cli: ['protocol', 'server', 'client', 'testing'],
 };
 
-/** The contracts, one per folder of adapters; `auth` is one of them. */
-const contracts: Readonly<Record<string, string>> = {
-  store: 'store.ts',
-  bus: 'bus.ts',
-  registry: 'registry.ts',
-  recognizer: 'recognizer.ts',
-  auth: 'authenticator.ts',
-};
+/** The server's stations, in the order of the data's way: each may import only what stands below it. */
+export const stations = [
+  'index.ts',
+  'redis.ts',
+  'postgres.ts',
+  'sqlite.ts',
+  'deepgram.ts',
+  'hub.ts',
+  'http',
+  'ingest',
+  'late-hearing',
+  'viewers',
+  'transcription',
+  'log',
+  'socket',
+  'cluster-reach.ts',
+  'bus',
+  'registry',
+  'watch',
+  'recovery',
+  'recognizer',
+  'store',
+  'redis',
+  'auth',
+  'lib',
+];
 
-/** What a host picks from; whatever else is in their folders helps one of them. */
-const adapters = new Set(['memory', 'sqlite', 'postgres', 'redis', 'deepgram', 'resilient', 'jwt']);
+const serverSource = 'packages/server/src/';
 
-/** Small things without a side that adapters may build on too. */
-const shared = new Set([
-  'meeting.ts',
-  'errors.ts',
-  'message.ts',
-  'async-queue.ts',
-  'remote.ts',
-  'utterance.ts',
-  'retractions.ts',
-]);
-
-const wiring = new Set(['hub.ts', 'index.ts', 'redis.ts']);
+interface Import {
+  readonly from: string;
+  /** A file of the repository, or the name of a package. */
+  readonly to: string;
+}
 
 function importsOf({ path, text }: SourceFile): Import[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => ({
@@ -54,89 +61,50 @@ function importsOf({ path, text }: SourceFile): Import[] {
   }));
 }
 
-/** Every import that design.md forbids, as a sentence. */
+/** Every import that goes uphill, or from one package into another that it may not build on: as a sentence. */
 export function forbiddenImports(files: readonly SourceFile[]): string[] {
   return files.flatMap(importsOf).flatMap(({ from, to }) => {
-    const reason = betweenPackages(from, to) ?? insideServer(from, to);
+    const reason = betweenPackages(from, to) ?? uphill(from, to);
     return reason === undefined ? [] : [`${from} imports ${to}: ${reason}`];
   });
 }
 
 function betweenPackages(from: string, to: string): string | undefined {
-  const [, own = ''] = /^packages\/([^/]+)\//.exec(from) ?? [];
+  const [, own = '', room = ''] =
+    /^packages\/([^/]+)\/src\/([^/]+)\//.exec(from) ?? /^packages\/([^/]+)\//.exec(from) ?? [];
   const [, other] = /^@meetcast\/([^/]+)/.exec(to) ?? [];
+  const allowed = mayUse[`${own}/${room}`] ?? mayUse[own] ?? [];
   if (other !== undefined) {
-    return mayUse[own]?.includes(other)
-      ? undefined
-      : `${own} may build on ${mayUse[own]?.join(', ') || 'nothing'}`;
+    return allowed.includes(other) ? undefined : `${own} may build on ${allowed.join(', ') || 'nothing'}`;
   }
   const isInside = !to.startsWith('packages/') || to.startsWith(`packages/${own}/`);
   return isInside ? undefined : 'packages meet by name, not by path';
 }
 
-const serverSource = 'packages/server/src/';
-
-function insideServer(from: string, to: string): string | undefined {
+function uphill(from: string, to: string): string | undefined {
   if (!from.startsWith(serverSource) || !to.startsWith(serverSource)) return undefined;
-  const [importer, imported] = [placeOf(from), placeOf(to)];
-  if (imported.role === 'wiring') {
-    return importer.file === 'index.ts' ? undefined : 'only index.ts shows what hub.ts wires';
-  }
-  switch (importer.role) {
-    case 'testing':
-      return imported.role === 'testing' ? undefined : 'the simulator knows nothing of the hub';
-    case 'contract':
-      return imported.role === 'shared' || imported.role === 'contract'
-        ? undefined
-        : 'a contract stands on shared types';
-    case 'adapter':
-    case 'helper':
-      return besideContract(importer, imported);
-    case 'wiring':
-      return imported.role === 'testing' ? 'the hub has no simulated path' : undefined;
-    case 'shared':
-    case 'core':
-      return ['core', 'shared', 'contract'].includes(imported.role)
-        ? undefined
-        : 'the core imports contracts, never http and never an adapter';
-    case 'http':
-      return ['core', 'shared', 'contract', 'http'].includes(imported.role)
-        ? undefined
-        : 'http knows no adapter';
-  }
+  const [importer, imported] = [stationOf(from), stationOf(to)];
+  const [high, low] = [stations.indexOf(importer), stations.indexOf(imported)];
+  if (high < 0 || low < 0) return `${high < 0 ? importer : imported} is no station`;
+  return importer === imported || high < low ? undefined : `${imported} stands above ${importer}`;
 }
 
-function besideContract(importer: Place, imported: Place): string | undefined {
-  if (imported.role === 'shared' || imported.folder === 'redis') return undefined;
-  if (imported.folder !== importer.folder) return 'an adapter imports its own contract and shared types';
-  return imported.role === 'adapter' && importer.role === 'adapter'
-    ? 'adapters do not import each other'
-    : undefined;
-}
+const stationOf = (path: string): string => path.slice(serverSource.length).split('/')[0] ?? '';
 
-interface Place {
-  readonly folder: string;
-  readonly file: string;
-  readonly role: 'testing' | 'contract' | 'adapter' | 'helper' | 'wiring' | 'http' | 'shared' | 'core';
-}
-
-function placeOf(path: string): Place {
-  const parts = path.slice(serverSource.length).split('/');
-  const file = parts.at(-1) ?? '';
-  const folder = parts.slice(0, -1).join('/');
-  return { folder, file, role: roleOf(folder, file) };
-}
-
-function roleOf(folder: string, file: string): Place['role'] {
-  if (folder === 'testing') return 'testing';
-  if (folder === 'http') return 'http';
-  if (folder === 'late') return 'core';
-  if (folder !== '') {
-    if (contracts[folder] === file || file === 'search-terms.ts') return 'contract';
-    return adapters.has(file.replace(/\.ts$/, '')) ? 'adapter' : 'helper';
-  }
-  if (wiring.has(file)) return 'wiring';
-  return shared.has(file) ? 'shared' : 'core';
+/** Files that import each other in a circle, each circle as one sentence. */
+export function circles(files: readonly SourceFile[]): string[] {
+  const imports = new Map(files.map((file) => [file.path, importsOf(file).map(({ to }) => to)]));
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) found.push([...way.slice(at), path].join(' → '));
+    if (at >= 0 || done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return found;
 }
 
 /** The packages that are loaded with a file, by way of everything it imports. */
@@ -157,6 +125,27 @@ export function loadedWith(path: string, files: readonly SourceFile[]): Set<stri
   return packages;
 }
 
+/** A function's name with its lines, a class's with its fields: of those that are above a bound. */
+export function oversized(file: SourceFile, most: { functionLines: number; classFields: number }): string[] {
+  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.ES2022, true);
+  const lineOf = (position: number) => source.getLineAndCharacterOfPosition(position).line + 1;
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const from = lineOf(node.getStart(source));
+    if (ts.isFunctionLike(node) && 'body' in node && node.body) {
+      const lines = lineOf(node.end) - from + 1;
+      if (lines > most.functionLines) found.push(`${file.path}:${from} has a function of ${lines} lines`);
+    }
+    if (ts.isClassLike(node)) {
+      const fields = node.members.filter(ts.isPropertyDeclaration).length;
+      if (fields > most.classFields) found.push(`${file.path}:${from} has a class of ${fields} fields`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
 /** Where a source says something on the console, comments and texts aside. */
 export function consoleCalls({ path, text }: SourceFile): string[] {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022);
@@ -173,8 +162,3 @@ export function consoleCalls({ path, text }: SourceFile): string[] {
 
 export const linesOf = ({ text }: SourceFile): number =>
   text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}

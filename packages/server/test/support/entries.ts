@@ -1,7 +1,7 @@
 /** Entries and events as a meeting's log and rooms see them. */
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal, TranscriptPartial } from '@meetcast/protocol';
-import type { MeetingRef } from '../../src/meeting.ts';
-import { ephemeralMessage, loggedMessage, type Message } from '../../src/message.ts';
+import { ephemeralMessage, loggedMessage, type Message } from '../../src/bus/message.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
 
 export const ts = '2026-03-02T09:00:04.120Z';
 

@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import type { SubscriberDownstream } from '@meetcast/protocol';
 import { SignJWT } from 'jose';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { HostMeeting } from '../../src/host-meeting.ts';
 import { createTranscriptHub, type HubOptions, type TranscriptHub } from '../../src/hub.ts';
 import { jwtAuthenticator } from '../../src/index.ts';
-import type { HubEvent } from '../../src/observer.ts';
+import type { HostMeeting } from '../../src/log/host-meeting.ts';
 import type { Recognizer } from '../../src/recognizer/recognizer.ts';
+import type { HubEvent } from '../../src/watch/observer.ts';
 
 export const secret = 'a secret of at least thirty-two bytes';
 

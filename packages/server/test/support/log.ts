@@ -1,10 +1,10 @@
 /** A meeting's log on the adapters of a test. */
 import type { Bus } from '../../src/bus/bus.ts';
-import type { MeetingRef } from '../../src/meeting.ts';
-import type { Observe } from '../../src/observer.ts';
-import { Outbox, type OutboxOptions } from '../../src/outbox.ts';
+import type { MeetingRef } from '../../src/lib/meeting.ts';
+import { Outbox, type OutboxOptions } from '../../src/log/outbox.ts';
+import { TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { Store } from '../../src/store/store.ts';
-import { TranscriptLog } from '../../src/transcript-log.ts';
+import type { Observe } from '../../src/watch/observer.ts';
 
 export const outboxWith = (changes: Partial<OutboxOptions> = {}): Outbox =>
   new Outbox({ maxBytes: 1_000_000, slowMs: 60_000, onChange: () => {}, onFailure: () => {}, ...changes });

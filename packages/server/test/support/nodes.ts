@@ -1,8 +1,8 @@
 /** Nodes of one cluster in one process: each has a bus and a registry of its own, and can be cut off from the others. */
 import { type Bus, type MeetingRef, memoryBus, memoryRegistry, type Registry } from '../../src/index.ts';
-import { meetingKey } from '../../src/meeting.ts';
+import { meetingKey } from '../../src/lib/meeting.ts';
+import type { Remote, RemoteState } from '../../src/lib/remote.ts';
 import type { AudioNote } from '../../src/registry/registry.ts';
-import type { Remote, RemoteState } from '../../src/remote.ts';
 
 /** A way to the others that a test cuts. */
 class Line implements Remote {

@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import { type SubscriberDownstream, subprotocol } from '@meetcast/protocol';
 import { Receiver, type WebSocket } from 'ws';
-import { Connection } from '../../src/connection.ts';
-import { textFrame } from '../../src/message.ts';
+import { textFrame } from '../../src/bus/message.ts';
+import { Connection } from '../../src/socket/connection.ts';
 
 export class SlowLink {
   readonly connection: Connection;

@@ -1,6 +1,7 @@
 /** A bus as the contract allows it to be: it loses, repeats and reorders, as a seed says. */
+
+import type { Message } from '../../src/bus/message.ts';
 import { type Bus, memoryBus } from '../../src/index.ts';
-import type { Message } from '../../src/message.ts';
 import { seeded } from './random.ts';
 
 export interface Unreliability {

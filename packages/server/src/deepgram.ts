@@ -1,0 +1,2 @@
+/** Deepgram Live as a recognizer. */
+export { type DeepgramOptions, deepgram } from './recognizer/deepgram.ts';

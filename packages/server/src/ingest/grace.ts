@@ -1,0 +1,128 @@
+/** Sources that broke off: for how long their meetings wait for them, and what follows if they stay away. */
+import type { Source } from '@meetcast/protocol';
+import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { Claim } from '../registry/registry.ts';
+
+/** What follows if a source stays away. Nothing of it rejects. */
+export interface Parting {
+  /** Says its last words, or that they are missing: at once if somebody else wants to send the source. */
+  settle(): Promise<void>;
+  /** Gives its claim back, and says what becomes of the meeting. */
+  leave(): Promise<void>;
+  /** Gives its claim to whoever wants it. What becomes of the meeting is then up to them, if they are let in. */
+  makeWay(): Promise<void>;
+  /** Its claim is another node's: the registry knows whether it holds up the meeting, and not this wait. Default false. */
+  readonly isElsewhere?: boolean;
+}
+
+interface Waiting {
+  readonly meeting: MeetingRef;
+  readonly source: Source;
+  readonly parting: Parting;
+  /** Of `performance.now()`. */
+  readonly deadline: number;
+  timer: NodeJS.Timeout | undefined;
+  /** Senders of the source that stand at the door. */
+  holds: number;
+  settled: Promise<void> | undefined;
+}
+
+export class Grace {
+  readonly #graceMs: number;
+  readonly #waiting = new Map<string, Waiting>();
+  /** What is being done for sources that are waited for no longer, or are wanted by others. */
+  readonly #doing = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
+
+  /** Waits for the source to come back to this node. Its claim is or becomes vacant, and is held meanwhile. */
+  begin(meeting: MeetingRef, source: Source, { wanted }: Pick<Claim, 'wanted'>, parting: Parting): void {
+    this.#forget(meeting, source);
+    const deadline = performance.now() + (this.#isClosed ? 0 : this.#graceMs);
+    const about = { meeting, source, parting, deadline };
+    const waiting: Waiting = { ...about, timer: undefined, holds: 0, settled: undefined };
+    this.#waiting.set(keyOf(meeting, source), waiting);
+    this.#schedule(waiting);
+    if (wanted.aborted) this.#makeWay(waiting);
+    else wanted.addEventListener('abort', () => this.#makeWay(waiting), { once: true });
+  }
+
+  /** Somebody may be the source: nobody gives it up until the returned function says that it was not. */
+  hold(meeting: MeetingRef, source: Source): () => void {
+    const waiting = this.#waiting.get(keyOf(meeting, source));
+    if (!waiting) return () => {};
+    clearTimeout(waiting.timer);
+    waiting.holds += 1;
+    return () => {
+      waiting.holds -= 1;
+      if (waiting.holds === 0 && this.#isWaiting(waiting)) this.#schedule(waiting);
+    };
+  }
+
+  /** The source is there again. */
+  end(meeting: MeetingRef, source: Source): void {
+    this.#forget(meeting, source);
+  }
+
+  /** Whether a source of the meeting that broke off here may come back to this node. */
+  isOpen(meeting: MeetingRef): boolean {
+    return [...this.#waiting.values()].some(
+      (each) => meetingKey(each.meeting) === meetingKey(meeting) && !each.parting.isElsewhere,
+    );
+  }
+
+  /** Waits for nobody any longer; resolves when what follows is done. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const waiting of [...this.#waiting.values()]) this.#giveUp(waiting);
+    await Promise.all(this.#doing);
+  }
+
+  #schedule(waiting: Waiting): void {
+    const leftMs = Math.max(0, waiting.deadline - performance.now());
+    waiting.timer = setTimeout(() => this.#giveUp(waiting), leftMs);
+  }
+
+  #giveUp(waiting: Waiting): void {
+    this.#forget(waiting.meeting, waiting.source);
+    this.#do(async () => {
+      await this.#settle(waiting);
+      await waiting.parting.leave();
+    });
+  }
+
+  /** The time goes on: whoever wants the source may yet be refused, or leave. */
+  #makeWay(waiting: Waiting): void {
+    if (!this.#isWaiting(waiting)) return;
+    this.#do(async () => {
+      await this.#settle(waiting);
+      await waiting.parting.makeWay();
+    });
+  }
+
+  #settle(waiting: Waiting): Promise<void> {
+    waiting.settled ??= waiting.parting.settle();
+    return waiting.settled;
+  }
+
+  #do(act: () => Promise<void>): void {
+    const doing = act();
+    this.#doing.add(doing);
+    void doing.then(() => this.#doing.delete(doing));
+  }
+
+  #isWaiting(waiting: Waiting): boolean {
+    return this.#waiting.get(keyOf(waiting.meeting, waiting.source)) === waiting;
+  }
+
+  #forget(meeting: MeetingRef, source: Source): void {
+    const key = keyOf(meeting, source);
+    clearTimeout(this.#waiting.get(key)?.timer);
+    this.#waiting.delete(key);
+  }
+}
+
+const keyOf = (meeting: MeetingRef, source: Source): string => `${meetingKey(meeting)}/${source}`;

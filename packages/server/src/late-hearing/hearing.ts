@@ -1,0 +1,164 @@
+/** Has audio heard that nobody heard in time: its words go into the log as the repair of its gap, without a partial. */
+import type { Gap } from '@meetcast/protocol';
+import { isNamed, RecognizerError } from '../lib/errors.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
+import type { Registry } from '../registry/registry.ts';
+import { holesIn } from '../transcription/anchors.ts';
+import { ClockHoles } from '../transcription/clock-holes.ts';
+import { Repairs } from '../transcription/repairs.ts';
+import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
+import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
+import { audioBytes, audioMs } from '../transcription/stream-clock.ts';
+import type { Kept } from './kept.ts';
+
+export interface HearingOptions {
+  readonly kept: Kept;
+  readonly gap: Gap;
+  readonly log: TranscriptLog;
+  readonly registry: Registry;
+  readonly recognizer: Recognizer;
+  readonly signal: AbortSignal;
+}
+
+/** Heard again before the first word that is not in the log, so that this one is heard whole. */
+const leadInMs = 500;
+
+/**
+ * Resolves when every word is in the log. Rejects with the recognizer's failure, with a StaleEpochError if the meeting was
+ * forgotten, or when the signal aborts: what is in the log by then is not said the next time.
+ */
+export async function hear(options: HearingOptions): Promise<void> {
+  const { kept, recognizer, signal } = options;
+  const { format, source, language, saidMs } = kept.leftover;
+  const skip = audioBytes(Math.max(0, Math.min(...saidMs) - leadInMs), format);
+  const request = { ...format, source, ...(language === undefined ? {} : { language }) };
+  const stream = await recognizer.open(request, signal);
+  const over = new AbortController();
+  const abort = () => stream.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  const fed = feed(stream, kept, skip, over.signal);
+  try {
+    if (stream.channels !== saidMs.length)
+      throw new Error(`the recognizer hears ${stream.channels} channels, it heard ${saidMs.length} before`);
+    await say(stream, options, audioMs(skip, format));
+    signal.throwIfAborted();
+    const failure = await fed;
+    if (failure) throw failure.error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+    over.abort();
+    stream.abort();
+    await fed;
+  }
+}
+
+/** Never rejects. Why not all of it was written, if that was not `over`. */
+async function feed(
+  stream: RecognizerStream,
+  { audio }: Kept,
+  skip: number,
+  over: AbortSignal,
+): Promise<{ error: unknown } | undefined> {
+  try {
+    for await (const piece of audio.read(skip)) {
+      await stream.write(piece);
+      if (over.aborted) return undefined;
+    }
+    stream.finish();
+    return undefined;
+  } catch (error) {
+    stream.abort();
+    return { error };
+  }
+}
+
+/** `skippedMs`: where in the audio the stream begins. */
+async function say(stream: RecognizerStream, options: HearingOptions, skippedMs: number): Promise<void> {
+  const segmenter = new Segmenter(stream.channels);
+  const [holes, holesMs] = [new ClockHoles(), holesIn(options.kept.leftover.anchors)];
+  const words = new LateWords(options);
+  for await (const result of stream.results) {
+    if (options.signal.aborted) return;
+    // It is all still here, and is heard another time.
+    if (result.kind === 'unheard') throw new RecognizerError('the recognizer was away', { retryable: true });
+    if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
+    const news = result.kind === 'span' ? words.unsaid(shifted(result, skippedMs)) : result;
+    for (const piece of holes.cut(news, holesMs))
+      for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
+  }
+  if (options.signal.aborted) return;
+  for (const utterance of segmenter.end()) await words.say(utterance);
+}
+
+/** Utterances on their way into the log, each once whatever happens between two of them. */
+class LateWords {
+  readonly #options: HearingOptions;
+  readonly #repairs: Repairs;
+  #lastSegmentNo = 0;
+
+  constructor(options: HearingOptions) {
+    this.#options = options;
+    this.#repairs = new Repairs([options.gap], new Map(options.kept.leftover.saidMs.entries()));
+  }
+
+  /** Without the words that are in the log. */
+  unsaid(span: RecognizedSpan): RecognizedSpan {
+    return this.#repairs.unsaid(span, (streamMs) => streamMs);
+  }
+
+  async say(utterance: Utterance): Promise<void> {
+    const { kept } = this.#options;
+    const spoken = spokenOf(utterance, await this.#nextSegmentNo(), this.#place);
+    if (spoken.text !== '') await this.#append(utterance, spoken);
+    const { channel, endMs } = utterance;
+    await kept.save({ saidMs: kept.leftover.saidMs.with(channel, endMs), saying: undefined });
+  }
+
+  async #append(utterance: Utterance, spoken: ReturnType<typeof spokenOf>): Promise<void> {
+    const { kept, log, gap, signal } = this.#options;
+    const { channel, endMs } = utterance;
+    const announce = (segmentNo: number) =>
+      kept.save({ saying: { segmentNo, ts: spoken.ts, channel, endMs } });
+    const renumber = async () => {
+      const segmentNo = await this.#nextSegmentNo();
+      await announce(segmentNo);
+      return segmentNo;
+    };
+    await announce(spoken.segment_no);
+    signal.throwIfAborted();
+    const final = { type: 'transcript.final' as const, ...spoken, repairs: gap.seq };
+    const words = wordsOf(utterance, kept.leftover.anchors);
+    const appending = { raw: rawOf(utterance), words, epoch: kept.leftover.epoch, renumber };
+    await log.append(final, appending).catch(ifRefused);
+  }
+
+  get #place() {
+    const { kept, log } = this.#options;
+    const { source, anchors, saidMs } = kept.leftover;
+    return { meeting: log.meeting, source, anchors, channels: saidMs.length };
+  }
+
+  /** A number above every one in the log, whatever the registry remembers. */
+  async #nextSegmentNo(): Promise<number> {
+    const { log, registry } = this.#options;
+    const { segmentNo } = await log.head();
+    const next = await registry.nextSegmentNo(log.meeting, Math.max(segmentNo, this.#lastSegmentNo) + 1);
+    this.#lastSegmentNo = next;
+    return next;
+  }
+}
+
+/** Words that no store takes stay missing: the gap says so already. */
+function ifRefused(error: unknown): undefined {
+  if (!isNamed('EntryRefusedError', error)) throw error;
+}
+
+function shifted(span: RecognizedSpan, byMs: number): RecognizedSpan {
+  const words = span.words.map((word) => ({
+    ...word,
+    startMs: word.startMs + byMs,
+    endMs: word.endMs + byMs,
+  }));
+  return { ...span, startMs: span.startMs + byMs, endMs: span.endMs + byMs, words };
+}

@@ -1,0 +1,186 @@
+/** One meeting's ordered entries: append, then announce; read. */
+import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
+import type { Bus, Unsubscribe } from '../bus/bus.ts';
+import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts';
+import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
+import type {
+  Head,
+  LastSession,
+  Logged,
+  LogPage,
+  Reach,
+  Retraction,
+  Store,
+  TimedWord,
+} from '../store/store.ts';
+import { isSameUtterance } from '../store/utterance.ts';
+import type { Observe } from '../watch/observer.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface LogContext {
+  readonly store: Store;
+  readonly outbox: Outbox;
+  readonly bus: Bus;
+  readonly observe: Observe;
+}
+
+/** What goes with an entry. */
+export interface Appending {
+  readonly reach?: Reach | undefined;
+  /** What the recognizer itself said. */
+  readonly raw?: string | undefined;
+  /** The words of a final with their times, so that it does not go whole when some of them were taken back. */
+  readonly words?: readonly TimedWord[] | undefined;
+  /** Called once if it takes noticeably long until the entry is kept. */
+  readonly onDelay?: (() => void) | undefined;
+  /**
+   * Gives another `segment_no`, for a final whose number the log already has for another utterance: nodes that could not
+   * reach each other may give the same number. Without it such a final is not added.
+   */
+  readonly renumber?: (() => Promise<number>) | undefined;
+  /** The only log it is for: once the meeting was forgotten it rejects with a `StaleEpochError`. */
+  readonly epoch?: string | undefined;
+  /** How far on the meeting's clock the audio is that the entry is from. */
+  readonly receivedMs?: (() => number) | undefined;
+}
+
+/** How far back an entry is looked for that an earlier try may have kept. */
+const recentEntries = 100;
+
+/**
+ * What changes the log, or has to see it after its changes, waits in the outbox for its turn, however long the store is
+ * away. `head` and `read` ask the store at once, and reject while it cannot answer.
+ */
+export class TranscriptLog {
+  readonly meeting: MeetingRef;
+  readonly #store: Store;
+  readonly #outbox: Outbox;
+  readonly #bus: Bus;
+  readonly #observe: Observe;
+
+  constructor(meeting: MeetingRef, { store, outbox, bus, observe }: LogContext) {
+    this.meeting = meeting;
+    this.#store = store;
+    this.#outbox = outbox;
+    this.#bus = bus;
+    this.#observe = observe;
+  }
+
+  /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
+  async append(
+    entry: LogEntry,
+    { reach, raw, words, onDelay, renumber, receivedMs, epoch }: Appending = {},
+  ): Promise<Message> {
+    const text = JSON.stringify(entry);
+    let current = entry;
+    const write = async (isRetry: boolean): Promise<Logged> => {
+      // A final needs no look: its number names it.
+      const kept =
+        isRetry && entry.type !== 'transcript.final'
+          ? await this.#kept((there) => textOf(there) === text)
+          : undefined;
+      if (kept) return kept;
+      for (;;) {
+        const logged = await this.#store.append(this.meeting, current, reach, raw, epoch, words);
+        if (!renumber || current.type !== 'transcript.final') return logged;
+        if (isSameUtterance(current, logged.event)) return logged;
+        current = { ...current, segment_no: await renumber() };
+      }
+    };
+    const logged = await this.#outbox.write(this.meeting, Buffer.byteLength(text), write, onDelay);
+    const message = loggedMessage(logged);
+    this.#announce(message);
+    this.#report(logged.event, message.source, receivedMs?.());
+    return message;
+  }
+
+  /** Takes text back, then says so. */
+  async retract(what: Retraction): Promise<Message> {
+    const { ts } = stamp(this.meeting);
+    const entry = retractionEntry(this.meeting.id, what, ts);
+    const retract = async (isRetry: boolean): Promise<Logged> => {
+      const kept = isRetry ? await this.#kept((there) => isSameRetraction(there, entry)) : undefined;
+      return kept ?? this.#store.retract(this.meeting, what, ts);
+    };
+    const message = loggedMessage(await this.#inTurn(retract));
+    this.#announce(message);
+    return message;
+  }
+
+  /** Shows an event that is not kept. */
+  show(event: EphemeralEvent): Message {
+    const message = ephemeralMessage(event);
+    this.#announce(message);
+    return message;
+  }
+
+  /** Hears what is said of the meeting, as far as the bus carries it; the returned function ends that. */
+  listen(listener: (message: Message) => void): Promise<Unsubscribe> {
+    return this.#bus.subscribe(this.meeting, listener);
+  }
+
+  /** A promise to wait for when too much waits for the store. */
+  get room(): Promise<void> | undefined {
+    return this.#outbox.room;
+  }
+
+  /** Moves a source's fence and coverage on, after what was appended before, and says how far it is covered. */
+  cover(reach: Reach, epoch?: string): Promise<number> {
+    return this.#inTurn(() => this.#store.cover(this.meeting, reach, epoch));
+  }
+
+  covered(source: Source): Promise<number> {
+    return this.#inTurn(() => this.#store.covered(this.meeting, source));
+  }
+
+  lastSession(source: Source): Promise<LastSession | undefined> {
+    return this.#inTurn(() => this.#store.lastSession(this.meeting, source));
+  }
+
+  /** The head after what was appended before. */
+  settledHead(): Promise<Head> {
+    return this.#inTurn(() => this.#store.head(this.meeting));
+  }
+
+  head(): Promise<Head> {
+    return this.#store.head(this.meeting);
+  }
+
+  read(after: number, limit: number): Promise<LogPage> {
+    return this.#store.read(this.meeting, after, limit);
+  }
+
+  #inTurn<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
+    return this.#outbox.write(this.meeting, 0, ask);
+  }
+
+  /** An entry that an earlier try kept, though its answer was lost. */
+  async #kept(isIt: (there: LoggedEvent) => boolean): Promise<Logged | undefined> {
+    const { seq } = await this.head();
+    const { epoch, events } = await this.read(Math.max(0, seq - recentEntries), recentEntries);
+    const event = events.find(isIt);
+    return event && { epoch, event };
+  }
+
+  #report(event: LoggedEvent, source: Source | undefined, receivedMs: number | undefined): void {
+    const { meeting } = this;
+    const { seq } = event;
+    if (event.type === 'gap') {
+      const { source, start_ms: startMs, end_ms: endMs, cause } = event;
+      this.#observe({ type: 'gap', meeting, source, seq, startMs, endMs, cause });
+    }
+    if (event.type !== 'transcript.final') return;
+    const lag = receivedMs === undefined ? {} : { lagMs: Math.max(0, receivedMs - event.end_ms) };
+    this.#observe({ type: 'final', meeting, source, seq, ...lag });
+  }
+
+  // The bus is a hint: a viewer who misses it finds the entry in the log.
+  #announce(message: Message): void {
+    this.#bus.publish(this.meeting, message).catch((error: unknown) => {
+      this.#observe({ type: 'error', stage: 'bus', meeting: this.meeting, error });
+    });
+  }
+}
+
+const textOf = ({ seq: _seq, ...entry }: LoggedEvent): string => JSON.stringify(entry);

@@ -1,0 +1,2 @@
+/** The store of many nodes. */
+export { type PostgresOptions, postgresStore } from './store/postgres.ts';

@@ -1,0 +1,386 @@
+/** One stream of results out of as many recognizer streams as it takes. */
+import { AsyncQueue } from '../lib/async-queue.ts';
+import { isNamed, RecognizerError } from '../lib/errors.ts';
+import { bytesOf, msOf } from '../recognizer/pcm.ts';
+import type {
+  LeftAudio,
+  RecognitionResult,
+  Recognizer,
+  RecognizerRequest,
+  RecognizerState,
+  RecognizerStream,
+} from '../recognizer/recognizer.ts';
+import { AnswerWatch } from './answer-watch.ts';
+import { AudioRing } from './audio-ring.ts';
+import { Feed } from './feed.ts';
+import { leftIn } from './left-audio.ts';
+import { Merge } from './merge.ts';
+import type { ResilientSettings } from './resilient-options.ts';
+import { retryWaitMs } from './retry.ts';
+import { type Answer, Wordless } from './wordless.ts';
+import { WriterHold } from './writer-hold.ts';
+
+export interface ResilientStreamOptions {
+  readonly recognizer: Recognizer;
+  readonly request: RecognizerRequest;
+  readonly settings: ResilientSettings;
+  readonly channels: number;
+}
+
+interface Up {
+  readonly name: 'up';
+  readonly stream: RecognizerStream;
+  readonly feed: Feed;
+  readonly watch: AnswerWatch;
+  readonly since: number;
+}
+
+/*
+ *   starting ────┐                 with the first stream, or with the reason why there is none
+ *                ▼
+ *   opening ───▶ up ───▶ ended     all was heard; or from anywhere: refused for good, aborted
+ *     ▲  │        │
+ *     │  ▼        │
+ *   waiting ◀─────┘                lost, or silent
+ */
+type State =
+  | { readonly name: 'starting' }
+  | { readonly name: 'opening'; readonly abort: AbortController }
+  | Up
+  | { readonly name: 'waiting'; readonly retry: NodeJS.Timeout }
+  | { readonly name: 'ended'; readonly left: AudioRing | undefined };
+
+/** A stream that lasted this long was well, whatever became of it. */
+const healthyMs = 10_000;
+/** Audio that may be on its way when a writer is asked to wait. */
+const slackMsAtMost = 2_000;
+/** What is read from a socket at once: all of it comes, however many of its frames say to wait. */
+const readBytes = 64 * 1024;
+/** A flush may hold back so much: a word that was still being said. */
+const heldBackMs = 1_000;
+
+export class ResilientStream implements RecognizerStream {
+  readonly channels: number;
+  readonly results = new AsyncQueue<RecognitionResult>();
+  readonly #options: ResilientStreamOptions;
+  readonly #ring: AudioRing;
+  readonly #merge: Merge;
+  readonly #wordless: Wordless;
+  readonly #hold = new WriterHold();
+  #state: State = { name: 'starting' };
+  /** In a row. */
+  #failures = 0;
+  #said: RecognizerState['state'] = 'recovered';
+  /** No more audio comes. */
+  #isOver = false;
+  /** The end of the audio whose words were asked for. */
+  #flushedTo = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #isPaused = false;
+  /** Where the audio stopped, when its words were asked for because it had. */
+  #stoppedMs: number | undefined;
+
+  /** `first`: the stream that is open already, or why none could be opened yet. */
+  constructor(options: ResilientStreamOptions, first: RecognizerStream | RecognizerError) {
+    const { request, settings, channels } = options;
+    this.#options = options;
+    this.channels = channels;
+    this.#ring = new AudioRing(request, settings);
+    this.#merge = new Merge(channels);
+    this.#wordless = new Wordless(channels, settings.silentMs);
+    if (first instanceof Error) this.#failed(first, 'reconnecting');
+    else this.#begin(first);
+  }
+
+  write(audio: Uint8Array): Promise<void> | undefined {
+    if (this.#state.name === 'ended' || this.#isOver || audio.length === 0) return undefined;
+    void this.#ring.append(audio);
+    this.#watchForPause();
+    if (this.#state.name === 'up') this.#state.feed.pump();
+    const { request, settings } = this.#options;
+    if (this.#isFull) return this.#hold.forRoom();
+    if (this.#backlogMs <= settings.memoryMs) return undefined;
+    return this.#hold.take(msOf(audio.length, request));
+  }
+
+  flush(): void {
+    this.#ask();
+    const up = this.#state;
+    if (up.name !== 'up') return;
+    this.#take(up, this.#wordless.trust());
+    if (this.#state === up && this.#isPaused) this.#settle(up);
+  }
+
+  /** For the words of the audio so far. */
+  #ask(): void {
+    this.#stoppedMs = undefined;
+    this.#flushedTo = this.#ring.end;
+    if (this.#state.name === 'up') this.#state.feed.flush(this.#flushedTo);
+  }
+
+  finish(): void {
+    if (this.#isOver || this.#state.name === 'ended') return;
+    this.#isOver = true;
+    this.#stoppedMs = undefined;
+    clearTimeout(this.#pause);
+    this.#hold.end();
+    if (this.#state.name === 'up') this.#state.feed.finish();
+    else if (this.#isAllHeard) this.#end({});
+  }
+
+  abort(): void {
+    void this.surrender()?.discard();
+  }
+
+  surrender(): LeftAudio | undefined {
+    this.#end({}, this.#ring);
+    const ring = this.#state.name === 'ended' ? this.#state.left : undefined;
+    this.#enter({ name: 'ended', left: undefined });
+    if (!ring) return undefined;
+    const { request } = this.#options;
+    const isHeard = this.#merge.reachedMs >= this.#writtenMs - 1;
+    const from = Math.max(ring.start, bytesOf(this.#merge.replayFromMs, request));
+    if (!isHeard && from < ring.end) return leftIn(ring, from, request);
+    void ring.close();
+    return undefined;
+  }
+
+  /** Whether a writer that can wait should. What it has sent already is still taken. */
+  get #isFull(): boolean {
+    const { request, settings } = this.#options;
+    const { keptMs } = settings;
+    const onItsWayMs = Math.min(slackMsAtMost, keptMs / 4);
+    const slackMs = Math.max(onItsWayMs, Math.min(msOf(readBytes, request), keptMs / 2));
+    return request.canWait === true && msOf(this.#ring.room, request) < slackMs;
+  }
+
+  get #writtenMs(): number {
+    return msOf(this.#ring.end, this.#options.request);
+  }
+
+  get #backlogMs(): number {
+    const { request } = this.#options;
+    const at =
+      this.#state.name === 'up' ? this.#state.feed.position : bytesOf(this.#merge.replayFromMs, request);
+    return msOf(this.#ring.end - Math.max(at, this.#ring.start), request);
+  }
+
+  /** Whether another stream would have nothing to say. */
+  get #isAllHeard(): boolean {
+    return this.#isOver && this.#merge.reachedMs >= this.#writtenMs - 1;
+  }
+
+  #open(): void {
+    const { recognizer, request } = this.#options;
+    const abort = new AbortController();
+    const opening: State = { name: 'opening', abort };
+    this.#enter(opening);
+    recognizer.open(request, abort.signal).then(
+      (stream) => (this.#state === opening ? this.#begin(stream) : stream.abort()),
+      (error: unknown) => this.#state === opening && this.#failed(failureOf(error), 'reconnecting'),
+    );
+  }
+
+  #begin(stream: RecognizerStream): void {
+    const { request, settings, channels } = this.#options;
+    if (stream.channels !== channels) {
+      stream.abort();
+      const message = `the recognizer gives results for ${stream.channels} channels instead of ${channels}`;
+      return this.#failed(new RecognizerError(message, { retryable: false }), 'reconnecting');
+    }
+    const from = this.#place();
+    const watch = new AnswerWatch(settings.silentMs, () => this.#fallenSilent(up));
+    const feed = new Feed({
+      ring: this.#ring,
+      stream,
+      format: request,
+      replayPace: settings.replayPace,
+      watch,
+      from,
+      caughtUp: () => this.#caughtUp(up),
+      spoke: (startMs, endMs, isLoud) => this.#wordless.spoke(startMs, endMs, isLoud),
+      flushed: (at) => this.#flushed(up, at),
+      overtaken: () => this.#overtaken(up),
+    });
+    const up: Up = { name: 'up', stream, feed, watch, since: performance.now() };
+    this.#enter(up);
+    if (this.#flushedTo > from) feed.flush(this.#flushedTo);
+    if (this.#isOver) feed.finish();
+    else feed.pump();
+    void this.#listen(up);
+  }
+
+  /** Where in the ring the next stream begins; what fell off before anybody heard it is told. */
+  #place(): number {
+    const { request } = this.#options;
+    const from = Math.max(this.#ring.start, bytesOf(this.#merge.replayFromMs, request));
+    const [startMs, endMs] = [this.#merge.reachedMs, msOf(from, request)];
+    if (endMs > startMs) this.results.push({ kind: 'unheard', startMs, endMs, cause: 'too_long_away' });
+    this.#merge.begin(endMs);
+    this.#wordless.begin(endMs, this.#merge.reached);
+    return from;
+  }
+
+  async #listen(up: Up): Promise<void> {
+    try {
+      for await (const result of up.stream.results) {
+        if (this.#state !== up) return;
+        this.#hear(up, result);
+      }
+      if (this.#state !== up) return;
+      if (this.#isOver && up.feed.isFinished) {
+        this.#take(up, this.#wordless.settle());
+        return this.#end({});
+      }
+      this.#lost(up, new RecognizerError('the recognizer ended the stream early', { retryable: true }));
+    } catch (error) {
+      if (this.#state === up) this.#lost(up, failureOf(error));
+    }
+  }
+
+  #hear(up: Up, result: RecognitionResult): void {
+    up.watch.answered();
+    const answer = this.#wordless.accept(result, this.#stoppedMs);
+    if (!this.#wordless.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
+    this.#take(up, answer);
+    if (this.#state === up && this.#isPaused) this.#settle(up);
+  }
+
+  /** Takes what can be relied on. */
+  #take(up: Up, { results, finding }: Answer): void {
+    if (finding === 'deaf') return this.#fallenDeaf(up);
+    if (finding === 'agreed') this.#say('recovered', 'another stream hears no words there either');
+    const before = this.#merge.reachedMs;
+    for (const result of results) for (const news of this.#merge.accept(result)) this.results.push(news);
+    if (this.#merge.reachedMs === before) return;
+    if (this.#isAnswered(this.#flushedTo)) up.watch.settle('flush');
+    this.#failures = 0;
+    this.#ring.release(bytesOf(this.#merge.replayFromMs, this.#options.request));
+    if (!this.#isFull) this.#hold.makeRoom();
+  }
+
+  /** No audio comes that could make anything plainer. */
+  #settle(up: Up): void {
+    this.#take(up, this.#wordless.settle());
+    // A flush may hold back a little, and off the record nothing follows that would bring it out.
+    const isQuiet = this.#stoppedMs === undefined ? this.#wordless.isQuiet : this.#wordless.isSilent;
+    if (this.#isAnswered(this.#ring.end) && isQuiet)
+      for (const span of this.#merge.quiet(this.#writtenMs)) this.results.push(span);
+    this.#endUtterances();
+  }
+
+  /** Nobody need speak for this to be answered: a writer that waits until its words are stored may say no more. */
+  #flushed(up: Up, at: number): void {
+    if (!this.#isAnswered(at)) up.watch.wait('flush');
+  }
+
+  #isAnswered(at: number): boolean {
+    return this.#merge.reachedMs >= msOf(at, this.#options.request) - heldBackMs;
+  }
+
+  #caughtUp(up: Up): void {
+    this.#hold.release();
+    if (!up.watch.owes && !this.#wordless.isDoubting)
+      this.#say('recovered', 'the recognizer is connected again');
+  }
+
+  #overtaken(up: Up): void {
+    if (this.#state !== up) return;
+    this.#lost(up, new RecognizerError('the recognizer takes audio too slowly', { retryable: true }));
+  }
+
+  #fallenSilent(up: Up): void {
+    const seconds = this.#options.settings.silentMs / 1000;
+    const message = `the recognizer has given no answer for ${seconds} s`;
+    this.#lost(up, new RecognizerError(message, { retryable: true }), 'silent');
+  }
+
+  #fallenDeaf(up: Up): void {
+    const message = 'the recognizer has heard no words for long although somebody seems to speak';
+    this.#lost(up, new RecognizerError(message, { retryable: true }), 'silent');
+  }
+
+  #lost(up: Up, failure: RecognizerError, as: 'reconnecting' | 'silent' = 'reconnecting'): void {
+    if (as === 'reconnecting' && performance.now() - up.since >= healthyMs) this.#failures = 0;
+    up.stream.abort(failure);
+    for (const end of this.#merge.lose()) this.results.push(end);
+    this.#failed(failure, as);
+  }
+
+  #failed(failure: RecognizerError, as: 'reconnecting' | 'silent'): void {
+    const { settings } = this.#options;
+    if (this.#isAllHeard) return this.#end({});
+    if (!failure.retryable) return this.#refused(failure);
+    this.#failures += 1;
+    this.#say(as, failure.message);
+    if (this.#failures === settings.failuresBeforeProbing) {
+      const reason = `${failure.message}; it failed ${this.#failures} times in a row and is tried less often now`;
+      this.results.push({ kind: 'state', state: as, reason });
+    }
+    const retry = setTimeout(() => this.#open(), retryWaitMs(this.#failures, settings, Math.random));
+    this.#enter({ name: 'waiting', retry });
+  }
+
+  #refused(failure: RecognizerError): void {
+    const [startMs, endMs] = [this.#merge.reachedMs, this.#writtenMs];
+    if (endMs > startMs) this.results.push({ kind: 'unheard', startMs, endMs, cause: 'refused' });
+    this.#end({ error: failure }, this.#ring);
+  }
+
+  #say(state: RecognizerState['state'], reason: string): void {
+    if (this.#said === state) return;
+    this.#said = state;
+    this.results.push({ kind: 'state', state, reason });
+  }
+
+  #watchForPause(): void {
+    this.#isPaused = false;
+    this.#stoppedMs = undefined;
+    this.#pause?.refresh();
+    this.#pause ??= setTimeout(() => this.#paused(), this.#options.settings.pauseMs);
+  }
+
+  /** The first time the words so far are asked for; as long again later the speaker has paused. */
+  #paused(): void {
+    if (this.#flushedTo < this.#ring.end) {
+      this.#ask();
+      this.#stoppedMs = this.#writtenMs;
+      this.#pause?.refresh();
+      return;
+    }
+    this.#isPaused = true;
+    if (this.#state.name === 'up') this.#settle(this.#state);
+    else this.#endUtterances();
+  }
+
+  #endUtterances(): void {
+    for (const end of this.#merge.pause(this.#writtenMs - heldBackMs)) this.results.push(end);
+  }
+
+  /** `left`: the ring, if somebody may still ask for what is in it. */
+  #end(outcome: { error?: unknown }, left?: AudioRing): void {
+    if (this.#state.name === 'ended') return;
+    this.#enter({ name: 'ended', left });
+    clearTimeout(this.#pause);
+    this.#hold.end();
+    this.results.end(outcome);
+    if (!left) void this.#ring.close();
+  }
+
+  #enter(next: State): void {
+    const before = this.#state;
+    this.#state = next;
+    if (before.name === 'opening') before.abort.abort();
+    if (before.name === 'waiting') clearTimeout(before.retry);
+    if (before.name !== 'up') return;
+    before.feed.end();
+    before.watch.end();
+    before.stream.abort();
+  }
+}
+
+/** What is no RecognizerError says nothing about coming back, so it is tried. */
+const failureOf = (error: unknown): RecognizerError =>
+  isNamed('RecognizerError', error)
+    ? error
+    : new RecognizerError('the recognizer failed', { retryable: true, cause: error });

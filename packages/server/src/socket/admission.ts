@@ -1,0 +1,104 @@
+/** One connection's right to be there: who it is, until when, and how it is renewed in band. */
+import type { AuthOk, CloseWord, Status } from '@meetcast/protocol';
+import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
+import { isNamed } from '../lib/errors.ts';
+import { type MeetingRef, stamp } from '../lib/meeting.ts';
+
+/** What a session does when its right changes. */
+export interface AdmissionEvents {
+  send(message: AuthOk | Status): void;
+  close(word: CloseWord, message: string): void;
+}
+
+/** Longer than any timer of Node; a token that lasts longer is looked at again then. */
+const longestTimerMs = 2 ** 31 - 1;
+
+export class Admission {
+  readonly #authenticate: Authenticator;
+  readonly #meeting: MeetingRef;
+  readonly #needs: Permission;
+  readonly #warningMs: number;
+  #grant: Grant;
+  #events: AdmissionEvents | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #begun: () => void = () => {};
+  readonly #beginning = new Promise<void>((resolve) => {
+    this.#begun = resolve;
+  });
+
+  constructor(
+    grant: Grant,
+    meeting: MeetingRef,
+    needs: Permission,
+    authenticate: Authenticator,
+    warningMs: number,
+  ) {
+    this.#grant = grant;
+    this.#meeting = meeting;
+    this.#needs = needs;
+    this.#authenticate = authenticate;
+    this.#warningMs = warningMs;
+  }
+
+  may(permission: Permission): boolean {
+    return this.#grant.may.has(permission);
+  }
+
+  /** Starts to watch the time. `end` stops it. */
+  begin(events: AdmissionEvents): void {
+    this.#events = events;
+    this.#watch(false);
+    this.#begun();
+  }
+
+  /** Takes a fresh token of the same user and tenant; it may give or take rights. */
+  async renew(token: string): Promise<void> {
+    await this.#beginning;
+    try {
+      const grant = await this.#authenticate(token);
+      if (!this.#events) return;
+      if (grant.userId !== this.#grant.userId || grant.tenant !== this.#grant.tenant) {
+        return this.#events.close('auth_failed', 'a refreshed token must be of the same user and tenant');
+      }
+      if (!grant.may.has(this.#needs)) {
+        return this.#events.close('forbidden', `the role "${grant.role}" may not ${this.#needs} here`);
+      }
+      this.#grant = grant;
+      this.#watch(false);
+      this.#events.send({ type: 'auth_ok', expires_at: new Date(grant.expiresAt).toISOString() });
+    } catch (error) {
+      if (isNamed('AuthError', error)) this.#events?.close('auth_failed', error.message);
+      else this.#events?.close('internal_error', 'the hub could not check the token; connect again');
+    }
+  }
+
+  end(): void {
+    this.#events = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  #watch(isWarned: boolean): void {
+    clearTimeout(this.#timer);
+    const now = Date.now();
+    const warnAt = this.#grant.expiresAt - this.#warningMs;
+    if (now >= this.#grant.expiresAt) {
+      return this.#events?.close('token_expired', 'the token has expired; connect again with a fresh one');
+    }
+    if (!isWarned && now >= warnAt) {
+      this.#warn();
+      isWarned = true;
+    }
+    const until = isWarned ? this.#grant.expiresAt : warnAt;
+    this.#timer = setTimeout(() => this.#watch(isWarned), Math.min(until - now, longestTimerMs));
+  }
+
+  #warn(): void {
+    this.#events?.send({
+      type: 'status',
+      ...stamp(this.#meeting),
+      status: 'token_expiring',
+      message: 'the token is about to expire; send {"type":"auth","token":"…"} with a fresh one',
+      details: { expires_at: new Date(this.#grant.expiresAt).toISOString() },
+    });
+  }
+}

@@ -1,0 +1,2 @@
+/** The embedded store. */
+export { type SqliteOptions, sqliteStore } from './store/sqlite.ts';

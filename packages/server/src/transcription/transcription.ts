@@ -1,0 +1,345 @@
+/** One source's words on their way from a recognizer stream into the log. */
+import type { Source, TranscriptPartial } from '@meetcast/protocol';
+import type { Message } from '../bus/message.ts';
+import { isNamed, type RecognizerError } from '../lib/errors.ts';
+import { stamp } from '../lib/meeting.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type {
+  LeftAudio,
+  RecognitionResult,
+  RecognizedSpan,
+  RecognizerState,
+  RecognizerStream,
+  Unheard,
+} from '../recognizer/recognizer.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { AudioAccount } from './audio-ledger.ts';
+import { ClockHoles } from './clock-holes.ts';
+import { brokenOff, wholeWordsOf } from './cut-off.ts';
+import type { Repairs } from './repairs.ts';
+import { Segmenter, type Utterance } from './segmenter.ts';
+import { rawOf, spokenOf, wordsOf } from './spoken.ts';
+import type { StreamClock } from './stream-clock.ts';
+
+export interface TranscriptionOptions {
+  readonly log: TranscriptLog;
+  readonly registry: Registry;
+  readonly source: Source;
+  /** The claim's number: a store refuses this transcription's words once another claim wrote. */
+  readonly fence: number;
+  readonly stream: RecognizerStream;
+  readonly clock: StreamClock;
+  readonly account: AudioAccount;
+  /** The highest `segment_no` in the log when this began. */
+  readonly lastSegmentNo: number;
+  /** The gaps in the log that this audio may fill. */
+  readonly repairs: Repairs;
+  /** Every partial, final and gap, after it was announced. */
+  readonly onMessage: (message: Message) => void;
+  /** How the way to the recognizer is. */
+  readonly onState: (state: RecognizerState) => void;
+  /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
+  readonly onLeft: (audio: LeftAudio) => void;
+}
+
+/** Milliseconds on the meeting's clock. */
+interface Stretch {
+  readonly start_ms: number;
+  readonly end_ms: number;
+}
+
+/** Recognizers round their times. */
+const roundingMs = 1;
+
+export class Transcription {
+  readonly #options: TranscriptionOptions;
+  readonly #segmenter: Segmenter;
+  readonly #holes = new ClockHoles();
+  readonly #segmentNos = new Map<number, number>();
+  #lastSegmentNo: number;
+  /** How far writes are on their way. */
+  #coveredMs: number;
+  #durableMs: number;
+  /** The last write; they succeed in order. */
+  #written: Promise<void> = Promise.resolve();
+  #failure: { error: unknown } | undefined;
+  #heardAt = performance.now();
+  #isAborted = false;
+  /** Why the stream was given up, and what it left. */
+  #givenUp: { readonly failure: RecognizerError; readonly left: LeftAudio | undefined } | undefined;
+  /** Where the last word of each channel ended that is in the log, or on its way. Stream time. */
+  readonly #saidMs: number[];
+  #over: () => void = () => {};
+  /** Resolves when nothing more is heard: what was, is on its way to the log. */
+  readonly over = new Promise<void>((resolve) => {
+    this.#over = resolve;
+  });
+  #isCutOff = false;
+  #isAway = false;
+  /** Words that may be half ones. */
+  readonly #withheld: RecognizedSpan[] = [];
+
+  constructor(options: TranscriptionOptions) {
+    this.#options = options;
+    this.#segmenter = new Segmenter(options.stream.channels);
+    this.#saidMs = Array.from({ length: options.stream.channels }, () => 0);
+    this.#lastSegmentNo = options.lastSegmentNo;
+    this.#coveredMs = options.clock.receivedMs;
+    this.#durableMs = options.clock.receivedMs;
+  }
+
+  /** Up to here on the meeting's clock every word is stored. */
+  get durableMs(): number {
+    return this.#durableMs;
+  }
+
+  /** Where the words begin that were heard and held back, if there are any. On the meeting's clock. */
+  get withheldFromMs(): number | undefined {
+    const first = this.#withheld.find(({ text }) => text !== '');
+    return first && Math.floor(this.#options.clock.startAt(first.startMs));
+  }
+
+  /** How far each channel's words are in the log, or on their way. Milliseconds of the stream's audio. */
+  get saidMs(): readonly number[] {
+    return this.#saidMs;
+  }
+
+  /** Resolves when no write is on its way, whatever became of them. */
+  get written(): Promise<void> {
+    return this.#written;
+  }
+
+  /** A promise to wait for when too many words wait for the store. */
+  get room(): Promise<void> | undefined {
+    return this.#options.log.room;
+  }
+
+  /** When the recognizer last said something, on the clock of `performance`: the system's may be set meanwhile. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** Whether the recognizer cannot be reached now, so that its silence says nothing. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  /**
+   * Resolves when the stream has ended and everything heard is stored. Rejects with the RecognizerError of a stream that
+   * stopped, a StaleFenceError, or the store's failure; the words after `durableMs` are then still the sender's.
+   */
+  async run(): Promise<void> {
+    const { stream, clock } = this.#options;
+    try {
+      for await (const result of stream.results) {
+        this.#heardAt = performance.now();
+        if (result.kind === 'state') this.#changed(result);
+        await this.#accept(this.#isCutOff ? this.#certain(result) : result);
+        if (result.kind === 'unheard') this.#tellUnheard(result);
+        this.#coverSettled();
+      }
+      if (this.#givenUp) {
+        await this.#sayHeard();
+        this.#cover(clock.endAt(this.#segmenter.settledMs));
+        throw this.#givenUp.failure;
+      }
+      if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was given up');
+      await this.#sayHeard();
+      if (!this.#isCutOff) this.#cover(clock.receivedMs);
+      await this.#written;
+      if (this.#failure) throw this.#failure.error;
+    } finally {
+      const left = this.#givenUp?.left ?? stream.surrender?.();
+      stream.abort();
+      if (left) this.#options.onLeft(left);
+      this.#over();
+    }
+  }
+
+  /**
+   * Nobody will send the end of broken-off audio again: the words that were held back are said. Rejects with a
+   * StaleFenceError if somebody has.
+   */
+  async settle(): Promise<void> {
+    for (const span of this.#withheld.splice(0)) await this.#accept(span);
+    await this.#sayHeard();
+    this.#cover(this.#options.clock.receivedMs);
+    await this.#written;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** The audio broke off, perhaps within a word; what comes after the last whole one is still the sender's. */
+  cutOff(): void {
+    this.#isCutOff = true;
+  }
+
+  /** Waits for the recognizer no longer: what it has heard is said, what it has not goes to `onLeft`, `run` rejects. */
+  giveUp(failure: RecognizerError): void {
+    if (this.#isAborted || this.#givenUp) return;
+    this.#givenUp = { failure, left: this.#options.stream.surrender?.() };
+    this.#options.stream.abort();
+  }
+
+  /** Keeps that there is nothing to store as far as all is settled. Audio that went past the recognizer is: it has no words. */
+  coverSettled(): void {
+    if (!this.#isCutOff) this.#coverSettled();
+  }
+
+  #coverSettled(): void {
+    const { clock } = this.#options;
+    const { settledMs } = this.#segmenter;
+    const isAll = settledMs >= clock.forwardedMs - roundingMs;
+    this.#cover(isAll ? clock.receivedMs : clock.endAt(settledMs));
+  }
+
+  /** Gives up: `run` rejects. */
+  abort(): void {
+    this.#isAborted = true;
+    this.#options.stream.abort();
+  }
+
+  /** Nothing goes on with the words that wait for the end of their utterance. */
+  async #sayHeard(): Promise<void> {
+    for (const utterance of this.#segmenter.end()) await this.#say(utterance);
+  }
+
+  async #accept(result: RecognitionResult): Promise<void> {
+    const pieces = this.#holes.cut(this.#unsaid(result), this.#options.clock.holesMs);
+    for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece)))
+      await this.#say(utterance);
+  }
+
+  #unsaid(result: RecognitionResult): RecognitionResult {
+    const { clock, repairs } = this.#options;
+    return result.kind === 'span' ? repairs.unsaid(result, (ms) => clock.startAt(ms)) : result;
+  }
+
+  /** What is certain of a result; the rest is held back. */
+  #certain(result: RecognitionResult): RecognitionResult {
+    const certain = wholeWordsOf(result, this.#options.clock.forwardedMs);
+    const rest = brokenOff(result, certain);
+    if (rest) this.#withheld.push(rest);
+    return certain;
+  }
+
+  #changed(state: RecognizerState): void {
+    this.#isAway = state.state !== 'recovered';
+    this.#options.onState(state);
+  }
+
+  /** Audio that nobody heard. What was refused is still its sender's: only what it does not get back is covered. */
+  #tellUnheard({ startMs, endMs, cause }: Unheard): void {
+    if (cause === 'refused') return;
+    const { clock } = this.#options;
+    const coveredMs = Math.floor(clock.endAt(endMs));
+    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
+    const stretch = { start_ms: Math.round(clock.startAt(startMs)), end_ms: Math.round(clock.endAt(endMs)) };
+    this.#await(
+      this.#gap(stretch, 'recognizer_unavailable', coveredMs).then(this.#options.onMessage),
+      coveredMs,
+    );
+  }
+
+  async #say(utterance: Utterance): Promise<void> {
+    const spoken = await this.#spoken(utterance);
+    if (!utterance.isFinal) return this.#show(spoken);
+    this.#segmentNos.delete(utterance.index);
+    this.#saidMs[utterance.channel] = utterance.endMs;
+    const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
+    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
+    const { log, onMessage } = this.#options;
+    const repairs = this.#options.repairs.filledBy(spoken);
+    const entry = {
+      type: 'transcript.final' as const,
+      ...spoken,
+      ...(repairs === undefined ? {} : { repairs }),
+    };
+    // While the store is away the words still show; the numbered final follows.
+    const written = log.append(entry, {
+      reach: this.#reach(coveredMs),
+      raw: rawOf(utterance),
+      words: wordsOf(utterance, this.#options.clock.anchorsFrom(0)),
+      onDelay: () => this.#show(spoken),
+      renumber: () => this.#nextSegmentNo(),
+      receivedMs: () => this.#options.clock.receivedMs,
+    });
+    const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
+    this.#await(kept.then(onMessage), coveredMs);
+  }
+
+  /** Words that no store takes must not hold up those after them: the log says that they are missing. */
+  #leaveGap(error: unknown, stretch: Stretch, coveredMs: number): Promise<Message> {
+    if (!isNamed('EntryRefusedError', error)) throw error;
+    return this.#gap(stretch, 'entry_refused', coveredMs);
+  }
+
+  async #gap({ start_ms, end_ms }: Stretch, cause: string, coveredMs: number): Promise<Message> {
+    const { log, source, account } = this.#options;
+    const about = { type: 'gap' as const, ...stamp(log.meeting), source };
+    const message = await log.append(
+      { ...about, start_ms, end_ms, cause },
+      { reach: this.#reach(coveredMs) },
+    );
+    account.covered.to(start_ms);
+    account.covered.from(end_ms); // Nothing came back of what is between.
+    return message;
+  }
+
+  #show(spoken: Omit<TranscriptPartial, 'type'>): void {
+    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...spoken }));
+  }
+
+  /** Notes a write that is on its way; the first one that is refused ends the transcription. */
+  #await(write: Promise<unknown>, coveredMs: number): void {
+    this.#written = write.then(
+      () => this.#durable(coveredMs),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.abort();
+      },
+    );
+  }
+
+  async #spoken(utterance: Utterance) {
+    const { log, clock, source, stream } = this.#options;
+    const segmentNo = await this.#segmentNo(utterance.index);
+    const place = { meeting: log.meeting, source, channels: stream.channels, anchors: clock.anchorsFrom(0) };
+    return spokenOf(utterance, segmentNo, place);
+  }
+
+  async #segmentNo(index: number): Promise<number> {
+    const there = this.#segmentNos.get(index);
+    if (there !== undefined) return there;
+    const { log, registry } = this.#options;
+    const next = await registry.nextSegmentNo(log.meeting, this.#lastSegmentNo + 1);
+    this.#lastSegmentNo = Math.max(this.#lastSegmentNo, next);
+    this.#segmentNos.set(index, next);
+    return next;
+  }
+
+  /** A number above every one in the log, whatever the registry remembers; later utterances go on from there. */
+  async #nextSegmentNo(): Promise<number> {
+    const { log, registry } = this.#options;
+    const { segmentNo } = await log.head();
+    const next = await registry.nextSegmentNo(log.meeting, segmentNo + 1);
+    this.#lastSegmentNo = Math.max(this.#lastSegmentNo, next);
+    return next;
+  }
+
+  /** Keeps that there was nothing to store up to here, so that the sender may forget its silence too. */
+  #cover(ms: number): void {
+    const coveredMs = Math.floor(ms);
+    if (coveredMs <= this.#coveredMs) return;
+    this.#coveredMs = coveredMs;
+    this.#await(this.#options.log.cover(this.#reach(coveredMs)), coveredMs);
+  }
+
+  #reach(coveredMs: number) {
+    return { source: this.#options.source, fence: this.#options.fence, coveredMs };
+  }
+
+  #durable(ms: number): void {
+    this.#durableMs = Math.max(this.#durableMs, ms);
+    this.#options.account.covered.to(this.#durableMs);
+  }
+}

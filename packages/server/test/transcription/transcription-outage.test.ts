@@ -1,0 +1,223 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { memoryBus } from '../../src/bus/memory.ts';
+import type { Message } from '../../src/bus/message.ts';
+import { AsyncQueue } from '../../src/lib/async-queue.ts';
+import { EntryRefusedError } from '../../src/lib/errors.ts';
+import type { Outbox } from '../../src/log/outbox.ts';
+import type { TranscriptLog } from '../../src/log/transcript-log.ts';
+import type { RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
+import { memoryRegistry } from '../../src/registry/memory.ts';
+import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
+import { noRepairs } from '../../src/transcription/repairs.ts';
+import { StreamClock } from '../../src/transcription/stream-clock.ts';
+import { Transcription } from '../../src/transcription/transcription.ts';
+import { freshMeeting } from '../support/entries.ts';
+import { logOf, outboxWith } from '../support/log.ts';
+import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
+
+/** A recognizer stream that says what a test makes it say. */
+class FakeStream implements RecognizerStream {
+  readonly channels = 1;
+  readonly results = new AsyncQueue<RecognitionResult>();
+  write = () => undefined;
+  flush = () => {};
+  finish = () => this.results.end();
+  abort = () => this.results.end();
+
+  /** One utterance; each second of audio is a word. */
+  say(second: number, isFinal = true): void {
+    const [startMs, endMs, text] = [second * 1_000, second * 1_000 + 900, `word${second}`];
+    const words = [{ text, startMs, endMs }];
+    this.results.push({
+      kind: 'span',
+      channel: 0,
+      startMs,
+      endMs,
+      isFinal,
+      endsUtterance: isFinal,
+      text,
+      words,
+    });
+  }
+
+  /** Nothing was said up to here. */
+  hush(endMs: number): void {
+    const silence = { startMs: endMs - 100, endMs, isFinal: true, endsUtterance: false, text: '', words: [] };
+    this.results.push({ kind: 'span', channel: 0, ...silence });
+  }
+}
+
+let store: UnsteadyStore;
+let outbox: Outbox;
+let log: TranscriptLog;
+let stream: FakeStream;
+let shown: string[];
+let transcription: Transcription;
+let ended: Promise<unknown>;
+
+const format = { sampleRate: 16_000, channels: 1 };
+const slowMs = 1_000;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  store = unsteadyStore();
+  outbox = outboxWith({ slowMs });
+  log = logOf(freshMeeting(), store, memoryBus(), outbox);
+  shown = [];
+  ({ stream, transcription, ended } = transcribe(1));
+});
+afterEach(() => void vi.useRealTimers());
+
+function transcribe(fence: number) {
+  const own = new FakeStream();
+  const clock = new StreamClock(format, 0);
+  const made = new Transcription({
+    log,
+    registry: memoryRegistry(),
+    source: 'mic',
+    fence,
+    stream: own,
+    clock,
+    account: new AudioAccount(),
+    lastSegmentNo: 0,
+    repairs: noRepairs,
+    onState: () => {},
+    onLeft: (audio) => void audio.discard(),
+    onMessage: ({ type, seq, segmentNo, text }: Message) =>
+      shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`),
+  });
+  clock.forward(60 * 32_000);
+  return { stream: own, transcription: made, ended: made.run().catch((error: unknown) => error) };
+}
+
+const after = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const stored = async () =>
+  (await store.inner.read(log.meeting, 0, 100)).events.map((event) => 'text' in event && event.text);
+
+test('[ING10] what is durable follows the store: words, then silence', async () => {
+  stream.say(0);
+  await after(10);
+  expect(shown).toEqual(['final 1 1 word0']);
+  expect(transcription.durableMs).toBe(900);
+  stream.hush(2_500);
+  await after(10);
+  expect(transcription.durableMs).toBe(2_500);
+  expect(await store.inner.covered(log.meeting, 'mic')).toBe(2_500);
+});
+
+test('[DEG1] while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
+  stream.say(0);
+  await after(10);
+  store.condition = 'away';
+  stream.say(1, false);
+  stream.say(1);
+  stream.say(2);
+  stream.hush(3_500);
+  stream.say(4, false);
+  await after(30_000);
+  expect(shown).toEqual([
+    'final 1 1 word0',
+    'partial - 2 word1',
+    'partial - 2 word1',
+    'partial - 3 word2',
+    'partial - 4 word4',
+  ]);
+  expect(transcription.durableMs).toBe(900);
+  store.condition = 'well';
+  await after(1_100);
+  expect(shown.slice(5)).toEqual(['final 2 2 word1', 'final 3 3 word2']);
+  expect(transcription.durableMs).toBe(3_500);
+  expect(await stored()).toEqual(['word0', 'word1', 'word2']);
+});
+
+test('[DEG2] a store that only is slow gets the words shown after a while, as a partial', async () => {
+  store.condition = 'silent';
+  stream.say(0);
+  await after(slowMs - 10);
+  expect(shown).toEqual([]);
+  await after(20);
+  expect(shown).toEqual(['partial - 1 word0']);
+  store.condition = 'well';
+  await after(10);
+  expect(shown).toEqual(['partial - 1 word0', 'final 1 1 word0']);
+});
+
+test('[DEG3] a stream that ends while the store is away ends when its words are stored', async () => {
+  store.condition = 'away';
+  stream.say(0);
+  stream.finish();
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
+  await after(60_000);
+  expect(isEnded).toBe(false);
+  store.condition = 'well';
+  await after(1_100);
+  expect(await ended).toBeUndefined();
+  expect(transcription.durableMs).toBe(60_000);
+});
+
+test('[LOG10] words that the store can never take leave a gap in the log, and hold up none after them', async () => {
+  const append = store.inner.append.bind(store.inner);
+  let tries = 0;
+  store.inner.append = (meeting, entry, ...rest) => {
+    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return append(meeting, entry, ...rest);
+    tries += 1;
+    return Promise.reject(new EntryRefusedError('not this one'));
+  };
+  for (const second of [0, 1, 2]) stream.say(second);
+  stream.finish();
+  await after(5_000);
+  expect(await ended).toBeUndefined();
+  expect(tries).toBe(3);
+  const { events } = await store.inner.read(log.meeting, 0, 100);
+  expect(events.map((event) => ('text' in event ? event.text : event.type))).toEqual([
+    'word0',
+    'word2',
+    'gap',
+  ]);
+  expect(events.at(-1)).toMatchObject({
+    source: 'mic',
+    start_ms: 1_000,
+    end_ms: 1_900,
+    cause: 'entry_refused',
+  });
+});
+
+test('[ING19] words that waited while another claim wrote are refused, and what follows them is not written', async () => {
+  store.condition = 'away';
+  stream.say(0);
+  stream.say(1);
+  await after(100);
+  await store.inner.cover(log.meeting, { source: 'mic', fence: 2, coveredMs: 0 });
+  store.condition = 'well';
+  await after(1_100);
+  expect(await ended).toMatchObject({ name: 'StaleFenceError' });
+  expect(transcription.durableMs).toBe(0);
+  expect(await stored()).toEqual([]);
+});
+
+test('[DEG4] a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
+  store.condition = 'away';
+  stream.say(0);
+  await after(10);
+  transcription.abort();
+  expect(await ended).toBeInstanceOf(Error);
+  const place = log.cover({ source: 'mic', fence: 2, coveredMs: 0 });
+  await after(5_000);
+  store.condition = 'well';
+  await after(1_100);
+  expect(await place).toBe(900);
+  expect(await stored()).toEqual(['word0']);
+});
+
+test('[DEG5] a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
+  store.condition = 'silent';
+  stream.say(0);
+  stream.finish();
+  await after(100);
+  outbox.close();
+  expect(await ended).toMatchObject({ message: 'the hub closed before the store could be written' });
+  expect(transcription.durableMs).toBe(0);
+});
