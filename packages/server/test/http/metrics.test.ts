@@ -167,9 +167,9 @@ test('a node that goes away is seen to its end', async () => {
   expect(readExposition((await answer?.text()) ?? '').value('meetcast_finals_total{source="mic"}')).toBe(1);
 });
 
-test('the guide lists every metric, and none that is not there', async () => {
-  const guide = readFileSync(new URL('../../../../docs/guide.md', import.meta.url), 'utf8');
-  const listed = [...guide.matchAll(/^\| `((?:meetcast|process)_[a-z_]+)(?:\{[^`]*\})?`/gm)].map(
+test('docs/watching.md lists every metric, and none that is not there', async () => {
+  const page = readFileSync(new URL('../../../../docs/watching.md', import.meta.url), 'utf8');
+  const listed = [...page.matchAll(/^\| `((?:meetcast|process)_[a-z_]+)(?:\{[^`]*\})?`/gm)].map(
     ([, name]) => name,
   );
   const { families } = await scrape(await started());
