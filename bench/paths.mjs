@@ -1,4 +1,4 @@
-/** How much code one audio frame, one final and one resume pass, by V8's coverage of the built hub. `node bench/paths.mjs` after `pnpm build:js`. */
+/** How much code one audio frame, one final and one resume pass, by V8's coverage of the built hub. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Session } from 'node:inspector/promises';
