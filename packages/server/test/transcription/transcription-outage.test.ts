@@ -105,7 +105,7 @@ test('[ING10] what is durable follows the store: words, then silence', async () 
   expect(await store.inner.covered(log.meeting, 'mic')).toBe(2_500);
 });
 
-test('[DEG1] while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
+test('while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
   stream.say(0);
   await after(10);
   store.condition = 'away';
@@ -130,7 +130,7 @@ test('[DEG1] while the store is away words show as partials, durable_ms stands, 
   expect(await stored()).toEqual(['word0', 'word1', 'word2']);
 });
 
-test('[DEG2] a store that only is slow gets the words shown after a while, as a partial', async () => {
+test('a store that only is slow gets the words shown after a while, as a partial', async () => {
   store.condition = 'silent';
   stream.say(0);
   await after(slowMs - 10);
@@ -142,7 +142,7 @@ test('[DEG2] a store that only is slow gets the words shown after a while, as a 
   expect(shown).toEqual(['partial - 1 word0', 'final 1 1 word0']);
 });
 
-test('[DEG3] a stream that ends while the store is away ends when its words are stored', async () => {
+test('a stream that ends while the store is away ends when its words are stored', async () => {
   store.condition = 'away';
   stream.say(0);
   stream.finish();
@@ -198,7 +198,7 @@ test('[ING19] words that waited while another claim wrote are refused, and what 
   expect(await stored()).toEqual([]);
 });
 
-test('[DEG4] a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
+test('a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
   store.condition = 'away';
   stream.say(0);
   await after(10);
@@ -212,7 +212,7 @@ test('[DEG4] a transcription that was given up leaves its words to be stored, be
   expect(await stored()).toEqual(['word0']);
 });
 
-test('[DEG5] a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
+test('a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
   store.condition = 'silent';
   stream.say(0);
   stream.finish();

@@ -127,7 +127,7 @@ test('[ING10] durable is what is stored: words that wait for their end are not, 
   expect([transcription.durableMs, account.covered.totalMs]).toEqual([8_000, 8_000]);
 });
 
-test('[TRANS1] the stream’s end ends the utterance that waits, and everything received is durable', async () => {
+test('the stream’s end ends the utterance that waits, and everything received is durable', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(3 * second);
   results.push(heard(0, 2_000, [['so', 700]]));
@@ -159,7 +159,7 @@ test('[ING19] once another claim has written, this one’s words are refused and
   expect(await store.head(meeting)).toMatchObject({ seq: 1 });
 });
 
-test('[TRANS2] a transcription that is given up rejects, and stores nothing more', async () => {
+test('a transcription that is given up rejects, and stores nothing more', async () => {
   const { results, clock, transcription, outcome } = transcribe();
   clock.forward(second);
   results.push(heard(0, 1_000, [['so', 100]]));
@@ -169,7 +169,7 @@ test('[TRANS2] a transcription that is given up rejects, and stores nothing more
   expect(await store.head(meeting)).toMatchObject({ seq: 0 });
 });
 
-test('[TRANS3] audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
+test('audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(2 * second);
   transcription.breakOff();
