@@ -22,7 +22,7 @@ import { LateHearing } from './late-hearing/late-hearing.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
 import { atMost, nextTurn } from './lib/at-most.ts';
 import { type Limits, limitsWith } from './lib/limits.ts';
-import { type MeetingRef, meetingKey } from './lib/meeting.ts';
+import type { MeetingRef } from './lib/meeting.ts';
 import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
 import { staggered } from './lib/staggered.ts';
@@ -288,8 +288,7 @@ class Hub {
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
     const status = state === 'away' ? 'degraded' : 'recovered';
-    for (const meeting of this.#rooms.meetings)
-      this.#rooms.show(meeting, isolationMessage(meeting, status));
+    for (const meeting of this.#rooms.meetings) this.#rooms.show(meeting, isolationMessage(meeting, status));
     this.#rooms.setIsolated(state === 'away');
   }
 

@@ -3,11 +3,9 @@ import { isNamed } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { OrphanedClaim } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/already-said.ts';
 import type { Observe } from '../watch/observer.ts';
-import { type EndContext, sayWhatBecame } from './ending.ts';
-import { type Ear, IngestStatuses } from './statuses.ts';
-import { unheardOf } from './unheard.ts';
+import { unheardOf } from './coverage.ts';
+import { type EndContext, endSource, type LeftSource } from './ending.ts';
 
 export interface DeadNodeContext extends Omit<EndContext, 'log'> {
   readonly graceMs: number;
@@ -21,17 +19,15 @@ export function watchDeadNodes(context: DeadNodeContext): () => void {
   let isOver = false;
   const wait = async (orphan: OrphanedClaim): Promise<void> => {
     const { meeting, source } = orphan;
-    const log = context.log(meeting);
-    if (orphan.isHeardOut) return giveBack({ ...context, log }, orphan, []);
-    const coveredMs = await log.covered(source);
+    const left = leftBy(context, orphan);
+    if (orphan.isHeardOut) return endSource(left, { missing: [] });
+    const coveredMs = await left.log.covered(source);
     if (isOver) return;
-    const leave = async () => {
-      if (!isOver) await settle({ ...context, log }, orphan, coveredMs).catch(failed(meeting));
+    const leaveMeeting = async () => {
+      if (!isOver) await endUncovered(left, coveredMs).catch(failed(meeting));
     };
     // Its last words are lost already: it holds up no newcomer.
-    const { signal: wanted } = new AbortController();
-    const nothing = async () => {};
-    grace.begin(meeting, source, { wanted }, { settle: nothing, leave, makeWay: nothing, isElsewhere: true });
+    grace.begin(meeting, source, { leaveMeeting });
   };
   const failed = (meeting: MeetingRef) => (error: unknown) => {
     if (isNamed('StaleFenceError', error)) return; // Somebody has begun to send it.
@@ -51,24 +47,21 @@ export function watchDeadNodes(context: DeadNodeContext): () => void {
  * A node that is cut off from the others may still hear its sender. So nothing is said while more and more of the source
  * is covered; and what is said goes under the old fence, which shuts nobody out, and is refused once somebody else sends.
  */
-async function settle(context: EndContext, orphan: OrphanedClaim, beforeMs: number): Promise<void> {
-  if ((await context.log.covered(orphan.source)) > beforeMs) return;
-  await giveBack(context, orphan, await unheardOf(context, orphan.source));
+async function endUncovered(left: LeftSource, beforeMs: number): Promise<void> {
+  if ((await left.log.covered(left.source)) > beforeMs) return;
+  await endSource(left, { missing: await unheardOf(left, left.source) });
 }
 
-async function giveBack(
-  context: EndContext,
-  orphan: OrphanedClaim,
-  unheard: readonly Stretch[],
-): Promise<void> {
-  const { source, fence } = orphan;
-  const what = await orphan.release();
-  if (!what) return;
-  // Its sender may have a name, and resume later still.
-  const speaking = { source, claim: { fence }, isResumed: false, canResume: true, title: undefined };
-  const statuses = new IngestStatuses(speaking, context.log, nobody);
-  await statuses.nodeLost(unheard);
-  await sayWhatBecame(context, statuses, source, what);
+function leftBy(context: DeadNodeContext, orphan: OrphanedClaim): LeftSource {
+  const { meeting, source, fence } = orphan;
+  const { registry, ledger, grace } = context;
+  return {
+    registry,
+    ledger,
+    grace,
+    log: context.log(meeting),
+    source,
+    fence,
+    release: () => orphan.release(),
+  };
 }
-
-const nobody: Ear = { send() {} };

@@ -158,7 +158,7 @@ export class Transcription {
    * Nobody will send the end of broken-off audio again: the words that were held back are said. Rejects with a
    * StaleFenceError if somebody has.
    */
-  async settle(): Promise<void> {
+  async sayWithheld(): Promise<void> {
     for (const span of this.#withheld.splice(0)) await this.#accept(span);
     await this.#sayHeard();
     this.#cover(this.#options.clock.receivedMs);
