@@ -319,7 +319,9 @@ export class SenderSession {
     awaitReturn(this.#context, state.run, loss).catch((failure: unknown) => this.#observeError(failure));
   }
 
+  /** Whether its place is still looked for. A sender that was told to go may take its time to go. */
   #isIn(state: State): boolean {
+    if (!this.#connection.isOpen) this.closed();
     return this.#state === state;
   }
 
