@@ -295,9 +295,11 @@ describe('catching up', () => {
     const { store, hold, letGo } = holdingStore();
     set({ store });
     await say(stage, 2);
+    await stage.viewer(); // The room knows already what it has to know of the log.
     hold('read');
     const viewer = await stage.viewer('since=2');
     await say(stage, 1);
+    expect(stage.steps('subscriber').at(-1)).toBe('catching-up');
     await letGo();
     expect(seqs(viewer)).toEqual([3]);
   });
@@ -507,6 +509,18 @@ describe('live', () => {
     expect(stage.steps('subscriber').at(-1)).toBe('live');
   });
 
+  test('words that are final in the turn in which a hole is seen are not shown as so far', async () => {
+    set();
+    const viewer = await stage.viewer();
+    await keep(stage, 2);
+    const { epoch } = await stage.store.head(meeting);
+    await stage.bus.publish(meeting, partialMessage(2, 'so far'));
+    await stage.bus.publish(meeting, finalMessage(2, 2, 'mic', epoch));
+    await settled();
+    expect(seqs(viewer)).toEqual([1, 2]);
+    expect(partials(viewer)).toEqual([]);
+  });
+
   test('the last entry before a silence that nobody announced is found', async () => {
     set({ limits: { headCheckMs: 5_000 } });
     const [viewer, other] = [await stage.viewer(), await stage.viewer()];
@@ -550,4 +564,23 @@ describe('live', () => {
     expectClosed(viewer, 1012, 'restart');
     expect((await stage.viewer()).of('connected')).toMatchObject([{ seq: 0 }]);
   });
+});
+
+test('the hub closes: its seat is free before it is told to come back', async () => {
+  const released = gate();
+  const registry = registryOf(async (inner, ...args) => {
+    const seat = await inner.seat(...args);
+    if (seat.kind === 'full') return seat;
+    return { ...seat, release: () => released.passed.then(() => seat.release()) };
+  });
+  set({ registry, limits: { closeSpreadMs: 1 } });
+  const viewer = await stage.viewer();
+  const closing = stage.hub.close();
+  await pass(500);
+  expect(viewer.closed).toBeUndefined();
+  released.open();
+  await settled();
+  expect(viewer.closed?.code).toBe(1012);
+  await pass(20_000);
+  await closing;
 });
