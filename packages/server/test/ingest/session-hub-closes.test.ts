@@ -279,7 +279,7 @@ describe('who was at the door when the last source was given up', () => {
     const registry = registryOf((claim) => ({
       release: async (how) => {
         const what = await claim.release(how);
-        return what === 'idles' ? 'ends' : what; // As a registry that remembers who has finalized.
+        return what === 'idle' ? 'ended' : what; // As a registry that remembers who has finalized.
       },
     }));
     set({ registry });
@@ -350,7 +350,7 @@ describe('who was at the door when the last source was given up', () => {
       },
       async claim(...args) {
         const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : { ...claim, wasAbandoned: true };
+        return claim.kind === 'held' ? claim : { ...claim, wasOrphaned: true };
       },
     };
     set({ registry });

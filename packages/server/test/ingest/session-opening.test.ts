@@ -320,7 +320,7 @@ describe('where its audio begins', () => {
       counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
       async claim(...args) {
         const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : ({ ...claim, wasAbandoned: true } satisfies Claim);
+        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
       },
     };
     set({ registry });
@@ -350,7 +350,7 @@ describe('where its audio begins', () => {
       counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
       async claim(...args) {
         const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : ({ ...claim, wasAbandoned: true } satisfies Claim);
+        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
       },
     };
     set({ registry });
