@@ -40,6 +40,7 @@ export type {
   Held,
   HubCounts,
   MeetingCounts,
+  Numbering,
   Registry,
   Seat,
 } from './registry/registry.ts';

@@ -15,6 +15,7 @@ import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audi
 import { loggedOf, nothingLogged, type Stretch } from '../transcription/repairs.ts';
 import { StreamClock } from '../transcription/stream-clock.ts';
 import { Transcription } from '../transcription/transcription.ts';
+import { UtteranceNumbers } from '../transcription/utterance-numbers.ts';
 import type { Observe } from '../watch/observer.ts';
 import { heardOf, positionElsewhere } from './audio-notes.ts';
 import type { Grace } from './grace.ts';
@@ -170,21 +171,23 @@ async function placeRun(
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
   const { epoch, seq, segmentNo } = await log.settledHead();
   ledger.forget(log.meeting, epoch);
-  const { repairs, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
-  const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
+  const [{ repairs, isOffRecord }, heardMs, numbering] = await Promise.all([
+    isResumed ? loggedOf(log, source, fromMs, seq) : nothingLogged,
+    isResumed ? heardElsewhere(context, source, epoch) : 0,
+    registry.numbering(log.meeting, segmentNo + 1),
+  ]);
   const clock = new StreamClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
   const { claim } = holding;
   const news = new RecognizerNews(log, source, onMessage);
   const transcription = new Transcription({
     log,
-    registry,
+    numbers: new UtteranceNumbers(log, registry, numbering),
     source,
     fence: claim.fence,
     stream,
     clock,
     account,
-    lastSegmentNo: segmentNo,
     repairs,
     onMessage,
     onState: (state) => {

@@ -3,13 +3,14 @@ import type { Gap } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { Numbering, Registry } from '../registry/registry.ts';
 import { holesIn } from '../transcription/anchors.ts';
 import { ClockHoles } from '../transcription/clock-holes.ts';
 import { Repairs } from '../transcription/repairs.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
 import { audioBytes, audioMs } from '../transcription/stream-clock.ts';
+import { numberingFor } from '../transcription/utterance-numbers.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {
@@ -95,7 +96,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
 class LateWords {
   readonly #options: HearingOptions;
   readonly #repairs: Repairs;
-  #lastSegmentNo = 0;
+  #numbering: Numbering | undefined;
 
   constructor(options: HearingOptions) {
     this.#options = options;
@@ -109,7 +110,7 @@ class LateWords {
 
   async say(utterance: Utterance): Promise<void> {
     const { kept } = this.#options;
-    const spoken = spokenOf(utterance, await this.#nextSegmentNo(), this.#place);
+    const spoken = spokenOf(utterance, await this.#segmentNo(), this.#place);
     if (spoken.text !== '') await this.#append(utterance, spoken);
     const { channel, endMs } = utterance;
     await kept.save({ saidMs: kept.leftover.saidMs.with(channel, endMs), saying: undefined });
@@ -121,7 +122,8 @@ class LateWords {
     const announce = (segmentNo: number) =>
       kept.save({ saying: { segmentNo, ts: spoken.ts, channel, endMs } });
     const renumber = async () => {
-      const segmentNo = await this.#nextSegmentNo();
+      this.#numbering = undefined;
+      const segmentNo = await this.#segmentNo();
       await announce(segmentNo);
       return segmentNo;
     };
@@ -139,13 +141,10 @@ class LateWords {
     return { meeting: log.meeting, source, anchors, channels: saidMs.length };
   }
 
-  /** A number above every one in the log, whatever the registry remembers. */
-  async #nextSegmentNo(): Promise<number> {
+  async #segmentNo(): Promise<number> {
     const { log, registry } = this.#options;
-    const { segmentNo } = await log.head();
-    const next = await registry.nextSegmentNo(log.meeting, Math.max(segmentNo, this.#lastSegmentNo) + 1);
-    this.#lastSegmentNo = next;
-    return next;
+    this.#numbering ??= await numberingFor(log, registry);
+    return this.#numbering.next();
   }
 }
 

@@ -40,17 +40,19 @@ export class SegmentNos {
     return this.#meetings.get(meetingKey(meeting));
   }
 
-  /** Everybody counts from here on. */
+  /** Everybody counts from here on; what was given alone since they were asked is above it, and still to be told. */
   agree(meeting: MeetingRef, highest: number): void {
     if (highest === 0) return;
     this.raise(meeting, highest);
-    Object.assign(this.#touch(meeting), { isUntold: false, isUnsure: false });
+    const known = this.#touch(meeting);
+    known.isUntold &&= known.highest > highest;
+    known.isUnsure = false;
   }
 
-  /** Somebody was given this number. */
+  /** Somebody was given this number, so whoever counts alone from here on has to jump. */
   raise(meeting: MeetingRef, highest: number): void {
     if (highest <= (this.known(meeting)?.highest ?? 0)) return;
-    this.#touch(meeting).highest = highest;
+    Object.assign(this.#touch(meeting), { highest, isUntold: false });
   }
 
   /** This node was away: it says in which meetings it has numbers to tell. */

@@ -35,6 +35,17 @@ test('[SNO3] what was counted alone is to be told until it is agreed; all is in 
   expect(numbers.doubt()).toEqual([]);
 });
 
+test('what was given alone since the others were asked is still to be told, and what they passed is not', () => {
+  const numbers = new SegmentNos();
+  const alone = numbers.nextAlone(meeting, 1, 1_000);
+  numbers.agree(meeting, 64);
+  expect(numbers.known(meeting)).toMatchObject({ highest: alone, isUntold: true });
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(alone + 1);
+  numbers.raise(meeting, 5_000);
+  expect(numbers.doubt()).toEqual([]);
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(6_001);
+});
+
 test('[SNO4] of ten thousand meetings the one that was counted in longest ago is forgotten', () => {
   const numbers = new SegmentNos();
   const nth = (at: number) => ({ tenant: 'acme', id: `m-${at}` });
