@@ -349,7 +349,8 @@ class RedisRegistry implements Registry {
   }
 
   async #takeSegmentNos(meeting: MeetingRef, count: number, atLeast: number): Promise<number> {
-    const known = this.#segmentNos.known(meeting);
+    // While Redis is away it is not told: everything goes on alone.
+    const known = this.#link.isPresent ? this.#segmentNos.tell(meeting) : this.#segmentNos.known(meeting);
     const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
     const wish = { count, atLeast, known: known?.highest ?? 0, isUnsure };
     const first = await this.#meetings.takeSegmentNos(meeting, wish);
