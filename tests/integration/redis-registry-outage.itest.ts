@@ -1,6 +1,6 @@
 /** What nodes hold when one of them dies, when Redis forgets, and when a node is cut off from it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Claim, MeetingRef, OrphanedClaim, Registry } from '@meetcast/server';
+import type { Claim, MeetingRef, Numbering, OrphanedClaim, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
@@ -42,6 +42,7 @@ async function cut(node: Node): Promise<void> {
 
 async function heal(node: Node): Promise<void> {
   node.proxy.refuse(false);
+  node.proxy.stall(false);
   await vi.waitFor(() => expect(node.isAway()).toBe(false), generous);
 }
 
@@ -461,6 +462,36 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     const alone = await here.registry.nextSegmentNo(meeting, 1);
     await heal(here);
     await expect.poll(() => there.registry.nextSegmentNo(meeting, 1), generous).toBeGreaterThan(alone);
+  });
+
+  test('a Redis that stands still stops no word: a source goes on over its blocks, and nobody gets its numbers', async () => {
+    const [here, there] = await start();
+    const meeting = freshMeeting();
+    const [mic, system] = [
+      await here.registry.numbering(meeting, 1),
+      await there.registry.numbering(meeting, 1),
+    ];
+    const given = [mic.next(), system.next()];
+    const nextOf = (numbering: Numbering, count: number) => {
+      for (let number = 0; number < count; number += 1) given.push(numbering.next());
+    };
+    here.proxy.stall(true);
+    nextOf(mic, 200); // In one turn: before anybody can know that Redis is away.
+    nextOf(system, 100);
+    await vi.waitFor(() => expect(here.isAway()).toBe(true), generous);
+    nextOf(mic, 100);
+    expect(new Set(given).size).toBe(given.length);
+    const highest = Math.max(...given);
+    await heal(here);
+    // With the next number a block of those that all count is asked for.
+    await vi.waitFor(async () => {
+      nextOf(mic, 1);
+      given.push(await there.registry.nextSegmentNo(meeting, 1));
+      expect(given.at(-1)).toBeGreaterThan(highest);
+    }, generous);
+    nextOf(mic, 100);
+    nextOf(system, 100);
+    expect(new Set(given).size).toBe(given.length);
   });
 
   test('a Redis that has forgotten a claim does not let its own node give the source away', async () => {

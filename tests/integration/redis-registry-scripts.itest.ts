@@ -105,9 +105,11 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
 
   test('numbers go on over what the asker knows, and far over it where others may have been given some', async () => {
     const node = nodeOf('a');
-    expect(await node.nextSegmentNo(meeting, 1, 0, false)).toBe(1);
-    expect(await node.nextSegmentNo(meeting, 1, 7, false)).toBe(8);
-    const unsure = await node.nextSegmentNo(meeting, 1, 8, true);
+    const next = (known: number, isUnsure = false) =>
+      node.takeSegmentNos(meeting, { count: 1, atLeast: 1, known, isUnsure });
+    expect(await next(0)).toBe(1);
+    expect(await next(7)).toBe(8);
+    const unsure = await next(8, true);
     expect(unsure).toBeGreaterThan(1_008);
     const { segmentNo } = await node.renew(meeting, share([], { segmentNo: unsure }));
     expect(segmentNo).toBe(unsure);

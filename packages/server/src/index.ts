@@ -39,6 +39,7 @@ export type {
   HubCounts,
   MeetingCounts,
   MeetingState,
+  Numbering,
   OrphanedClaim,
   Registry,
   Seat,

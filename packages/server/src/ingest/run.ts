@@ -8,12 +8,13 @@ import type { Limits } from '../lib/limits.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
-import type { Claim, Registry } from '../registry/registry.ts';
+import type { Claim, Numbering, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
 import { type AlreadySaid, loggedOf, nothingLogged } from '../transcription/already-said.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
 import { MeetingClock } from '../transcription/meeting-clock.ts';
 import { Transcription, type TranscriptionOptions } from '../transcription/transcription.ts';
+import { UtteranceNumbers } from '../transcription/utterance-numbers.ts';
 import type { Observe } from '../watch/observer.ts';
 import { positionElsewhere } from './audio-notes.ts';
 import { unheardOf } from './coverage.ts';
@@ -149,7 +150,7 @@ interface Place {
   readonly isResumed: boolean;
   readonly isOffRecord: boolean;
   /** The highest `segment_no` in the log. */
-  readonly lastSegmentNo: number;
+  readonly numbering: Numbering;
   readonly alreadySaid: AlreadySaid;
 }
 
@@ -159,7 +160,7 @@ async function findPlace(
   holding: Holding,
   isResumed: boolean,
 ): Promise<Place> {
-  const { log, ledger } = context;
+  const { log, ledger, registry } = context;
   const { source, sessionId } = sender;
   const lost = holding.claim.wasOrphaned && !isResumed ? await unheardOf(context, source) : [];
   const fromMs = await moveFence(context, sender, holding, isResumed);
@@ -168,11 +169,14 @@ async function findPlace(
   await logLostWithNode(log, { source, fence: holding.claim.fence }, lost);
   const last = await log.lastSession(source);
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
-  const { epoch, seq, segmentNo: lastSegmentNo } = await log.settledHead();
+  const { epoch, seq, segmentNo } = await log.settledHead();
   ledger.forget(log.meeting, epoch);
-  const logged = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
-  const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
-  return { from: { ms: fromMs, epoch, heardMs }, sessionFromMs, isResumed, lastSegmentNo, ...logged };
+  const [logged, heardMs, numbering] = await Promise.all([
+    isResumed ? loggedOf(log, source, fromMs, seq) : nothingLogged,
+    isResumed ? heardElsewhere(context, source, epoch) : 0,
+    registry.numbering(log.meeting, segmentNo + 1),
+  ]);
+  return { from: { ms: fromMs, epoch, heardMs }, sessionFromMs, isResumed, numbering, ...logged };
 }
 
 interface Opened extends RunContext {
@@ -224,7 +228,7 @@ function runAt(place: Place, opened: Opened): Run {
 }
 
 function transcriptionAt(
-  { lastSegmentNo, alreadySaid }: Place,
+  { numbering, alreadySaid }: Place,
   { log, registry, observe, sender, claim, stream }: Opened,
   own: Pick<TranscriptionOptions, 'clock' | 'account' | 'onState' | 'onLeft'>,
 ): Transcription {
@@ -233,11 +237,10 @@ function transcriptionAt(
   return new Transcription({
     ...own,
     log,
-    registry,
+    numbers: new UtteranceNumbers(log, registry, numbering),
     source,
     fence: claim.fence,
     stream,
-    lastSegmentNo,
     alreadySaid,
     onState: (state) => {
       own.onState(state);

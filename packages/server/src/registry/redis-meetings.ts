@@ -8,13 +8,13 @@ import {
   countsScript,
   leaveScript,
   leftScript,
-  nextSegmentScript,
   orphanedScript,
   releaseOrphanedScript,
   renewScript,
   runScript,
   type Script,
   seatScript,
+  takeSegmentsScript,
 } from './redis-scripts.ts';
 
 export type ClaimAnswer =
@@ -68,6 +68,15 @@ export interface NodeShare {
   readonly seats: Iterable<string>;
   readonly notes: ReadonlyMap<Source, string>;
   readonly segmentNo: number;
+  readonly isUnsure: boolean;
+}
+
+/** Segment numbers that are asked for. */
+export interface Wish {
+  readonly count: number;
+  readonly atLeast: number;
+  /** The highest that the asker knows of. */
+  readonly known: number;
   readonly isUnsure: boolean;
 }
 
@@ -218,14 +227,10 @@ export class RedisMeetings {
     return { seats, sent, vacant, notes };
   }
 
-  async nextSegmentNo(
-    meeting: MeetingRef,
-    atLeast: number,
-    known: number,
-    isUnsure: boolean,
-  ): Promise<number> {
-    const args = [keepMs, atLeast, known, skip(), isUnsure ? 1 : 0];
-    return (await this.#run(nextSegmentScript, meeting, args)) as number;
+  /** The first of so many numbers in a row that nobody has. */
+  async takeSegmentNos(meeting: MeetingRef, { count, atLeast, known, isUnsure }: Wish): Promise<number> {
+    const args = [keepMs, count, atLeast, known, skip(), isUnsure ? 1 : 0];
+    return (await this.#run(takeSegmentsScript, meeting, args)) as number;
   }
 
   #run(script: Script, meeting: MeetingRef, args: readonly (string | number)[]): Promise<unknown> {

@@ -241,16 +241,17 @@ return { taken, claimed('[01]'), claimed('[23]'), redis.call('HGETALL', notes) }
 /**
  * A floor beyond what is known says that somebody who is cut off counts there: not on into their numbers, but over them.
  *
- * keep, at least, known, skip, is unsure → a number nobody has.
+ * keep, count, at least, known, skip, is unsure → the first of so many numbers in a row that nobody has.
  */
-export const nextSegmentScript = script(`${meeting}
-local keepMs, atLeast, known, skip, isUnsure = number(), number(), number(), number(), arg() == '1'
+export const takeSegmentsScript = script(`${meeting}
+local keepMs, count, atLeast = number(), number(), number()
+local known, skip, isUnsure = number(), number(), arg() == '1'
 local last = segment()
-local nextNo = math.max(last, known) + 1
-if isUnsure or last == 0 and known > 0 or atLeast > nextNo then nextNo = math.max(nextNo, atLeast) + skip end
-redis.call('HSET', numbers, 'segment', text(nextNo))
+local first = math.max(last, known) + 1
+if isUnsure or last == 0 and known > 0 or atLeast > first then first = math.max(first, atLeast) + skip end
+redis.call('HSET', numbers, 'segment', text(first + count - 1))
 keep(numbers, keepMs)
-return nextNo
+return first
 `);
 
 /*

@@ -7,6 +7,7 @@ import type { RedisConnectOptions } from '../redis/options.ts';
 import { decodeNote, encodeNote } from './audio-note.ts';
 import { type Holder, Holdings } from './holdings.ts';
 import { type GivenBack, meetingStateAfter } from './meeting-state.ts';
+import { BlockNumbering, blockSize, type NumberSupply } from './numbering.ts';
 import { type Left, RedisMeetings, skip } from './redis-meetings.ts';
 import { Renewals } from './redis-renewals.ts';
 import { RedisTotals } from './redis-totals.ts';
@@ -18,6 +19,7 @@ import type {
   HubCounts,
   MeetingCounts,
   MeetingState,
+  Numbering,
   OrphanedClaim,
   Registry,
   Seat,
@@ -55,7 +57,7 @@ const agreed = (
  * The holdings are what counts here, and Redis what the nodes agree by. A command that seemed to fail may have been
  * carried out all the same, even later. That is harmless: a claim of this node that it does not know of is written
  * over by its next renewal, or given back once its lease is over, and has never met the store; it cannot take over from another node,
- * as a claim names the time after which it is void; a seat ends with its lease; a segment number is left out; a
+ * as a claim names the time after which it is void; a seat ends with its lease; segment numbers are left out; a
  * renewal gives back to a lease what was released, but not against a higher fence.
  */
 class RedisRegistry implements Registry {
@@ -332,16 +334,34 @@ class RedisRegistry implements Registry {
   }
 
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number> {
-    const known = this.#segmentNos.known(meeting);
-    const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
     return this.#decide(
-      async () => {
-        const next = await this.#meetings.nextSegmentNo(meeting, atLeast, known?.highest ?? 0, isUnsure);
-        this.#segmentNos.agree(meeting, next);
-        return next;
-      },
+      () => this.#takeSegmentNos(meeting, 1, atLeast),
       () => this.#segmentNos.nextAlone(meeting, atLeast, skip()),
     );
+  }
+
+  async numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering> {
+    const supply: NumberSupply = {
+      take: (floor) =>
+        this.#decide(
+          () => this.#takeSegmentNos(meeting, blockSize, floor),
+          () => undefined,
+        ),
+      alone: (floor) => this.#segmentNos.nextAlone(meeting, floor, skip()),
+    };
+    const numbering = new BlockNumbering(supply, atLeast);
+    await numbering.takeAhead();
+    return numbering;
+  }
+
+  async #takeSegmentNos(meeting: MeetingRef, count: number, atLeast: number): Promise<number> {
+    // While Redis is away it is not told: everything goes on alone.
+    const known = this.#link.isPresent ? this.#segmentNos.tell(meeting) : this.#segmentNos.known(meeting);
+    const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
+    const wish = { count, atLeast, known: known?.highest ?? 0, isUnsure };
+    const first = await this.#meetings.takeSegmentNos(meeting, wish);
+    this.#segmentNos.agree(meeting, first + count - 1);
+    return first;
   }
 
   /** Gives back what is held; if Redis is away, the leases do. */

@@ -41,6 +41,12 @@ export interface Claim {
   release(how?: 'finalized'): Promise<MeetingState>;
 }
 
+/** Segment numbers of one meeting for one source. */
+export interface Numbering {
+  /** The next one, at once, whether or not the registry can be reached. They rise, and may leave numbers out. */
+  next(): number;
+}
+
 export interface ClaimOptions {
   /** The fence is to be above this one. */
   readonly above?: number | undefined;
@@ -105,7 +111,7 @@ export interface HubCounts {
  * - A claim that drains or is vacant excludes like any other, until it is given back: whoever asks for it in vain is
  *   told that it drains, and its holder, on whichever node, that it is wanted.
  * - At most `seats` viewers of a meeting at a time.
- * - `nextSegmentNo` never gives a number twice for a meeting, and none below `atLeast`.
+ * - No number of `nextSegmentNo` or of a `numbering` comes twice for a meeting, and none is below `atLeast`.
  * - What a node holds is free again within a lease after the node died. Its claims still keep their meetings from being
  *   over, until somebody else has claimed them, or given them back: see `watchOrphaned`.
  * - A registry that is cut off decides alone, by what its node holds; joined again, the highest fence of a source wins
@@ -118,6 +124,8 @@ export interface Registry {
   counts(meeting: MeetingRef): Promise<MeetingCounts>;
   totals(): Promise<HubCounts>;
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number>;
+  /** For whoever numbers one utterance after another, as the recognizer says them. */
+  numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering>;
   /**
    * Tells of orphaned claims, of each only this node; after `againMs` it may be told again, here or elsewhere,
    * if that is still so. The returned function ends it. For a registry that outlives its nodes; whoever wraps one passes it on.

@@ -315,6 +315,31 @@ export function registryContract(open: () => Promise<RegistryNodes>): void {
     for (const [index, floor] of floors.entries()) expect(numbers[index]).toBeGreaterThanOrEqual(floor);
   });
 
+  test('many numberings on two nodes, and who asks for one number at a time, never get one twice', async () => {
+    const numberings = await Promise.all(
+      [here, here, there, there].map((node) => node.numbering(meeting, 1)),
+    );
+    const given: number[][] = numberings.map(() => []);
+    const asked: number[] = [];
+    for (let turn = 0; turn < 300; turn += 1) {
+      for (const [index, numbering] of numberings.entries()) given[index]?.push(numbering.next());
+      if (turn % 10 === 0) asked.push(await (turn % 20 ? here : there).nextSegmentNo(meeting, 1));
+    }
+    for (const numbers of given) expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    const all = [...given.flat(), ...asked];
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.every((number) => Number.isSafeInteger(number) && number >= 1)).toBe(true);
+  });
+
+  test('a numbering gives none below its floor, and its numbers at once', async () => {
+    await there.nextSegmentNo(meeting, 700);
+    const numbering = await here.numbering(meeting, 500);
+    const numbers = Array.from({ length: 500 }, () => numbering.next());
+    expect(Math.min(...numbers)).toBeGreaterThanOrEqual(500);
+    expect(new Set(numbers).size).toBe(500);
+    expect(await there.nextSegmentNo(meeting, numbers[0] ?? 0)).not.toBe(numbers[0]);
+  });
+
   test('[REG18] meetings and tenants count their segments apart', async () => {
     await here.nextSegmentNo(meeting, 400);
     expect(await there.nextSegmentNo({ ...meeting, tenant: 'globex' }, 1)).toBeLessThan(400);

@@ -35,6 +35,28 @@ test('what was counted alone is to be told until it is agreed; all is in doubt a
   expect(numbers.doubt()).toEqual([]);
 });
 
+test('who has told how far it counted jumps when it goes on alone: others may have counted on from there', () => {
+  const numbers = new SegmentNos();
+  numbers.nextAlone(meeting, 1, 1_000);
+  expect(numbers.tell(meeting)).toMatchObject({ highest: 1_001, isUnreported: true });
+  expect([numbers.nextAlone(meeting, 1, 1_000), numbers.nextAlone(meeting, 1, 1_000)]).toEqual([
+    2_002, 2_003,
+  ]);
+  expect(numbers.doubt()).toEqual([meeting]);
+  expect(numbers.tell({ tenant: 'acme', id: 'another' })).toBeUndefined();
+});
+
+test('what was given alone since the others were asked is still to be told, and what they passed is not', () => {
+  const numbers = new SegmentNos();
+  const alone = numbers.nextAlone(meeting, 1, 1_000);
+  numbers.agree(meeting, 64);
+  expect(numbers.known(meeting)).toMatchObject({ highest: alone, isUnreported: true });
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(alone + 1);
+  numbers.raise(meeting, 5_000);
+  expect(numbers.doubt()).toEqual([]);
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(6_001);
+});
+
 test('of ten thousand meetings the one that was counted in longest ago is forgotten', () => {
   const numbers = new SegmentNos();
   const nth = (at: number) => ({ tenant: 'acme', id: `m-${at}` });

@@ -13,6 +13,7 @@ import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf, outboxWith } from '../support/log.ts';
+import { numbersFrom } from '../support/numbers.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
 /** A recognizer stream that says what a test makes it say. */
@@ -75,13 +76,12 @@ function transcribe(fence: number) {
   const clock = new MeetingClock(format, 0);
   const made = new Transcription({
     log,
-    registry: memoryRegistry(),
+    numbers: numbersFrom(1, log, memoryRegistry()),
     source: 'mic',
     fence,
     stream: own,
     clock,
     account: new AudioAccount(),
-    lastSegmentNo: 0,
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (audio) => void audio.discard(),

@@ -13,6 +13,7 @@ import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
+import { numbersFrom } from '../support/numbers.ts';
 
 const second = 32_000;
 
@@ -50,13 +51,12 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const log = logOf(meeting, store, memoryBus(), undefined, undefined, (message) => messages.push(message));
   const transcription = new Transcription({
     log,
-    registry,
+    numbers: numbersFrom(lastSegmentNo + 1, log, registry),
     source: 'mic',
     fence,
     stream,
     clock,
     account,
-    lastSegmentNo,
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (taken) => left.push(taken),
@@ -144,6 +144,7 @@ test('[ING12] a stream that stops leaves to the sender what was not final, and s
   results.push(heard(1_000, 2_000, [['half', 1_500]]));
   results.end({ error: new RecognizerError('gone', { retryable: true }) });
   expect(await outcome).toMatchObject({ name: 'RecognizerError' });
+  await transcription.written;
   expect(transcription.durableMs).toBe(1_500);
   expect((await store.read(meeting, 0, 10)).events).toMatchObject([{ text: 'so' }]);
 });
