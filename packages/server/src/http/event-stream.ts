@@ -1,5 +1,6 @@
 /** A meeting's log as Server-Sent Events: what the subscriber socket would send, event by event. */
 import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcast/protocol';
+import { longestTimerMs } from '../lib/limits.ts';
 import type { Seat } from '../registry/registry.ts';
 import type { Head, LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
@@ -48,9 +49,6 @@ type State =
   | { readonly name: 'opening' }
   | { readonly name: 'open'; readonly room: Room; readonly head: Head }
   | { readonly name: 'ended'; readonly farewell: Farewell | undefined };
-
-/** Longer than any timer of Node. */
-const longestTimerMs = 2 ** 31 - 1;
 
 class EventStream implements AsyncIterableIterator<string>, Follower {
   readonly #call: MeetingCall;

@@ -1,5 +1,6 @@
 /** When which of many things is looked at: one at a time, those that failed later and later. */
 import { isNamed } from '../lib/errors.ts';
+import { longestTimerMs } from '../lib/limits.ts';
 
 /** One of the things; whoever owns it sets when it is due. */
 export interface Due {
@@ -21,9 +22,6 @@ export interface RoundsOptions<Item extends Due> {
   readonly failed: (item: Item, error: unknown) => void;
 }
 
-/** Node fires a longer timer at once. */
-const longestMs = 2 ** 31 - 1;
-
 export class Rounds<Item extends Due> {
   readonly #options: RoundsOptions<Item>;
   #timer: NodeJS.Timeout | undefined;
@@ -44,7 +42,7 @@ export class Rounds<Item extends Due> {
     const next = this.#next();
     if (!next || next.dueAtMs === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(next.dueAtMs, this.#notBeforeMs) - Date.now();
-    this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(0, waitMs), longestMs));
+    this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(0, waitMs), longestTimerMs));
     this.#timer.unref();
   }
 
