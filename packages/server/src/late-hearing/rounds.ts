@@ -1,4 +1,5 @@
 /** When which of many things is looked at: one at a time, those that failed later and later. */
+import { backoffMs } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { longestTimerMs } from '../lib/limits.ts';
 
@@ -87,7 +88,7 @@ export class Rounds<Item extends Due> {
 
   #waitMs(failures: number): number {
     const { retryMinMs, retryMaxMs } = this.#options;
-    return Math.min(retryMaxMs, retryMinMs * 2 ** (failures - 1));
+    return backoffMs(failures, { minMs: retryMinMs, maxMs: retryMaxMs }, { jitter: 0 });
   }
 
   /** The one that has been due for longest. */

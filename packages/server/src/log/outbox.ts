@@ -1,7 +1,7 @@
 /** Writes on their way to the store: each meeting's in order, as often as it takes. */
+import { type Backoff, backoffMs } from '@meetcast/protocol';
 import { isNamed, isStale } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import { storeRetryMs } from '../lib/store-retry.ts';
 
 export interface OutboxOptions {
   /** Bytes of waiting writes past which `room` says to wait. */
@@ -22,6 +22,9 @@ interface Write {
   onDelay(): void;
   giveUp(error: Error): void;
 }
+
+/** Before a store that failed is asked again: the longest wait bounds how long after its return it is noticed. */
+export const storeBackoff: Backoff = { minMs: 100, maxMs: 1_000 };
 
 /** What a waiting write takes beside its entry. */
 const writeBytes = 512;
@@ -207,7 +210,7 @@ class Lane {
         failures += 1;
         if (failures === 1) this.#options.onFailure(this.#meeting, error);
         this.#delay();
-        await this.#pause(storeRetryMs(failures));
+        await this.#pause(backoffMs(failures, storeBackoff));
       }
     }
     clearTimeout(slow);

@@ -1,5 +1,6 @@
 /** This node's way to Redis: commands, subscriptions, and whether it is there. */
 import { randomBytes } from 'node:crypto';
+import { backoffMs } from '@meetcast/protocol';
 import type { Remote, RemoteState } from '../lib/remote.ts';
 import { within } from '../lib/within.ts';
 import { RedisAwayError } from './failure.ts';
@@ -139,7 +140,7 @@ class Link implements RedisLink {
       if (!this.#isWanted()) return;
       this.#enter({ name: 'away', error });
       if (performance.now() - since > healthyMs) failures = 0;
-      await this.#pause(backoffMs(failures));
+      await this.#pause(reconnectMs(failures));
     }
   }
 
@@ -180,7 +181,6 @@ class Link implements RedisLink {
   }
 }
 
-/** A random wait around a time that doubles per attempt, at most two seconds. */
-export function backoffMs(failures: number, random: () => number = Math.random): number {
-  return Math.min(1_400, 50 * 2 ** failures) * (0.5 + random());
-}
+/** Before the next try, after so many that failed before the last one: at most about two seconds. */
+export const reconnectMs = (failures: number, random = Math.random): number =>
+  backoffMs(failures + 1, { minMs: 75, maxMs: 2_100 }, { jitter: 2 / 3, random });

@@ -1,10 +1,10 @@
 /** One viewer's conversation. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
+import { backoffMs, decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import { loggedMessage, type Message } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
 import { TokenBucket } from '../lib/rate.ts';
-import { storeRetryMs } from '../lib/store-retry.ts';
+import { storeBackoff } from '../log/outbox.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry, Seat } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
@@ -183,7 +183,7 @@ export class SubscriberSession implements Member {
         return this.#state === state ? head : undefined;
       } catch (error) {
         failures += 1;
-        const waitMs = storeRetryMs(failures);
+        const waitMs = backoffMs(failures, storeBackoff);
         if (performance.now() + waitMs > until) throw error;
         await delay(waitMs);
         if (this.#state !== state) return undefined;
@@ -200,7 +200,7 @@ export class SubscriberSession implements Member {
       } catch (error) {
         failures += 1;
         if (failures === 1) this.#showMeanwhile(state, error);
-        await delay(storeRetryMs(failures));
+        await delay(backoffMs(failures, storeBackoff));
       }
     }
     return undefined;

@@ -2,16 +2,16 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, test, vi } from 'vitest';
 import { within } from '../../src/lib/within.ts';
 import { meansAway } from '../../src/redis/failure.ts';
-import { backoffMs } from '../../src/redis/link.ts';
+import { reconnectMs } from '../../src/redis/link.ts';
 import { templateOf } from '../../src/redis/options.ts';
 import { Subscriptions } from '../../src/redis/subscriptions.ts';
 
 afterEach(() => void vi.useRealTimers());
 
 test('[LINK1] the wait doubles per failure, is spread, and stays below about two seconds', () => {
-  const middle = [0, 1, 2, 3, 20, 2_000].map((failures) => backoffMs(failures, () => 0.5));
+  const middle = [0, 1, 2, 3, 20, 2_000].map((failures) => reconnectMs(failures, () => 0.5));
   expect(middle).toEqual([50, 100, 200, 400, 1_400, 1_400]);
-  expect([backoffMs(20, () => 0), backoffMs(20, () => 0.999)]).toEqual([700, expect.closeTo(2_100, -1)]);
+  expect([reconnectMs(20, () => 0), reconnectMs(20, () => 0.999)]).toEqual([700, expect.closeTo(2_100, -1)]);
 });
 
 test.each([
