@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { backoffMs } from '@meetcast/protocol';
 import type { Remote, RemoteState } from '../lib/remote.ts';
-import { within } from '../lib/within.ts';
+import { withTimeout } from '../lib/with-timeout.ts';
 import { RedisAwayError } from './failure.ts';
 import { type RedisClient, type RedisConnectOptions, templateOf } from './options.ts';
 import { Session } from './session.ts';
@@ -65,8 +65,8 @@ class Link implements RedisLink {
       this.#markStarted = resolve;
     });
     this.#state = { name: 'starting' };
-    within(firstAnswerMs, this.#started, () => new Error('Redis has not answered yet')).catch(
-      (error: Error) => this.#enter({ name: 'away', error }),
+    void withTimeout(this.#started, firstAnswerMs, () =>
+      this.#enter({ name: 'away', error: new Error('Redis has not answered yet') }),
     );
     void this.#stayConnected();
   }
