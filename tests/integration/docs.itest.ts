@@ -68,6 +68,8 @@ const wrong = readPage(
     '```sh',
     'echo hello | meetcast token --role viewer --nope 1',
     '```',
+    '[no page](docs/nowhere.md), [no heading](docs/cli.md#nowhere)',
+    '| [not here](https://github.com/meetcast/meetcast/blob/main/docs/nowhere.md) |',
   ].join('\n'),
 );
 
@@ -77,8 +79,17 @@ test('every code block is in a language that is checked', () => {
   expect(snippets.filter(isTyped).length).toBeGreaterThan(30);
 });
 
-test('every relative link leads to a file, and to a heading of it', () => {
+test('every link to a file of the repository leads to it, and to a heading of it', () => {
   expect(pages.flatMap(({ file, links }) => brokenLinks(root, file, links))).toEqual([]);
+  expect(pages.flatMap(({ links }) => links).length).toBeGreaterThan(150);
+});
+
+test('a link that leads nowhere is named with its line', () => {
+  expect(brokenLinks(root, 'wrong.md', wrong.links)).toEqual([
+    'wrong.md:14: nothing is at docs/nowhere.md',
+    'wrong.md:14: no heading is at docs/cli.md#nowhere',
+    'wrong.md:15: nothing is at https://github.com/meetcast/meetcast/blob/main/docs/nowhere.md',
+  ]);
 });
 
 test('every JSON block parses', () => {
@@ -165,10 +176,10 @@ describe('commands', () => {
       const part = parts.find((text) => text.startsWith(`\`${command.name()}\`\n`));
       if (part === undefined) return [command.name()];
       const flags = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long ?? '');
-      const shared = parts.find((text) => text.startsWith('Which hub, and as whom')) ?? '';
+      const shared = parts.find((text) => text.startsWith('Which hub, and which token')) ?? '';
       const all = [
         part,
-        part.includes('#which-hub-and-as-whom') ? shared : '',
+        part.includes('#which-hub-and-which-token') ? shared : '',
         settingsPart(part, parts),
       ].join('\n');
       return flags.filter((flag) => !all.includes(flag)).map((flag) => `${command.name()} ${flag}`);

@@ -14,7 +14,7 @@ const done = { code: 1000, reason: 'done' };
 const soon = { timeout: 60_000, interval: 5 };
 
 describe('the store is away', () => {
-  test('[DEG1, LOG3] viewers and senders are told once, without a seq, and once when every word is stored', async () => {
+  test('[LOG3] viewers and senders are told once, without a seq, and once when every word is stored', async () => {
     const store = unsteadyStore();
     const stage = await startHub({ store });
     const viewer = await stage.viewer();

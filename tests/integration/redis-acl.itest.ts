@@ -1,4 +1,4 @@
-/** The rights that docs/scale.md gives a user of Redis are all that nodes need, and no more than they use. */
+/** The rights that docs/many-nodes.md gives a user of Redis are all that nodes need, and no more than they use. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { memoryStore } from '@meetcast/server';
@@ -10,9 +10,9 @@ import { commandsOf, readPage } from '../support/snippets.ts';
 import { expectWords, speech } from '../support/speech.ts';
 import { startHub } from '../support/start-hub.ts';
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/scale.md', import.meta.url)), 'utf8');
+const page = readFileSync(fileURLToPath(new URL('../../docs/many-nodes.md', import.meta.url)), 'utf8');
 /** The rules of every `redis-cli ACL SETUSER` of the page: for any Redis, and what a Cluster needs besides. */
-const [any = [], besides = []] = readPage('docs/scale.md', page)
+const [any = [], besides = []] = readPage('docs/many-nodes.md', page)
   .snippets.flatMap(commandsOf)
   .filter(({ words }) => words.slice(0, 3).join(' ') === 'redis-cli ACL SETUSER')
   .map(({ words }) => words.slice(3));

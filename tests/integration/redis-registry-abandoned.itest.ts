@@ -105,7 +105,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     await servers.client.zscore('meetcast:{totals}:claims', `mic ${meeting.tenant}/${meeting.id}`),
   ];
 
-  test('[REG50] a claim that its node did not give back is told to one node, which gives it back, once', async () => {
+  test('a claim that its node did not give back is told to one node, which gives it back, once', async () => {
     const nodes = [startNode(), startNode()];
     const dead = startProcess();
     const [meeting, givenBack] = [freshMeeting(), freshMeeting()];
@@ -124,7 +124,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect(toldOf(nodes, givenBack)).toEqual([]);
   });
 
-  test('[REG50] who is told and dies too leaves it to the next one', async () => {
+  test('who is told and dies too leaves it to the next one', async () => {
     const dead = startProcess();
     const meeting = freshMeeting();
     await claims(dead, meeting);
@@ -133,7 +133,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect([await second?.release(), await first?.release()]).toEqual(['idles', undefined]);
   });
 
-  test('[REG51] nobody gives back what was claimed again, by whomever', async () => {
+  test('nobody gives back what was claimed again, by whomever', async () => {
     const node = startNode();
     const dead = startProcess();
     const [resumed, taken] = [freshMeeting(), freshMeeting()];
@@ -154,7 +154,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
       expect((await node.registry.counts(meeting)).ingests).toEqual(['mic']);
   });
 
-  test('[REG51] a process that was stopped past its lease goes on, whether its claim was given back or not', async () => {
+  test('a process that was stopped past its lease goes on, whether its claim was given back or not', async () => {
     const node = startNode();
     const paused = startProcess();
     const [kept, givenBack] = [freshMeeting(), freshMeeting()];
@@ -175,7 +175,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect(paused.answers.filter(({ kind }) => kind === 'lost')).toEqual([]);
   });
 
-  test('[REG50] one that is looked at before its lease is over is looked at again', async () => {
+  test('one that is looked at before its lease is over is looked at again', async () => {
     const node = startNode();
     const dead = startProcess();
     const meeting = freshMeeting();
@@ -186,7 +186,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect(await told?.release()).toBe('idles');
   });
 
-  test('[REG50] a claim of its own that Redis carried out late, and that it never knew of, is given back', async () => {
+  test('a claim of its own that Redis carried out late, and that it never knew of, is given back', async () => {
     const node = startNode();
     const meeting = freshMeeting();
     const mic = await node.registry.claim(meeting, 'mic', 'a');

@@ -85,7 +85,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     return { subscribers, ingests };
   };
 
-  test('[REG30] what a killed node held is full and held on every node until its lease ends, and free then', async () => {
+  test('what a killed node held is full and held on every node until its lease ends, and free then', async () => {
     const nodes = await start();
     const dead = startProcess();
     const meeting = freshMeeting();
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await nodes[1].registry.claim(meeting, 'mic', 'b')).toMatchObject({ kind: 'claim' });
   });
 
-  test('[REG31] a process that was stopped past its lease learns on waking that another has its source', async () => {
+  test('a process that was stopped past its lease learns on waking that another has its source', async () => {
     const [node] = await start();
     const paused = startProcess();
     const meeting = freshMeeting();
@@ -133,7 +133,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await node.registry.claim(meeting, 'mic', 'c')).toMatchObject({ kind: 'held' });
   });
 
-  test('[REG32] a process that was stopped past its lease takes up again what nobody else has taken', async () => {
+  test('a process that was stopped past its lease takes up again what nobody else has taken', async () => {
     const [node] = await start();
     const paused = startProcess();
     const meeting = freshMeeting();
@@ -196,7 +196,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     ['was emptied under its connections', () => redis.ask('FLUSHALL')],
   ];
 
-  test.each(forgetting)('[REG33] a Redis that %s knows everything again by itself', async (_, forget) => {
+  test.each(forgetting)('a Redis that %s knows everything again by itself', async (_, forget) => {
     const nodes = await start();
     const [here, there] = nodes;
     const [meeting, other] = [freshMeeting(), freshMeeting()];
@@ -226,7 +226,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(again.fence).toBeGreaterThan(claims[0]?.fence ?? 0);
   });
 
-  test.each(forgetting)('[REG34] no segment number comes twice around a Redis that %s', async (_, forget) => {
+  test.each(forgetting)('no segment number comes twice around a Redis that %s', async (_, forget) => {
     const nodes = await start();
     const meeting = freshMeeting();
     await Promise.all(nodes.map((node, index) => claimed(node, meeting, `${index}`).catch(() => undefined)));
@@ -253,7 +253,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(new Set(given).size).toBe(given.length);
   });
 
-  test('[REG35] a node that is cut off decides by what it holds itself', async () => {
+  test('a node that is cut off decides by what it holds itself', async () => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     await there.registry.claim(meeting, 'system', 'b');
@@ -289,7 +289,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
   });
 
   test.each([false, true])(
-    '[REG52] what was given back while Redis was away keeps no meeting from ending, finalized or not (%s)',
+    'what was given back while Redis was away keeps no meeting from ending, finalized or not (%s)',
     async (isFinalized) => {
       const here = await startNode(redis);
       const meeting = freshMeeting();
@@ -319,7 +319,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
   test.each([
     ['was cut off', true],
     ['stayed', false],
-  ])('[REG36] after a cut the highest fence wins; the node that %s had it', async (_, isAbsentLast) => {
+  ])('after a cut the highest fence wins; the node that %s had it', async (_, isAbsentLast) => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     await claimed(here, meeting);
@@ -343,7 +343,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await winner?.release()).toBe('idles');
   });
 
-  test('[REG37] a claim that reaches Redis long after its node gave up takes nothing from its successor', async () => {
+  test('a claim that reaches Redis long after its node gave up takes nothing from its successor', async () => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     await claimed(here, freshMeeting());
@@ -361,7 +361,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await there.registry.claim(meeting, 'mic', 'b')).toMatchObject({ kind: 'held' });
   });
 
-  test('[REG38] a session that moves from node to node twenty times has one claim, the last', async () => {
+  test('a session that moves from node to node twenty times has one claim, the last', async () => {
     const nodes = await start();
     const meeting = freshMeeting();
     const claims: Claim[] = [];
@@ -375,7 +375,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await claims[19]?.release()).toBe('idles');
   });
 
-  test('[REG39] a node that closes gives everything back at once, and only what expires stays', async () => {
+  test('a node that closes gives everything back at once, and only what expires stays', async () => {
     await redis.ask('FLUSHALL');
     const [here, there] = await start();
     const meeting = freshMeeting();
@@ -401,7 +401,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     for (const key of keys) expect(await redis.ask('PTTL', key)).toBeGreaterThan(0);
   });
 
-  test('[REG40] a Redis without room is as good as none', async () => {
+  test('a Redis without room is as good as none', async () => {
     const [here] = await start();
     await redis.ask('CONFIG', 'SET', 'maxmemory', 1);
     onTestFinished(async () => void (await redis.ask('CONFIG', 'SET', 'maxmemory', 0)));
@@ -413,7 +413,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(claim.lost.aborted).toBe(false);
   });
 
-  test('[REG41] a node that another one passed and left the source again loses it too', async () => {
+  test('a node that another one passed and left the source again loses it too', async () => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     const first = await claimed(here, meeting);
@@ -429,7 +429,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(await there.registry.claim(meeting, 'mic', 'c')).toMatchObject({ kind: 'claim' });
   });
 
-  test('[REG42] however long the lease, an emptied Redis is told at once when it is back', async () => {
+  test('however long the lease, an emptied Redis is told at once when it is back', async () => {
     const nodes = await start(600_000);
     const meeting = freshMeeting();
     await Promise.all([claimed(nodes[0], meeting), nodes[1].registry.seat(meeting, 'v', 1)]);
@@ -441,7 +441,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     }
   });
 
-  test('[REG43] a node that tells an emptied Redis first does not hide how far the others had counted', async () => {
+  test('a node that tells an emptied Redis first does not hide how far the others had counted', async () => {
     const [here, there] = await start(600_000);
     const meeting = freshMeeting();
     const claim = await claimed(here, meeting);
@@ -454,7 +454,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(new Set(given).size).toBe(given.length);
   });
 
-  test('[REG44] numbers that were given alone are told, even of meetings in which the node holds nothing', async () => {
+  test('numbers that were given alone are told, even of meetings in which the node holds nothing', async () => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     await cut(here);
@@ -463,7 +463,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     await expect.poll(() => there.registry.nextSegmentNo(meeting, 1), generous).toBeGreaterThan(alone);
   });
 
-  test('[REG45] a Redis that has forgotten a claim does not let its own node give the source away', async () => {
+  test('a Redis that has forgotten a claim does not let its own node give the source away', async () => {
     const [here] = await start(600_000);
     const meeting = freshMeeting();
     const claim = await claimed(here, meeting);

@@ -37,7 +37,7 @@ export interface Table {
 export interface Page {
   readonly snippets: readonly Snippet[];
   readonly tables: readonly Table[];
-  /** Links to other files, relative ones only. */
+  /** Links to files of the repository: relative ones, and those that name it in full, as a package's page on npm has to. */
   readonly links: readonly { line: number; target: string }[];
 }
 
@@ -120,16 +120,20 @@ const cellsOf = (row: string): string[] =>
     .slice(1, -1)
     .map((cell) => cell.replaceAll(/[`*\\]/g, '').trim());
 
+const repository = 'https://github.com/meetcast/meetcast/blob/main/';
+
 const linksIn = (text: string, line: number) =>
   [...text.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = '']) => ({ line, target }))
-    .filter(({ target }) => !/^[a-z]+:/.test(target));
+    .filter(({ target }) => target.startsWith(repository) || !/^[a-z]+:/.test(target));
 
 /** Links that lead nowhere: to a file that is not there, or to a heading that is not in it. */
 export function brokenLinks(root: string, file: string, links: Page['links']): string[] {
   return links.flatMap(({ line, target }) => {
     const [path = '', anchor] = target.split('#');
-    const absolute = path === '' ? join(root, file) : resolve(root, dirname(file), path);
+    const absolute = path.startsWith(repository)
+      ? join(root, path.slice(repository.length))
+      : resolve(root, path === '' ? file : join(dirname(file), path));
     if (!existsSync(absolute)) return [`${file}:${line}: nothing is at ${target}`];
     if (anchor === undefined || !absolute.endsWith('.md')) return [];
     const isThere = headingsOf(readFileSync(absolute, 'utf8')).includes(anchor);
@@ -137,9 +141,10 @@ export function brokenLinks(root: string, file: string, links: Page['links']): s
   });
 }
 
-/** The anchors GitHub gives to a page's headings. */
+/** The anchors GitHub gives to a page's headings. What begins with `#` in a code block is a comment. */
 const headingsOf = (markdown: string): string[] =>
   markdown
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
     .split('\n')
     .filter((line) => /^#{1,6} /.test(line))
     .map((line) =>

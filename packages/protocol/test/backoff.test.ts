@@ -6,12 +6,12 @@ const backoff = { minMs: 1_000, maxMs: 10_000 };
 const longest = () => 1;
 const shortest = () => 0;
 
-test('[BACK1] the wait doubles per attempt up to ten seconds', () => {
+test('the wait doubles per attempt up to ten seconds', () => {
   const waits = [1, 2, 3, 4, 5, 60].map((attempt) => backoffMs(attempt, backoff, { random: longest }));
   expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
 });
 
-test('[BACK2] the wait is never below half its ceiling', () => {
+test('the wait is never below half its ceiling', () => {
   const waits = [1, 2, 5].map((attempt) => backoffMs(attempt, backoff, { random: shortest }));
   expect(waits).toEqual([500, 1_000, 5_000]);
 });

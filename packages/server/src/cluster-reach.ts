@@ -6,7 +6,7 @@ import type { Observe } from './watch/observer.ts';
 
 export type RemotePart = 'bus' | 'registry';
 
-export class Remotes {
+export class ClusterReach {
   /** Those that there are. */
   readonly all: readonly Remote[];
   readonly #away = new Set<RemotePart>();
@@ -38,8 +38,8 @@ export class Remotes {
   }
 
   #changed(part: RemotePart, state: RemoteState, error: Error | undefined): void {
-    const isNews = this.#away.has(part) !== (state === 'away');
-    if (this.#isClosed || !isNews) return;
+    const isChange = this.#away.has(part) !== (state === 'away');
+    if (this.#isClosed || !isChange) return;
     const wasAway = this.isAway;
     if (state === 'away') this.#away.add(part);
     else this.#away.delete(part);

@@ -8,9 +8,9 @@ import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import { memoryBus } from './bus/memory.ts';
 import type { Message } from './bus/message.ts';
-import { Remotes } from './cluster-reach.ts';
+import { ClusterReach } from './cluster-reach.ts';
 import { attach } from './http/attach.ts';
-import type { Follower } from './http/endpoint.ts';
+import type { Viewer } from './http/endpoint.ts';
 import type { HubRequest } from './http/exchange.ts';
 import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
@@ -18,17 +18,17 @@ import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
 import { watchAbandoned } from './ingest/abandoned.ts';
 import { Grace } from './ingest/grace.ts';
-import { IngestSession } from './ingest/session.ts';
+import { SenderSession } from './ingest/session.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
 import { type Limits, limitsWith } from './lib/limits.ts';
 import { type MeetingRef, meetingKey } from './lib/meeting.ts';
-import { SlidingWindow } from './lib/rate.ts';
+import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
-import { takeTurns } from './lib/take-turns.ts';
+import { staggered } from './lib/staggered.ts';
 import { withTimeout } from './lib/with-timeout.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { cutOffNotice, type NoticeStatus, noticeOf } from './log/notices.ts';
+import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { Outbox } from './log/outbox.ts';
 import { TranscriptLog } from './log/transcript-log.ts';
 import { firstAvailable } from './recognizer/first-available.ts';
@@ -40,7 +40,7 @@ import { memoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import { AudioLedger } from './transcription/audio-ledger.ts';
 import { Rooms } from './viewers/rooms.ts';
-import { SubscriberSession } from './viewers/session.ts';
+import { ViewerSession } from './viewers/session.ts';
 import { HubCounts } from './watch/counts.ts';
 import { type Observe, observed, safely } from './watch/observer.ts';
 
@@ -145,10 +145,10 @@ class Hub {
   readonly #counts = new HubCounts();
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
-  readonly #remotes: Remotes;
+  readonly #clusterReach: ClusterReach;
   readonly #leaveAbandoned: () => void;
-  readonly #followers = new Set<Follower>();
-  readonly #ingests = new Set<IngestSession>();
+  readonly #viewers = new Set<Viewer>();
+  readonly #senders = new Set<SenderSession>();
   readonly #detach = new Set<() => void>();
   /** Aborts when whoever follows a meeting has been asked to go elsewhere. */
   readonly #leaving = new AbortController();
@@ -174,8 +174,10 @@ class Hub {
     };
     this.#late = new LateHearing(options.unheard ?? {}, { ...parts, recognizer: this.#recognizer });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
-    this.#remotes = new Remotes({ bus: this.#bus, registry: this.#registry }, this.#observe, (state) =>
-      this.#sayRemote(state),
+    this.#clusterReach = new ClusterReach(
+      { bus: this.#bus, registry: this.#registry },
+      this.#observe,
+      (state) => this.#sayRemote(state),
     );
     this.#outbox = new Outbox({
       maxBytes: this.#limits.outboxBytes,
@@ -243,13 +245,13 @@ class Hub {
   async #close(): Promise<void> {
     void this.#late.stop();
     this.#leaveAbandoned();
-    for (const session of this.#ingests) session.end();
+    for (const session of this.#senders) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;
     const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
     await withTimeout(this.#stored(), this.#limits.closeDeadlineMs, giveUp);
-    const ends = [...this.#ingests].map(({ ended }) => ended);
-    for (const session of this.#ingests) session.abandon();
+    const ends = [...this.#senders].map(({ ended }) => ended);
+    for (const session of this.#senders) session.abandon();
     await withTimeout(Promise.all(ends), farewellMs, giveUp);
     this.#outbox.close();
     await withTimeout(this.#late.close(), savingMs, giveUp);
@@ -260,7 +262,7 @@ class Hub {
     await withTimeout(farewells, farewellMs, giveUp);
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
-    this.#remotes.close();
+    this.#clusterReach.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
     if (!this.#options.bus) await this.#bus.close();
@@ -269,40 +271,40 @@ class Hub {
   }
 
   #askViewersToLeave(): Promise<void> {
-    return takeTurns(this.#followers, this.#limits.closeSpreadMs, (follower) => follower.leave());
+    return staggered(this.#viewers, this.#limits.closeSpreadMs, (follower) => follower.leave());
   }
 
   /** Resolves when every sender has been heard out, and nothing waits for the store. */
   async #stored(): Promise<void> {
-    await Promise.all([...this.#ingests].map(({ ended }) => ended));
+    await Promise.all([...this.#senders].map(({ ended }) => ended));
     await this.#grace.close();
     await this.#outbox.idle();
   }
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
-  #sayStorage(meeting: MeetingRef, status: NoticeStatus): void {
-    this.#showSenders(meeting, this.#log(meeting).show(noticeOf(meeting, 'storage', status)));
+  #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
+    this.#showSenders(meeting, this.#log(meeting).show(outageStatusOf(meeting, 'storage', status)));
   }
 
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
-    const here = [...this.#rooms.meetings, ...[...this.#ingests].map(({ meeting }) => meeting)];
+    const here = [...this.#rooms.meetings, ...[...this.#senders].map(({ meeting }) => meeting)];
     for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
-      const message = cutOffNotice(meeting, state === 'away' ? 'degraded' : 'recovered');
+      const message = isolationMessage(meeting, state === 'away' ? 'degraded' : 'recovered');
       this.#rooms.show(meeting, message);
       this.#showSenders(meeting, message);
     }
-    this.#rooms.cutOff(state === 'away');
+    this.#rooms.setIsolated(state === 'away');
   }
 
   #showSenders(meeting: MeetingRef, message: Message): void {
-    for (const session of this.#ingests) {
+    for (const session of this.#senders) {
       if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(message);
     }
   }
 
-  #notice(meeting: MeetingRef): Message | undefined {
-    return this.#remotes.isAway ? cutOffNotice(meeting, 'degraded') : undefined;
+  #outageMessage(meeting: MeetingRef): Message | undefined {
+    return this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined;
   }
 
   #log(meeting: MeetingRef): TranscriptLog {
@@ -333,13 +335,13 @@ class Hub {
         counts: this.#counts,
         outbox: this.#outbox,
         late: this.#late,
-        remotes: this.#remotes.all,
-        isCutOff: this.#remotes.isAway,
+        remotes: this.#clusterReach.all,
+        isIsolated: this.#clusterReach.isAway,
         isClosing: this.#closing !== undefined,
-        followers: this.#followers,
+        viewers: this.#viewers,
         leaving: this.#leaving.signal,
         log: (meeting) => this.#log(meeting),
-        notice: (meeting) => this.#notice(meeting),
+        outageMessage: (meeting) => this.#outageMessage(meeting),
       },
     );
   }
@@ -361,11 +363,11 @@ class Hub {
           registry: this.#registry,
           limits: this.#limits,
           observe: this.#observe,
-          notice: () => this.#notice(meeting),
+          outageMessage: () => this.#outageMessage(meeting),
         };
-        const session = new SubscriberSession(connection, admission, context);
-        this.#followers.add(session);
-        void connection.closed.then(() => this.#followers.delete(session));
+        const session = new ViewerSession(connection, admission, context);
+        this.#viewers.add(session);
+        void connection.closed.then(() => this.#viewers.delete(session));
         void session.start(start);
         return session;
       },
@@ -381,12 +383,12 @@ class Hub {
           limits: this.#limits,
           defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,
-          notice: () => this.#notice(meeting),
+          outageMessage: () => this.#outageMessage(meeting),
         };
-        const session = new IngestSession(connection, admission, context, source);
-        this.#ingests.add(session);
+        const session = new SenderSession(connection, admission, context, source);
+        this.#senders.add(session);
         void session.ended.then(() => {
-          this.#ingests.delete(session);
+          this.#senders.delete(session);
           if (session.source) this.#rooms.silence(meeting, session.source);
         });
         session.start();

@@ -18,7 +18,6 @@ export type { HostMeeting, HostSegment } from './log/host-meeting.ts';
 export { type FirstAvailableOptions, firstAvailable } from './recognizer/first-available.ts';
 export type {
   AudioFormat,
-  LeftAudio,
   RecognitionResult,
   RecognizedSpan,
   RecognizedWord,
@@ -27,6 +26,7 @@ export type {
   RecognizerState,
   RecognizerStream,
   Unheard,
+  UnheardAudio,
   UtteranceEnd,
 } from './recognizer/recognizer.ts';
 export { type ResilientOptions, resilient } from './recovery/resilient.ts';

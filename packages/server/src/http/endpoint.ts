@@ -17,7 +17,7 @@ import type { Observe } from '../watch/observer.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
 
 /** Whoever follows a meeting on this node. */
-export interface Follower {
+export interface Viewer {
   /** Told to connect to another node. */
   leave(): void;
 }
@@ -36,16 +36,16 @@ export interface RestContext {
   /** The ways to the other nodes; none if there are no others. */
   readonly remotes: readonly Remote[];
   /** Whether one of them is away. */
-  readonly isCutOff: boolean;
+  readonly isIsolated: boolean;
   /** Takes nothing new any longer. */
   readonly isClosing: boolean;
   /** Whoever follows a meeting, to be asked in turn to go elsewhere. */
-  readonly followers: Set<Follower>;
+  readonly viewers: Set<Viewer>;
   /** Aborts when all of them have been asked: who comes now is late. */
   readonly leaving: AbortSignal;
   log(meeting: MeetingRef): TranscriptLog;
   /** What a newcomer has to know of this node at the moment. */
-  notice(meeting: MeetingRef): Message | undefined;
+  outageMessage(meeting: MeetingRef): Message | undefined;
 }
 
 /** A request to an address that anyone may ask. */

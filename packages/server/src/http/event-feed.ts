@@ -1,5 +1,5 @@
 /** A meeting's log over plain HTTP: Server-Sent Events, or one long poll. */
-import type { Start } from '../viewers/start.ts';
+import type { ResumePoint } from '../viewers/resume-point.ts';
 import { badRequest, type MeetingCall } from './endpoint.ts';
 import { eventStream } from './event-stream.ts';
 import type { HubRequest, HubResponse } from './exchange.ts';
@@ -14,7 +14,7 @@ export async function events(call: MeetingCall): Promise<HubResponse> {
 }
 
 /** After the last event that a reader had: this outranks where it began at first. */
-function lastEventIn(request: HubRequest): Start | string | undefined {
+function lastEventIn(request: HubRequest): ResumePoint | string | undefined {
   const header = request.header('last-event-id');
   if (!header) return undefined;
   const id = /^(.{1,100}):(\d{1,15})$/.exec(header);

@@ -4,9 +4,9 @@ import { longestTimerMs } from '../lib/limits.ts';
 import type { Seat } from '../registry/registry.ts';
 import type { Head, LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
+import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import type { Room } from '../viewers/room.ts';
-import { beginning, type Start } from '../viewers/start.ts';
-import type { Follower, MeetingCall } from './endpoint.ts';
+import type { MeetingCall, Viewer } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
 // `no-transform`: a proxy that compresses would hold events back.
@@ -16,7 +16,7 @@ const headers = {
   'x-accel-buffering': 'no',
 };
 
-export async function eventStream(call: MeetingCall, start: Start): Promise<HubResponse> {
+export async function eventStream(call: MeetingCall, start: ResumePoint): Promise<HubResponse> {
   const { context, meeting } = call;
   const { subscribersPerMeeting } = context.limits;
   const connection = crypto.randomUUID();
@@ -50,7 +50,7 @@ type State =
   | { readonly name: 'open'; readonly room: Room; readonly head: Head }
   | { readonly name: 'ended'; readonly farewell: Farewell | undefined };
 
-class EventStream implements AsyncIterableIterator<string>, Follower {
+class EventStream implements AsyncIterableIterator<string>, Viewer {
   readonly #call: MeetingCall;
   readonly #connection: string;
   readonly #seat: Seat;
@@ -66,16 +66,16 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
     this.#connection = connection;
     this.#seat = seat;
     this.#report('joining');
-    const { followers, leaving } = call.context;
-    followers.add(this);
-    this.#undo.push(() => followers.delete(this));
+    const { viewers, leaving } = call.context;
+    viewers.add(this);
+    this.#undo.push(() => viewers.delete(this));
     this.#endWhen(call.request.signal, undefined);
     this.#endWhen(leaving, 'going_away');
     this.#watchToken();
   }
 
   /** Joins the room and looks where the log is; after a failure nothing is held. */
-  async open(start: Start): Promise<void> {
+  async open(start: ResumePoint): Promise<void> {
     const { context, meeting } = this.#call;
     const log = context.log(meeting);
     let room: Room | undefined;
@@ -120,12 +120,12 @@ class EventStream implements AsyncIterableIterator<string>, Follower {
   }
 
   /** Everything after the start, then what comes, then why that was all. */
-  async *#read(room: Room, head: Head, start: Start): AsyncGenerator<string> {
-    const { sent, recovered } = beginning(start, head, this.#call.context.limits.historyEntries);
+  async *#read(room: Room, head: Head, start: ResumePoint): AsyncGenerator<string> {
+    const { sent, recovered } = resumeAt(start, head, this.#call.context.limits.historyEntries);
     yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
     const { context, meeting } = this.#call;
-    const notice = context.notice(meeting);
-    if (notice) this.#follower.hold(notice);
+    const outage = context.outageMessage(meeting);
+    if (outage) this.#follower.hold(outage);
     for (const partial of room.partials) this.#follower.hold(partial);
     try {
       yield* this.#follow(room, head.epoch, sent);

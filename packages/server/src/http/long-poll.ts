@@ -2,7 +2,7 @@
 import type { EventPage } from '@meetcast/protocol';
 import type { Position } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
-import { beginning, type Start } from '../viewers/start.ts';
+import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 
@@ -10,7 +10,7 @@ import { type HubResponse, json } from './exchange.ts';
 const longestSeconds = 25;
 const largestPage = 1_000;
 
-export async function longPoll(call: MeetingCall, start: Start): Promise<HubResponse> {
+export async function longPoll(call: MeetingCall, start: ResumePoint): Promise<HubResponse> {
   const { query, context, meeting } = call;
   const seconds = numberIn(query, 'wait_seconds', 0, 0, longestSeconds);
   if (typeof seconds === 'string') return invalid('wait_seconds', seconds);
@@ -18,7 +18,7 @@ export async function longPoll(call: MeetingCall, start: Start): Promise<HubResp
   if (typeof limit === 'string') return invalid('limit', limit);
   const log = context.log(meeting);
   const head = await log.head();
-  const { sent, recovered } = beginning(start, head, context.limits.historyEntries);
+  const { sent, recovered } = resumeAt(start, head, context.limits.historyEntries);
   const answer = (page: Omit<EventPage, 'meeting_id'>) =>
     json({ meeting_id: meeting.id, ...page } satisfies EventPage);
   if (recovered === false) return answer({ ...placeOf(head), recovered, events: [] });
@@ -40,7 +40,7 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
   const room = await context.rooms.join(log, follower);
   const asked = new AbortController();
   const waiting = { leave: () => asked.abort() };
-  context.followers.add(waiting);
+  context.viewers.add(waiting);
   const enders = [request.signal, asked.signal, context.leaving];
   for (const signal of enders) signal.addEventListener('abort', follower.wake);
   try {
@@ -52,7 +52,7 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
       if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
     }
   } finally {
-    context.followers.delete(waiting);
+    context.viewers.delete(waiting);
     for (const signal of enders) signal.removeEventListener('abort', follower.wake);
     context.rooms.leave(room, follower);
   }

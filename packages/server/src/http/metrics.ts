@@ -56,7 +56,7 @@ const words = (counts: HubCounts): Metric[] => [
   },
 ];
 
-const troubles = ({ counts, outbox, late, isCutOff }: RestContext): Metric[] => [
+const troubles = ({ counts, outbox, late, isIsolated }: RestContext): Metric[] => [
   counter('meetcast_gaps_total', 'Stretches of audio without words, as the log says.', {
     cause: counts.gaps,
   }),
@@ -79,7 +79,7 @@ const troubles = ({ counts, outbox, late, isCutOff }: RestContext): Metric[] => 
     type: 'gauge',
     samples: [
       { labels: { part: 'storage' }, value: Number(outbox.isDelayed) },
-      { labels: { part: 'redis' }, value: Number(isCutOff) },
+      { labels: { part: 'redis' }, value: Number(isIsolated) },
     ],
   },
   counter('meetcast_errors_total', 'Failures that the hub has dealt with.', { stage: counts.errors }),

@@ -1,6 +1,6 @@
 /** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
-import type { Start } from '../viewers/start.ts';
+import type { ResumePoint } from '../viewers/resume-point.ts';
 
 export interface WebSocketRoute {
   readonly name: 'subscribe' | 'ingest';
@@ -101,7 +101,7 @@ export function sourceIn(query: URLSearchParams): Source | undefined | null {
 }
 
 /** Where a query asks to begin in the log, or a sentence that names the field that is wrong. */
-export function startIn(query: URLSearchParams): Start | string {
+export function startIn(query: URLSearchParams): ResumePoint | string {
   const since = query.get('since');
   const history = query.get('history') ?? 'all';
   if (since !== null) {

@@ -4,7 +4,7 @@ import type { MeetingRef } from '../lib/meeting.ts';
 import type { Store } from '../store/store.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
-import { inSpokenOrder } from './spoken-order.ts';
+import { inTimeOrder } from './in-time-order.ts';
 import { type TranscriptFormat, textFormats, transcriptFormats } from './transcript-formats.ts';
 
 const defaultPage = 100;
@@ -57,7 +57,7 @@ async function* asText(
   const write = writer();
   try {
     yield head;
-    for await (const finals of inSpokenOrder(pagesOf(meeting, after, limit, context.store))) {
+    for await (const finals of inTimeOrder(pagesOf(meeting, after, limit, context.store))) {
       yield finals.map(write).join('');
     }
   } catch (error) {

@@ -7,10 +7,10 @@ import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts'
 import { isNamed } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import type { SlidingWindow } from '../lib/rate.ts';
+import type { SlidingWindow } from '../lib/rate-limit.ts';
 import { Admission } from '../socket/admission.ts';
 import { Connection, goingAway } from '../socket/connection.ts';
-import type { Start } from '../viewers/start.ts';
+import type { ResumePoint } from '../viewers/resume-point.ts';
 import type { Observe } from '../watch/observer.ts';
 import { problem } from './exchange.ts';
 import {
@@ -40,7 +40,7 @@ export interface UpgradeContext {
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly observe: Observe;
   isDraining(): boolean;
-  subscribe(connection: Connection, admission: Admission, meeting: MeetingRef, start: Start): Session;
+  subscribe(connection: Connection, admission: Admission, meeting: MeetingRef, start: ResumePoint): Session;
   ingest(
     connection: Connection,
     admission: Admission,

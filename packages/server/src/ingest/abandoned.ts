@@ -3,7 +3,7 @@ import { isNamed } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Abandoned } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/repairs.ts';
+import type { Stretch } from '../transcription/already-said.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type EndContext, sayWhatBecame } from './ending.ts';
 import { type Ear, IngestStatuses } from './statuses.ts';

@@ -2,7 +2,7 @@
 import type { CloseWord } from '@meetcast/protocol';
 import type { Limits } from '../lib/limits.ts';
 import type { Connection } from '../socket/connection.ts';
-import { isWhole } from '../transcription/stream-clock.ts';
+import { isWhole } from '../transcription/meeting-clock.ts';
 import type { Run } from './run.ts';
 
 export class AudioIntake {

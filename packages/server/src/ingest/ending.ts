@@ -3,7 +3,7 @@ import type { Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Aftermath } from '../registry/registry.ts';
-import type { Stretch } from '../transcription/repairs.ts';
+import type { Stretch } from '../transcription/already-said.ts';
 import type { Parting } from './grace.ts';
 import { coverageOf, type Run, type RunContext, sentBy } from './run.ts';
 import type { IngestStatuses } from './statuses.ts';
@@ -31,7 +31,7 @@ export class IngestEnd {
 
   /** Every word that was heard is stored: gives the claim back and says so, or waits for a sender that vanished. */
   async conclude(ending: Ending): Promise<void> {
-    this.#run.news.end();
+    this.#run.recognizerStatus.end();
     if (ending === 'restart') return this.#handOver();
     if (ending === 'finalized') return this.#end();
     if (ending === 'vanished') return this.#awaitReturn(undefined);

@@ -6,19 +6,19 @@ import type { Message } from '../bus/message.ts';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
-import { TokenBucket } from '../lib/rate.ts';
+import { TokenBucket } from '../lib/rate-limit.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Claim, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
+import { loggedOf, nothingLogged, type Stretch } from '../transcription/already-said.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
-import { loggedOf, nothingLogged, type Stretch } from '../transcription/repairs.ts';
-import { StreamClock } from '../transcription/stream-clock.ts';
+import { MeetingClock } from '../transcription/meeting-clock.ts';
 import { Transcription } from '../transcription/transcription.ts';
 import type { Observe } from '../watch/observer.ts';
 import { heardOf, positionElsewhere } from './audio-notes.ts';
 import type { Grace } from './grace.ts';
-import { RecognizerNews } from './recognizer-news.ts';
+import { RecognizerStatus } from './recognizer-status.ts';
 import { unheardOf } from './unheard.ts';
 
 export interface RunContext {
@@ -40,7 +40,7 @@ export interface Run {
   readonly format: AudioFormat;
   readonly claim: Claim;
   readonly stream: RecognizerStream;
-  readonly clock: StreamClock;
+  readonly clock: MeetingClock;
   readonly account: AudioAccount;
   readonly transcription: Transcription;
   readonly frames: TokenBucket;
@@ -52,7 +52,7 @@ export interface Run {
   readonly isOffRecord: boolean;
   /** Whether its sender knows the session by name, and so may send again what is not durable. */
   readonly canResume: boolean;
-  readonly news: RecognizerNews;
+  readonly recognizerStatus: RecognizerStatus;
   /** What a node that died had received of the source, and nobody sends again. */
   readonly unheard: readonly Stretch[];
   /** What the sender calls the meeting. */
@@ -170,12 +170,12 @@ async function placeRun(
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
   const { epoch, seq, segmentNo } = await log.settledHead();
   ledger.forget(log.meeting, epoch);
-  const { repairs, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
+  const { alreadySaid, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
   const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
-  const clock = new StreamClock(format, fromMs);
+  const clock = new MeetingClock(format, fromMs);
   const account = ledger.account(log.meeting, source);
   const { claim } = holding;
-  const news = new RecognizerNews(log, source, onMessage);
+  const recognizerStatus = new RecognizerStatus(log, source, onMessage);
   const transcription = new Transcription({
     log,
     registry,
@@ -185,18 +185,18 @@ async function placeRun(
     clock,
     account,
     lastSegmentNo: segmentNo,
-    repairs,
+    alreadySaid,
     onMessage,
     onState: (state) => {
-      news.tell(state);
+      recognizerStatus.tell(state);
       const { state: name, reason } = state;
       observe({ type: 'recognizer', state: name, meeting: log.meeting, source, reason });
     },
     onLeft: (audio) => {
       const { language } = handshake;
-      const anchors = [...clock.anchorsFrom(audio.startMs)];
+      const offsets = [...clock.offsetsFrom(audio.startMs)];
       const cause = 'recognizer_unavailable';
-      context.late.keep({ ...sentBy(context, run), format, language, anchors, canResume, cause }, audio);
+      context.late.keep({ ...sentBy(context, run), format, language, offsets, canResume, cause }, audio);
     },
   });
   const perSecond = limits.ingestFramesPerSecond;
@@ -213,7 +213,7 @@ async function placeRun(
     clock,
     account,
     transcription,
-    news,
+    recognizerStatus,
     unheard,
     frames,
     ...placed,

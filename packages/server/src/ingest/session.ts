@@ -9,7 +9,7 @@ import {
 import type { Message } from '../bus/message.ts';
 import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { SlidingWindow } from '../lib/rate.ts';
+import type { SlidingWindow } from '../lib/rate-limit.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
@@ -32,10 +32,10 @@ import { IngestStatuses } from './statuses.ts';
 
 type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
-export interface IngestContext extends RunContext {
+export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
   /** What a newcomer has to know of this node at the moment. */
-  notice(): Message | undefined;
+  outageMessage(): Message | undefined;
 }
 
 /** More than what comes while a sender is asked whether it is still there. */
@@ -43,10 +43,10 @@ const mostEarly = 1_000;
 
 const ackEveryMs = 1_000;
 
-export class IngestSession {
+export class SenderSession {
   readonly #connection: Connection;
   readonly #admission: Admission;
-  readonly #context: IngestContext;
+  readonly #context: SenderContext;
   readonly #querySource: Source | undefined;
   #state: State = { name: 'awaiting-handshake', deadline: undefined };
   #ended: () => void = () => {};
@@ -61,7 +61,7 @@ export class IngestSession {
   constructor(
     connection: Connection,
     admission: Admission,
-    context: IngestContext,
+    context: SenderContext,
     querySource: Source | undefined,
   ) {
     this.#connection = connection;
@@ -203,8 +203,8 @@ export class IngestSession {
     if (run.claim.lost.aborted) return this.#superseded(run);
     run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
     welcome(this.#context, run, this.#connection);
-    const notice = this.#context.notice();
-    if (notice) this.#connection.write(notice.frame);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
     this.#statusesOf(run)
       .started(run.unheard)
       .catch((error: unknown) => this.#fail(error));
@@ -266,7 +266,7 @@ export class IngestSession {
     });
     this.#report('draining', run.source);
     if (ending !== 'finalized') run.claim.drain().catch((error: unknown) => this.#observeError(error));
-    if (ending !== 'finalized') run.transcription.cutOff();
+    if (ending !== 'finalized') run.transcription.breakOff();
     else this.#statusesOf(run).ending();
     run.stream.finish();
   }
@@ -353,7 +353,7 @@ export class IngestSession {
     const claim = 'run' in before && before.run.claim;
     if (before.name === 'opening') this.#told = this.#giveBackUnheard(before.holding.claim);
     if ('run' in before) {
-      before.run.news.end();
+      before.run.recognizerStatus.end();
       before.run.account.end();
       before.run.claim.note(noteOf(before.run.account, before.run.from.epoch));
     }

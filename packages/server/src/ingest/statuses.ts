@@ -5,7 +5,7 @@ import { stamp } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
-import type { Stretch } from '../transcription/repairs.ts';
+import type { Stretch } from '../transcription/already-said.ts';
 import type { Run } from './run.ts';
 
 /** Where the words of a source have got when there is no more audio. */

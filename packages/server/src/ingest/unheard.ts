@@ -2,8 +2,8 @@
 import type { Source } from '@meetcast/protocol';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry } from '../registry/registry.ts';
+import { loggedOf, type Stretch } from '../transcription/already-said.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
-import { loggedOf, type Stretch } from '../transcription/repairs.ts';
 import { positionElsewhere } from './audio-notes.ts';
 
 interface Known {
@@ -26,6 +26,6 @@ export async function unheardOf({ log, registry, ledger }: Known, source: Source
   const hereMs = here?.epoch === epoch ? here.received.positionMs : 0;
   const toMs = Math.floor(Math.max(hereMs, positionElsewhere(elsewhere, epoch, source)));
   if (toMs <= coveredMs) return [];
-  const { repairs } = await loggedOf(log, source, coveredMs, seq);
-  return repairs.untold(coveredMs, toMs);
+  const { alreadySaid } = await loggedOf(log, source, coveredMs, seq);
+  return alreadySaid.missingFrom(coveredMs, toMs);
 }

@@ -4,12 +4,12 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
-import { holesIn } from '../transcription/anchors.ts';
-import { ClockHoles } from '../transcription/clock-holes.ts';
-import { Repairs } from '../transcription/repairs.ts';
+import { AlreadySaid } from '../transcription/already-said.ts';
+import { skipsIn } from '../transcription/clock-offsets.ts';
+import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
+import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
-import { rawOf, spokenOf, wordsOf } from '../transcription/spoken.ts';
-import { audioBytes, audioMs } from '../transcription/stream-clock.ts';
+import { SkippedAudio } from '../transcription/skipped-audio.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {
@@ -76,15 +76,15 @@ async function feed(
 /** `skippedMs`: where in the audio the stream begins. */
 async function say(stream: RecognizerStream, options: HearingOptions, skippedMs: number): Promise<void> {
   const segmenter = new Segmenter(stream.channels);
-  const [holes, holesMs] = [new ClockHoles(), holesIn(options.kept.leftover.anchors)];
+  const [holes, skipsMs] = [new SkippedAudio(), skipsIn(options.kept.leftover.offsets)];
   const words = new LateWords(options);
   for await (const result of stream.results) {
     if (options.signal.aborted) return;
     // It is all still here, and is heard another time.
     if (result.kind === 'unheard') throw new RecognizerError('the recognizer was away', { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
-    const news = result.kind === 'span' ? words.unsaid(shifted(result, skippedMs)) : result;
-    for (const piece of holes.cut(news, holesMs))
+    const news = result.kind === 'span' ? words.withoutSaid(shifted(result, skippedMs)) : result;
+    for (const piece of holes.cut(news, skipsMs))
       for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
   }
   if (options.signal.aborted) return;
@@ -94,49 +94,48 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
 /** Utterances on their way into the log, each once whatever happens between two of them. */
 class LateWords {
   readonly #options: HearingOptions;
-  readonly #repairs: Repairs;
+  readonly #alreadySaid: AlreadySaid;
   #lastSegmentNo = 0;
 
   constructor(options: HearingOptions) {
     this.#options = options;
-    this.#repairs = new Repairs([options.gap], new Map(options.kept.leftover.saidMs.entries()));
+    this.#alreadySaid = new AlreadySaid([options.gap], new Map(options.kept.leftover.saidMs.entries()));
   }
 
   /** Without the words that are in the log. */
-  unsaid(span: RecognizedSpan): RecognizedSpan {
-    return this.#repairs.unsaid(span, (streamMs) => streamMs);
+  withoutSaid(span: RecognizedSpan): RecognizedSpan {
+    return this.#alreadySaid.withoutSaid(span, (streamMs) => streamMs);
   }
 
   async say(utterance: Utterance): Promise<void> {
     const { kept } = this.#options;
-    const spoken = spokenOf(utterance, await this.#nextSegmentNo(), this.#place);
-    if (spoken.text !== '') await this.#append(utterance, spoken);
+    const body = entryOf(utterance, await this.#nextSegmentNo(), this.#place);
+    if (body.text !== '') await this.#append(utterance, body);
     const { channel, endMs } = utterance;
     await kept.save({ saidMs: kept.leftover.saidMs.with(channel, endMs), saying: undefined });
   }
 
-  async #append(utterance: Utterance, spoken: ReturnType<typeof spokenOf>): Promise<void> {
+  async #append(utterance: Utterance, body: ReturnType<typeof entryOf>): Promise<void> {
     const { kept, log, gap, signal } = this.#options;
     const { channel, endMs } = utterance;
-    const announce = (segmentNo: number) =>
-      kept.save({ saying: { segmentNo, ts: spoken.ts, channel, endMs } });
+    const announce = (segmentNo: number) => kept.save({ saying: { segmentNo, ts: body.ts, channel, endMs } });
     const renumber = async () => {
       const segmentNo = await this.#nextSegmentNo();
       await announce(segmentNo);
       return segmentNo;
     };
-    await announce(spoken.segment_no);
+    await announce(body.segment_no);
     signal.throwIfAborted();
-    const final = { type: 'transcript.final' as const, ...spoken, repairs: gap.seq };
-    const words = wordsOf(utterance, kept.leftover.anchors);
+    const final = { type: 'transcript.final' as const, ...body, repairs: gap.seq };
+    const words = wordsOf(utterance, kept.leftover.offsets);
     const appending = { raw: rawOf(utterance), words, epoch: kept.leftover.epoch, renumber };
     await log.append(final, appending).catch(ifRefused);
   }
 
   get #place() {
     const { kept, log } = this.#options;
-    const { source, anchors, saidMs } = kept.leftover;
-    return { meeting: log.meeting, source, anchors, channels: saidMs.length };
+    const { source, offsets, saidMs } = kept.leftover;
+    return { meeting: log.meeting, source, offsets, channels: saidMs.length };
   }
 
   /** A number above every one in the log, whatever the registry remembers. */

@@ -1,10 +1,10 @@
 /** Audio that the hub keeps, together with what is known of it. */
-import type { LeftAudio } from '../recognizer/recognizer.ts';
+import type { UnheardAudio } from '../recognizer/recognizer.ts';
 import type { Leftover } from './leftover.ts';
 
 /** Whoever holds it discards it, or leaves it to a later process where that is possible. */
 export interface Kept {
-  readonly audio: LeftAudio;
+  readonly audio: UnheardAudio;
   /** As it is known now. */
   readonly leftover: Leftover;
   /** Whether another process kept it: nobody here waits for its sender. */
@@ -16,11 +16,11 @@ export interface Kept {
 
 /** Kept for as long as this process lives. */
 export class HeldHere implements Kept {
-  readonly audio: LeftAudio;
+  readonly audio: UnheardAudio;
   readonly isFound = false;
   leftover: Leftover;
 
-  constructor(leftover: Leftover, audio: LeftAudio) {
+  constructor(leftover: Leftover, audio: UnheardAudio) {
     this.leftover = leftover;
     this.audio = audio;
   }

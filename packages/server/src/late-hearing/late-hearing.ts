@@ -3,18 +3,18 @@ import type { Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
-import type { LeftAudio, Recognizer } from '../recognizer/recognizer.ts';
+import type { Recognizer, UnheardAudio } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
-import { startIn } from '../transcription/anchors.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
+import { startIn } from '../transcription/clock-offsets.ts';
 import type { Observe, UnheardState } from '../watch/observer.ts';
+import { GapHistory } from './gap-history.ts';
 import { hear } from './hearing.ts';
 import { HeldHere, type Kept } from './kept.ts';
 import { durationMs, fromMs, type Leftover, saidUpTo, toMs } from './leftover.ts';
 import { type UnheardOptions, type UnheardSettings, unheardSettings } from './options.ts';
 import { gapOf, ownerOf } from './ownership.ts';
-import { type Due, Rounds } from './rounds.ts';
-import { Trace } from './trace.ts';
+import { type Due, RetrySchedule } from './retry-schedule.ts';
 import { UnheardFolder } from './unheard-folder.ts';
 
 export interface LateContext {
@@ -35,11 +35,11 @@ export interface Sent extends Pick<Leftover, 'meeting' | 'source' | 'epoch' | 'f
 }
 
 /** What its session knows of audio that nobody has heard. */
-export type Lost = Sent & Pick<Leftover, 'format' | 'language' | 'anchors' | 'canResume' | 'cause'>;
+export type Lost = Sent & Pick<Leftover, 'format' | 'language' | 'offsets' | 'canResume' | 'cause'>;
 
 interface Item extends Due {
   kept: Kept;
-  trace: Trace | undefined;
+  gapHistory: GapHistory | undefined;
   /** Aborts when it is let go. */
   readonly gone: AbortController;
 }
@@ -53,7 +53,7 @@ export class LateHearing {
   readonly #folder: UnheardFolder | undefined;
   readonly #sweeps: NodeJS.Timeout | undefined;
   readonly #items = new Set<Item>();
-  readonly #rounds: Rounds<Item>;
+  readonly #schedule: RetrySchedule<Item>;
   /** What is being written or removed. */
   readonly #busy = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -63,7 +63,7 @@ export class LateHearing {
     this.#context = context;
     this.#settings = options === false ? undefined : unheardSettings(options);
     const { folder, retryMinMs = 0, retryMaxMs = 0 } = this.#settings ?? {};
-    this.#rounds = new Rounds({
+    this.#schedule = new RetrySchedule({
       retryMinMs,
       retryMaxMs,
       items: this.#items,
@@ -93,7 +93,7 @@ export class LateHearing {
   }
 
   /** Takes audio that its session gave up. The log will say that its words are missing, unless its sender is back before. */
-  keep(lost: Lost, audio: LeftAudio): void {
+  keep(lost: Lost, audio: UnheardAudio): void {
     if (!this.#settings) return void audio.discard();
     const { beganAtMs, isResumed, saidUpToMs, ...known } = lost;
     const saidMs = saidUpToMs.map(() => 0);
@@ -112,7 +112,7 @@ export class LateHearing {
       if (isSameAudio(item.kept.leftover, sent)) this.#hand(item, sent);
       item.dueAtMs = Math.min(item.dueAtMs, Date.now());
     }
-    this.#rounds.wake();
+    this.#schedule.wake();
   }
 
   /** The meeting was forgotten: nothing of it is kept any longer. */
@@ -124,7 +124,7 @@ export class LateHearing {
   stop(): Promise<void> {
     this.#stopped.abort();
     clearInterval(this.#sweeps);
-    return this.#rounds.end();
+    return this.#schedule.end();
   }
 
   /** What is in a folder is left there for a later process; the rest goes. */
@@ -140,7 +140,7 @@ export class LateHearing {
   #add(kept: Kept): Item {
     const item = {
       kept,
-      trace: undefined,
+      gapHistory: undefined,
       gone: new AbortController(),
       dueAtMs: Number.POSITIVE_INFINITY,
       failures: 0,
@@ -162,7 +162,7 @@ export class LateHearing {
     if (head)
       await item.kept.save({ sinceSeq: head.seq }).catch((error: unknown) => this.#report(item, error));
     item.dueAtMs = Date.now();
-    this.#rounds.wake();
+    this.#schedule.wake();
   }
 
   /** A disk that refuses is reported; then it stays where it is. */
@@ -207,10 +207,10 @@ export class LateHearing {
     const { senderAwayMs, retryMinMs } = this.#settings as UnheardSettings;
     const log = this.#context.log(kept.leftover.meeting);
     try {
-      item.trace ??= new Trace(log, kept.leftover);
-      const owner = await ownerOf(kept, item.trace, log, { senderAwayMs, nowMs: Date.now() });
+      item.gapHistory ??= new GapHistory(log, kept.leftover);
+      const owner = await ownerOf(kept, item.gapHistory, log, { senderAwayMs, nowMs: Date.now() });
       if (gone.signal.aborted || this.#stopped.signal.aborted) return false;
-      if (owner === 'hub') return await this.#hear(item, item.trace, log);
+      if (owner === 'hub') return await this.#hear(item, item.gapHistory, log);
       if (owner === 'sender') this.#drop(item, 'sent_again');
       else item.dueAtMs = Math.min(item.dueAtMs, Date.now() + retryMinMs);
     } catch (error) {
@@ -221,15 +221,15 @@ export class LateHearing {
     return false;
   }
 
-  async #hear(item: Item, trace: Trace, log: TranscriptLog): Promise<boolean> {
+  async #hear(item: Item, gapHistory: GapHistory, log: TranscriptLog): Promise<boolean> {
     const { kept, gone } = item;
     const { registry, recognizer } = this.#context;
-    await learnSaid(kept, trace);
-    const gap = await gapOf(kept, trace, log);
+    await learnSaid(kept, gapHistory);
+    const gap = await gapOf(kept, gapHistory, log);
     const signal = AbortSignal.any([gone.signal, this.#stopped.signal]);
     await hear({ kept, gap, log, registry, recognizer, signal });
-    const { meeting, source, epoch, anchors } = kept.leftover;
-    const startMs = Math.max(startIn(anchors, 0), gap.start_ms);
+    const { meeting, source, epoch, offsets } = kept.leftover;
+    const startMs = Math.max(startIn(offsets, 0), gap.start_ms);
     const endMs = Math.min(toMs(kept.leftover), gap.end_ms);
     const account = this.#context.ledger.of(meeting).get(source);
     if (account?.epoch === epoch) account.covered.fill(endMs - startMs);
@@ -271,7 +271,7 @@ export class LateHearing {
     }
     this.#dropOld();
     this.#dropSurplus();
-    this.#rounds.wake();
+    this.#schedule.wake();
   }
 
   #dropOld(): void {
@@ -329,7 +329,7 @@ function isSameAudio(leftover: Leftover, { isResumed, beganAtMs, epoch, fence }:
 }
 
 /** The log knows whether the final was written that its process was about to write when it ended. */
-async function learnSaid(kept: Kept, { isSaid, saying }: Trace): Promise<void> {
+async function learnSaid(kept: Kept, { isSaid, saying }: GapHistory): Promise<void> {
   const { saidMs } = kept.leftover;
   if (!saying || saying !== kept.leftover.saying) return;
   await kept.save({ saidMs: isSaid ? saidMs.with(saying.channel, saying.endMs) : saidMs, saying: undefined });

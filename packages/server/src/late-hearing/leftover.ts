@@ -1,8 +1,8 @@
 /** What is known of audio that nobody has heard and the hub keeps. Pure. */
 import { meetingIdPattern, sources } from '@meetcast/protocol';
 import * as z from 'zod/mini';
-import { endIn, startIn, streamMsAt } from '../transcription/anchors.ts';
-import { audioMs } from '../transcription/stream-clock.ts';
+import { endIn, startIn, streamMsAt } from '../transcription/clock-offsets.ts';
+import { audioMs } from '../transcription/meeting-clock.ts';
 
 const ms = z.number().check(z.nonnegative());
 const count = z.int().check(z.nonnegative());
@@ -26,7 +26,7 @@ export const Leftover = z.object({
   language: z.optional(z.string()),
   bytes: z.int().check(z.positive()),
   /** Where it stands on the meeting's clock. */
-  anchors: z.array(z.object({ streamMs: ms, offsetMs: z.number() })).check(z.minLength(1)),
+  offsets: z.array(z.object({ streamMs: ms, offsetMs: z.number() })).check(z.minLength(1)),
   /** Of its gap, should nobody have written that. */
   cause: name,
   /** The highest fence of those who sent it. */
@@ -47,16 +47,16 @@ export type Saying = NonNullable<Leftover['saying']>;
 export const durationMs = ({ bytes, format }: Leftover): number => audioMs(bytes, format);
 
 /** Where on the meeting's clock the first word may be that is not in the log. */
-export const fromMs = ({ anchors, saidMs }: Leftover): number =>
-  Math.round(startIn(anchors, Math.min(...saidMs)));
+export const fromMs = ({ offsets, saidMs }: Leftover): number =>
+  Math.round(startIn(offsets, Math.min(...saidMs)));
 
 /** Where on the meeting's clock it ends: whoever is covered up to here will not send it again. */
-export const toMs = (leftover: Leftover): number => Math.floor(endIn(leftover.anchors, durationMs(leftover)));
+export const toMs = (leftover: Leftover): number => Math.floor(endIn(leftover.offsets, durationMs(leftover)));
 
 /** Words up to these meeting's times, for each channel, were said by somebody else. */
-export function saidUpTo({ anchors, saidMs }: Leftover, meetingMs: readonly number[]): number[] {
+export function saidUpTo({ offsets, saidMs }: Leftover, meetingMs: readonly number[]): number[] {
   return saidMs.map((own, channel) => {
     const other = meetingMs[channel];
-    return other === undefined ? own : Math.max(own, streamMsAt(anchors, other));
+    return other === undefined ? own : Math.max(own, streamMsAt(offsets, other));
   });
 }

@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LeftAudio } from '../recognizer/recognizer.ts';
-import { audioBytes } from '../transcription/stream-clock.ts';
+import type { UnheardAudio } from '../recognizer/recognizer.ts';
+import { audioBytes } from '../transcription/meeting-clock.ts';
 import type { Kept } from './kept.ts';
 import { durationMs, Leftover } from './leftover.ts';
 import { OwnerFolders } from './owner-folders.ts';
@@ -21,7 +21,7 @@ export class UnheardFolder {
   }
 
   /** Resolves once the audio is here; then it is discarded where it was. Rejects, and leaves it there, if the disk refuses. */
-  async put(leftover: Leftover, audio: LeftAudio): Promise<Kept> {
+  async put(leftover: Leftover, audio: UnheardAudio): Promise<Kept> {
     const path = await this.#folders.make();
     try {
       await writeAudio(join(path, audioFile), audio);
@@ -63,7 +63,7 @@ export class UnheardFolder {
 }
 
 class OnDisk implements Kept {
-  readonly audio: LeftAudio;
+  readonly audio: UnheardAudio;
   readonly isFound: boolean;
   leftover: Leftover;
   readonly #path: string;
@@ -99,7 +99,7 @@ class OnDisk implements Kept {
   }
 }
 
-async function writeAudio(path: string, audio: LeftAudio): Promise<void> {
+async function writeAudio(path: string, audio: UnheardAudio): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     for await (const piece of audio.read(0)) await writeAll(file, piece);

@@ -1,27 +1,27 @@
 /** What is bounded: every limit with its unit, its default and the one place that checks it. */
 
 export interface Limits {
-  /** Time for the first message of an ingest. Checked by IngestSession. */
+  /** Time for the first message of an ingest. Checked by SenderSession. */
   handshakeTimeoutMs: number;
   /** Viewers of one meeting, in the whole cluster. Checked by the registry's seats. */
   subscribersPerMeeting: number;
-  /** Entries a first join is given at most, newest kept. Checked by SubscriberSession. */
+  /** Entries a first join is given at most, newest kept. Checked by ViewerSession. */
   historyEntries: number;
   /** Entries read from the log at a time. Used by Room. */
   pageEntries: number;
-  /** Unsent bytes past which a viewer gets only the newest partial of each source. Checked by SubscriberSession. */
+  /** Unsent bytes past which a viewer gets only the newest partial of each source. Checked by ViewerSession. */
   softUnsentBytes: number;
-  /** Unsent bytes past which a viewer is closed as slow. Checked by SubscriberSession. */
+  /** Unsent bytes past which a viewer is closed as slow. Checked by ViewerSession. */
   hardUnsentBytes: number;
-  /** Messages a second a viewer may send, and twice as many at once. Checked by SubscriberSession. */
+  /** Messages a second a viewer may send, and twice as many at once. Checked by ViewerSession. */
   subscriberMessagesPerSecond: number;
-  /** Bytes of one binary ingest frame. Checked by IngestSession. */
+  /** Bytes of one binary ingest frame. Checked by SenderSession. */
   ingestFrameBytes: number;
-  /** Frames a second read from an ingest, and as many at once; past it the socket waits. Used by IngestSession. */
+  /** Frames a second read from an ingest, and as many at once; past it the socket waits. Used by SenderSession. */
   ingestFramesPerSecond: number;
-  /** Time without any result after which a drain is given up. Checked by IngestSession. */
+  /** Time without any result after which a drain is given up. Checked by SenderSession. */
   drainSilenceMs: number;
-  /** The same while the recognizer cannot be reached: it may come back. Checked by IngestSession. */
+  /** The same while the recognizer cannot be reached: it may come back. Checked by SenderSession. */
   drainAwayMs: number;
   /** Time a source that broke off may take to come back before its meeting idles. Used by Grace. */
   graceMs: number;
@@ -29,7 +29,7 @@ export interface Limits {
   outboxBytes: number;
   /** Time after which a write that is still on its way makes its meeting degraded. Checked by Outbox. */
   slowWriteMs: number;
-  /** Time a newcomer waits for a store that is away, before it is told to come back. Checked by SubscriberSession. */
+  /** Time a newcomer waits for a store that is away, before it is told to come back. Checked by ViewerSession. */
   joinPatienceMs: number;
   /** Time a closing hub waits for last words and for a store that is away. Used by the hub. */
   closeDeadlineMs: number;

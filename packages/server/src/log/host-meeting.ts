@@ -68,7 +68,7 @@ export class HostMeeting {
     const { revises } = segment;
     const entry = {
       type: 'transcript.final' as const,
-      ...(await this.#spoken(segment)),
+      ...(await this.#entryOf(segment)),
       ...(revises === undefined ? {} : { revises }),
     };
     const renumber = segment.segmentNo === undefined ? () => this.nextSegmentNo() : undefined;
@@ -78,7 +78,7 @@ export class HostMeeting {
 
   /** Shows words so far; resolves with the `segment_no` to give the final. */
   async partial(segment: HostSegment): Promise<number> {
-    const spoken = await this.#spoken(segment);
+    const spoken = await this.#entryOf(segment);
     this.#log.show({ type: 'transcript.partial', ...spoken });
     return spoken.segment_no;
   }
@@ -100,7 +100,7 @@ export class HostMeeting {
     return seq;
   }
 
-  async #spoken({ segmentNo, text, startMs, endMs, speaker, confidence, source, language }: HostSegment) {
+  async #entryOf({ segmentNo, text, startMs, endMs, speaker, confidence, source, language }: HostSegment) {
     return {
       ...stamp(this.#log.meeting),
       segment_no: segmentNo ?? (await this.nextSegmentNo()),

@@ -103,7 +103,7 @@ export class TranscriptLog {
       const kept = isRetry ? await this.#kept((there) => isSameRetraction(there, entry)) : undefined;
       return kept ?? this.#store.retract(this.meeting, what, ts);
     };
-    const message = loggedMessage(await this.#inTurn(retract));
+    const message = loggedMessage(await this.#queue(retract));
     this.#announce(message);
     return message;
   }
@@ -127,20 +127,20 @@ export class TranscriptLog {
 
   /** Moves a source's fence and coverage on, after what was appended before, and says how far it is covered. */
   cover(reach: Reach, epoch?: string): Promise<number> {
-    return this.#inTurn(() => this.#store.cover(this.meeting, reach, epoch));
+    return this.#queue(() => this.#store.cover(this.meeting, reach, epoch));
   }
 
   covered(source: Source): Promise<number> {
-    return this.#inTurn(() => this.#store.covered(this.meeting, source));
+    return this.#queue(() => this.#store.covered(this.meeting, source));
   }
 
   lastSession(source: Source): Promise<LastSession | undefined> {
-    return this.#inTurn(() => this.#store.lastSession(this.meeting, source));
+    return this.#queue(() => this.#store.lastSession(this.meeting, source));
   }
 
   /** The head after what was appended before. */
   settledHead(): Promise<Head> {
-    return this.#inTurn(() => this.#store.head(this.meeting));
+    return this.#queue(() => this.#store.head(this.meeting));
   }
 
   head(): Promise<Head> {
@@ -151,7 +151,7 @@ export class TranscriptLog {
     return this.#store.read(this.meeting, after, limit);
   }
 
-  #inTurn<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
+  #queue<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
     return this.#outbox.write(this.meeting, 0, ask);
   }
 

@@ -73,7 +73,7 @@ export interface Unheard {
 }
 
 /** Audio that a stream was given and nobody heard. It is its holder's, who discards it. Times are those of the stream. */
-export interface LeftAudio {
+export interface UnheardAudio {
   readonly startMs: number;
   readonly endMs: number;
   readonly bytes: number;
@@ -93,7 +93,7 @@ export type RecognitionResult = RecognizedSpan | UtteranceEnd | RecognizerState 
  * - `write` never drops audio and never throws. It answers with a promise when the writer should wait for it.
  * - `flush` asks for the words so far as final spans and goes on. `finish` says that no more audio comes.
  * - After `abort`, or when `results` has ended, nothing is left open.
- * - `surrender` is an `abort` that hands over the audio nobody heard, if there is any. A stream that has it, and whose
+ * - `handOver` is an `abort` that hands over the audio nobody heard, if there is any. A stream that has it, and whose
  *   `results` throws, holds on to that audio until one of the two is called.
  */
 export interface RecognizerStream {
@@ -105,7 +105,7 @@ export interface RecognizerStream {
   finish(): void;
   /** `failure`: what the stream is given up for, if the fault is its own. */
   abort(failure?: RecognizerError): void;
-  surrender?(): LeftAudio | undefined;
+  handOver?(): UnheardAudio | undefined;
 }
 
 /** Opens streams. `open` rejects with a RecognizerError that says why in one sentence, or when `signal` aborts. */

@@ -5,7 +5,7 @@ import type {
   RecognizedWord,
   UtteranceEnd,
 } from '../recognizer/recognizer.ts';
-import { replayStart, type Seam, unsaid } from './seam.ts';
+import { replayStart, type Takeover, withoutSaid } from './takeover.ts';
 
 interface Channel {
   /** End of the last final span. */
@@ -20,7 +20,7 @@ interface Channel {
   isOpen: boolean;
   /** How far the present stream's own finals have got. */
   toldMs: number;
-  seam: Seam;
+  takeover: Takeover;
 }
 
 const saidForMs = 4_000;
@@ -42,7 +42,7 @@ export class Merge {
       shownMs: 0,
       isOpen: false,
       toldMs: 0,
-      seam: { boundaryMs: 0, said: [], shownMs: 0 },
+      takeover: { boundaryMs: 0, said: [], shownMs: 0 },
     }));
   }
 
@@ -78,7 +78,7 @@ export class Merge {
       if (startMs >= ms - roundingMs) return [];
       Object.assign(channel, {
         reachedMs: ms,
-        seam: { ...channel.seam, boundaryMs: ms, said: [...channel.said] },
+        takeover: { ...channel.takeover, boundaryMs: ms, said: [...channel.said] },
       });
       const about = { kind: 'span', channel: number, isFinal: true, endsUtterance: false } as const;
       return [{ ...about, startMs, endMs: ms, text: '', words: [] }];
@@ -93,7 +93,7 @@ export class Merge {
       channel.reachedMs = Math.max(channel.reachedMs, fromMs);
       channel.toldMs = fromMs;
       const { reachedMs, said, shownMs } = channel;
-      channel.seam = { boundaryMs: reachedMs, said: [...said], shownMs };
+      channel.takeover = { boundaryMs: reachedMs, said: [...said], shownMs };
     }
   }
 
@@ -115,7 +115,7 @@ export class Merge {
   }
 
   #partial(channel: Channel, span: RecognizedSpan): RecognizedSpan[] {
-    const news = unsaid(span, channel.seam);
+    const news = withoutSaid(span, channel.takeover);
     if (!news) return [];
     channel.shownMs = news.endMs;
     return [news];
@@ -123,7 +123,7 @@ export class Merge {
 
   #final(channel: Channel, span: RecognizedSpan): RecognitionResult[] {
     channel.toldMs = span.endMs;
-    const news = unsaid(span, channel.seam);
+    const news = withoutSaid(span, channel.takeover);
     const { channel: number } = span;
     if (!news)
       return span.endsUtterance && channel.isOpen

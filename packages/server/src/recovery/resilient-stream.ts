@@ -3,22 +3,22 @@ import { AsyncQueue } from '../lib/async-queue.ts';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type {
-  LeftAudio,
   RecognitionResult,
   Recognizer,
   RecognizerRequest,
   RecognizerState,
   RecognizerStream,
+  UnheardAudio,
 } from '../recognizer/recognizer.ts';
-import { AnswerWatch } from './answer-watch.ts';
 import { AudioRing } from './audio-ring.ts';
-import { Feed } from './feed.ts';
-import { leftIn } from './left-audio.ts';
+import { Backpressure } from './backpressure.ts';
+import { type Answer, Deafness } from './deafness.ts';
 import { Merge } from './merge.ts';
+import { ReplayFeed } from './replay-feed.ts';
 import type { ResilientSettings } from './resilient-options.ts';
 import { retryWaitMs } from './retry.ts';
-import { type Answer, Wordless } from './wordless.ts';
-import { WriterHold } from './writer-hold.ts';
+import { StallWatch } from './stall-watch.ts';
+import { unheardIn } from './unheard-audio.ts';
 
 export interface ResilientStreamOptions {
   readonly recognizer: Recognizer;
@@ -30,8 +30,8 @@ export interface ResilientStreamOptions {
 interface Up {
   readonly name: 'up';
   readonly stream: RecognizerStream;
-  readonly feed: Feed;
-  readonly watch: AnswerWatch;
+  readonly feed: ReplayFeed;
+  readonly watch: StallWatch;
   readonly since: number;
 }
 
@@ -65,8 +65,8 @@ export class ResilientStream implements RecognizerStream {
   readonly #options: ResilientStreamOptions;
   readonly #ring: AudioRing;
   readonly #merge: Merge;
-  readonly #wordless: Wordless;
-  readonly #hold = new WriterHold();
+  readonly #deafness: Deafness;
+  readonly #backpressure = new Backpressure();
   #state: State = { name: 'starting' };
   /** In a row. */
   #failures = 0;
@@ -87,7 +87,7 @@ export class ResilientStream implements RecognizerStream {
     this.channels = channels;
     this.#ring = new AudioRing(request, settings);
     this.#merge = new Merge(channels);
-    this.#wordless = new Wordless(channels, settings.silentMs);
+    this.#deafness = new Deafness(channels, settings.silentMs);
     if (first instanceof Error) this.#failed(first, 'reconnecting');
     else this.#begin(first);
   }
@@ -98,16 +98,16 @@ export class ResilientStream implements RecognizerStream {
     this.#watchForPause();
     if (this.#state.name === 'up') this.#state.feed.pump();
     const { request, settings } = this.#options;
-    if (this.#isFull) return this.#hold.forRoom();
+    if (this.#isFull) return this.#backpressure.forRoom();
     if (this.#backlogMs <= settings.memoryMs) return undefined;
-    return this.#hold.take(msOf(audio.length, request));
+    return this.#backpressure.take(msOf(audio.length, request));
   }
 
   flush(): void {
     this.#ask();
     const up = this.#state;
     if (up.name !== 'up') return;
-    this.#take(up, this.#wordless.trust());
+    this.#take(up, this.#deafness.trust());
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
 
@@ -123,16 +123,16 @@ export class ResilientStream implements RecognizerStream {
     this.#isOver = true;
     this.#stoppedMs = undefined;
     clearTimeout(this.#pause);
-    this.#hold.end();
+    this.#backpressure.end();
     if (this.#state.name === 'up') this.#state.feed.finish();
     else if (this.#isAllHeard) this.#end({});
   }
 
   abort(): void {
-    void this.surrender()?.discard();
+    void this.handOver()?.discard();
   }
 
-  surrender(): LeftAudio | undefined {
+  handOver(): UnheardAudio | undefined {
     this.#end({}, this.#ring);
     const ring = this.#state.name === 'ended' ? this.#state.left : undefined;
     this.#enter({ name: 'ended', left: undefined });
@@ -140,7 +140,7 @@ export class ResilientStream implements RecognizerStream {
     const { request } = this.#options;
     const isHeard = this.#merge.reachedMs >= this.#writtenMs - 1;
     const from = Math.max(ring.start, bytesOf(this.#merge.replayFromMs, request));
-    if (!isHeard && from < ring.end) return leftIn(ring, from, request);
+    if (!isHeard && from < ring.end) return unheardIn(ring, from, request);
     void ring.close();
     return undefined;
   }
@@ -189,8 +189,8 @@ export class ResilientStream implements RecognizerStream {
       return this.#failed(new RecognizerError(message, { retryable: false }), 'reconnecting');
     }
     const from = this.#place();
-    const watch = new AnswerWatch(settings.silentMs, () => this.#fallenSilent(up));
-    const feed = new Feed({
+    const watch = new StallWatch(settings.silentMs, () => this.#fallenSilent(up));
+    const feed = new ReplayFeed({
       ring: this.#ring,
       stream,
       format: request,
@@ -198,7 +198,7 @@ export class ResilientStream implements RecognizerStream {
       watch,
       from,
       caughtUp: () => this.#caughtUp(up),
-      spoke: (startMs, endMs, isLoud) => this.#wordless.spoke(startMs, endMs, isLoud),
+      spoke: (startMs, endMs, isLoud) => this.#deafness.spoke(startMs, endMs, isLoud),
       flushed: (at) => this.#flushed(up, at),
       overtaken: () => this.#overtaken(up),
     });
@@ -217,7 +217,7 @@ export class ResilientStream implements RecognizerStream {
     const [startMs, endMs] = [this.#merge.reachedMs, msOf(from, request)];
     if (endMs > startMs) this.results.push({ kind: 'unheard', startMs, endMs, cause: 'too_long_away' });
     this.#merge.begin(endMs);
-    this.#wordless.begin(endMs, this.#merge.reached);
+    this.#deafness.begin(endMs, this.#merge.reached);
     return from;
   }
 
@@ -229,7 +229,7 @@ export class ResilientStream implements RecognizerStream {
       }
       if (this.#state !== up) return;
       if (this.#isOver && up.feed.isFinished) {
-        this.#take(up, this.#wordless.settle());
+        this.#take(up, this.#deafness.settle());
         return this.#end({});
       }
       this.#lost(up, new RecognizerError('the recognizer ended the stream early', { retryable: true }));
@@ -240,8 +240,8 @@ export class ResilientStream implements RecognizerStream {
 
   #hear(up: Up, result: RecognitionResult): void {
     up.watch.answered();
-    const answer = this.#wordless.accept(result, this.#stoppedMs);
-    if (!this.#wordless.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
+    const answer = this.#deafness.accept(result, this.#stoppedMs);
+    if (!this.#deafness.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
     this.#take(up, answer);
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
@@ -256,14 +256,14 @@ export class ResilientStream implements RecognizerStream {
     if (this.#isAnswered(this.#flushedTo)) up.watch.settle('flush');
     this.#failures = 0;
     this.#ring.release(bytesOf(this.#merge.replayFromMs, this.#options.request));
-    if (!this.#isFull) this.#hold.makeRoom();
+    if (!this.#isFull) this.#backpressure.makeRoom();
   }
 
   /** No audio comes that could make anything plainer. */
   #settle(up: Up): void {
-    this.#take(up, this.#wordless.settle());
+    this.#take(up, this.#deafness.settle());
     // A flush may hold back a little, and off the record nothing follows that would bring it out.
-    const isQuiet = this.#stoppedMs === undefined ? this.#wordless.isQuiet : this.#wordless.isSilent;
+    const isQuiet = this.#stoppedMs === undefined ? this.#deafness.isQuiet : this.#deafness.isSilent;
     if (this.#isAnswered(this.#ring.end) && isQuiet)
       for (const span of this.#merge.quiet(this.#writtenMs)) this.results.push(span);
     this.#endUtterances();
@@ -279,8 +279,8 @@ export class ResilientStream implements RecognizerStream {
   }
 
   #caughtUp(up: Up): void {
-    this.#hold.release();
-    if (!up.watch.owes && !this.#wordless.isDoubting)
+    this.#backpressure.release();
+    if (!up.watch.owes && !this.#deafness.isDoubting)
       this.#say('recovered', 'the recognizer is connected again');
   }
 
@@ -362,7 +362,7 @@ export class ResilientStream implements RecognizerStream {
     if (this.#state.name === 'ended') return;
     this.#enter({ name: 'ended', left });
     clearTimeout(this.#pause);
-    this.#hold.end();
+    this.#backpressure.end();
     this.results.end(outcome);
     if (!left) void this.#ring.close();
   }

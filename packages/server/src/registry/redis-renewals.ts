@@ -1,6 +1,6 @@
 /** Tells Redis again and again what this node holds, so that it lasts there, and comes back to an emptied Redis. */
 import type { Source } from '@meetcast/protocol';
-import { InTurn } from '../lib/in-turn.ts';
+import { KeyedQueue } from '../lib/keyed-queue.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder, Holdings, Present } from './holdings.ts';
@@ -39,7 +39,7 @@ export class Renewals {
   readonly #parts: RenewalParts;
   readonly #everyMs: number;
   readonly #standings = new WeakMap<Present, Standing>();
-  readonly #turns = new InTurn();
+  readonly #turns = new KeyedQueue();
   readonly #timer: NodeJS.Timeout;
   readonly #listening: Promise<() => Promise<void>>;
   #isRenewing = false;

@@ -61,7 +61,7 @@ class RedisRegistry implements Registry {
   /** When the senders of claims were gone: microseconds of Redis. */
   readonly #goneAt = new WeakMap<Holder, number>();
   /** Claims that were given back when Redis could not be told, and how. */
-  readonly #untold = new Map<Holder, 'finalized' | undefined>();
+  readonly #unreported = new Map<Holder, 'finalized' | undefined>();
   /** Until then others may still be telling a Redis that has forgotten. */
   #unsureUntil = 0;
 
@@ -182,7 +182,7 @@ class RedisRegistry implements Registry {
       await this.#wentOut(meeting, left);
     }
     if (left) return this.#aftermathOf(holder, here, left);
-    if (isHeld) this.#untold.set(holder, here === 'ends' ? 'finalized' : how);
+    if (isHeld) this.#unreported.set(holder, here === 'ends' ? 'finalized' : how);
     return others.length > 0 ? 'goes-on' : here;
   }
 
@@ -269,7 +269,7 @@ class RedisRegistry implements Registry {
         const release = () => this.#releaseAbandoned(meeting, source, fence);
         onAbandoned({ meeting, source, fence, release });
       }
-      this.#tellUntold(onAbandoned);
+      this.#reportReleased(onAbandoned);
       await this.#totals.tell();
     } catch {
       // The next look makes up for it.
@@ -279,29 +279,31 @@ class RedisRegistry implements Registry {
   #knowsOf(meeting: MeetingRef, source: Source): boolean {
     if (this.#holdings.find(meeting)?.claims.has(source)) return true;
     const key = meetingKey(meeting);
-    return [...this.#untold.keys()].some((one) => one.source === source && meetingKey(one.meeting) === key);
+    return [...this.#unreported.keys()].some(
+      (one) => one.source === source && meetingKey(one.meeting) === key,
+    );
   }
 
   /** What was given back while Redis was away is still there for the others: nobody else would ever give it back. */
-  #tellUntold(onAbandoned: (abandoned: Abandoned) => void): void {
-    for (const [holder, how] of [...this.#untold].slice(0, atOnce)) {
-      this.#untold.delete(holder);
+  #reportReleased(onAbandoned: (abandoned: Abandoned) => void): void {
+    for (const [holder, how] of [...this.#unreported].slice(0, atOnce)) {
+      this.#unreported.delete(holder);
       const { meeting, source, fence } = holder;
       // Whoever sends it by now gives back more than that.
       if (this.#holdings.find(meeting)?.claims.has(source)) continue;
-      const release = () => this.#releaseUntold(holder, how);
+      const release = () => this.#releaseUnreported(holder, how);
       onAbandoned({ meeting, source, fence, isHeardOut: true, release });
     }
   }
 
-  async #releaseUntold(holder: Holder, how: 'finalized' | undefined): Promise<Aftermath | undefined> {
+  async #releaseUnreported(holder: Holder, how: 'finalized' | undefined): Promise<Aftermath | undefined> {
     const { meeting, source } = holder;
     const left = await this.#decide(
       () => this.#meetings.leave(meeting, { claims: [holder] }, how),
       () => undefined,
     );
     if (!left) {
-      this.#untold.set(holder, how);
+      this.#unreported.set(holder, how);
       return undefined;
     }
     this.#noteGivenBack(meeting, source, left);

@@ -5,7 +5,7 @@ interface Known {
   readonly meeting: MeetingRef;
   highest: number;
   /** Numbers were given without asking, and nobody else knows of them yet. */
-  isUntold: boolean;
+  isUnreported: boolean;
   /** Others may have been given numbers that this node has not heard of. */
   isUnsure: boolean;
 }
@@ -29,10 +29,10 @@ export class SegmentNos {
    */
   nextAlone(meeting: MeetingRef, atLeast: number, jump: number): number {
     const known = this.#touch(meeting);
-    if (!known.isUntold || atLeast > known.highest + 1) {
+    if (!known.isUnreported || atLeast > known.highest + 1) {
       known.highest = Math.max(known.highest, atLeast - 1) + jump;
     }
-    known.isUntold = true;
+    known.isUnreported = true;
     return this.next(meeting, atLeast);
   }
 
@@ -44,7 +44,7 @@ export class SegmentNos {
   agree(meeting: MeetingRef, highest: number): void {
     if (highest === 0) return;
     this.raise(meeting, highest);
-    Object.assign(this.#touch(meeting), { isUntold: false, isUnsure: false });
+    Object.assign(this.#touch(meeting), { isUnreported: false, isUnsure: false });
   }
 
   /** Somebody was given this number. */
@@ -57,7 +57,7 @@ export class SegmentNos {
   doubt(): MeetingRef[] {
     const all = [...this.#meetings.values()];
     for (const known of all) known.isUnsure = true;
-    return all.filter(({ isUntold }) => isUntold).map(({ meeting }) => meeting);
+    return all.filter(({ isUnreported }) => isUnreported).map(({ meeting }) => meeting);
   }
 
   clear(): void {
@@ -66,7 +66,7 @@ export class SegmentNos {
 
   #touch(meeting: MeetingRef): Known {
     const key = meetingKey(meeting);
-    const known = this.#meetings.get(key) ?? { meeting, highest: 0, isUntold: false, isUnsure: false };
+    const known = this.#meetings.get(key) ?? { meeting, highest: 0, isUnreported: false, isUnsure: false };
     this.#meetings.delete(key);
     this.#meetings.set(key, known);
     const [oldest] = this.#meetings.keys();

@@ -5,21 +5,21 @@ import { isNamed, type RecognizerError } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
-  LeftAudio,
   RecognitionResult,
   RecognizedSpan,
   RecognizerState,
   RecognizerStream,
   Unheard,
+  UnheardAudio,
 } from '../recognizer/recognizer.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { AlreadySaid } from './already-said.ts';
 import type { AudioAccount } from './audio-ledger.ts';
-import { ClockHoles } from './clock-holes.ts';
-import { brokenOff, wholeWordsOf } from './cut-off.ts';
-import type { Repairs } from './repairs.ts';
+import { entryOf, rawOf, wordsOf } from './entry.ts';
+import { halfWordsOf, wholeWordsOf } from './half-words.ts';
+import type { MeetingClock } from './meeting-clock.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
-import { rawOf, spokenOf, wordsOf } from './spoken.ts';
-import type { StreamClock } from './stream-clock.ts';
+import { SkippedAudio } from './skipped-audio.ts';
 
 export interface TranscriptionOptions {
   readonly log: TranscriptLog;
@@ -28,18 +28,18 @@ export interface TranscriptionOptions {
   /** The claim's number: a store refuses this transcription's words once another claim wrote. */
   readonly fence: number;
   readonly stream: RecognizerStream;
-  readonly clock: StreamClock;
+  readonly clock: MeetingClock;
   readonly account: AudioAccount;
   /** The highest `segment_no` in the log when this began. */
   readonly lastSegmentNo: number;
   /** The gaps in the log that this audio may fill. */
-  readonly repairs: Repairs;
+  readonly alreadySaid: AlreadySaid;
   /** Every partial, final and gap, after it was announced. */
   readonly onMessage: (message: Message) => void;
   /** How the way to the recognizer is. */
   readonly onState: (state: RecognizerState) => void;
   /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
-  readonly onLeft: (audio: LeftAudio) => void;
+  readonly onLeft: (audio: UnheardAudio) => void;
 }
 
 /** Milliseconds on the meeting's clock. */
@@ -54,7 +54,7 @@ const roundingMs = 1;
 export class Transcription {
   readonly #options: TranscriptionOptions;
   readonly #segmenter: Segmenter;
-  readonly #holes = new ClockHoles();
+  readonly #holes = new SkippedAudio();
   readonly #segmentNos = new Map<number, number>();
   #lastSegmentNo: number;
   /** How far writes are on their way. */
@@ -66,7 +66,7 @@ export class Transcription {
   #heardAt = performance.now();
   #isAborted = false;
   /** Why the stream was given up, and what it left. */
-  #givenUp: { readonly failure: RecognizerError; readonly left: LeftAudio | undefined } | undefined;
+  #givenUp: { readonly failure: RecognizerError; readonly left: UnheardAudio | undefined } | undefined;
   /** Where the last word of each channel ended that is in the log, or on its way. Stream time. */
   readonly #saidMs: number[];
   #over: () => void = () => {};
@@ -74,7 +74,7 @@ export class Transcription {
   readonly over = new Promise<void>((resolve) => {
     this.#over = resolve;
   });
-  #isCutOff = false;
+  #audioBrokeOff = false;
   #isAway = false;
   /** Words that may be half ones. */
   readonly #withheld: RecognizedSpan[] = [];
@@ -134,7 +134,7 @@ export class Transcription {
       for await (const result of stream.results) {
         this.#heardAt = performance.now();
         if (result.kind === 'state') this.#changed(result);
-        await this.#accept(this.#isCutOff ? this.#certain(result) : result);
+        await this.#accept(this.#audioBrokeOff ? this.#certain(result) : result);
         if (result.kind === 'unheard') this.#tellUnheard(result);
         this.#coverSettled();
       }
@@ -145,11 +145,11 @@ export class Transcription {
       }
       if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was given up');
       await this.#sayHeard();
-      if (!this.#isCutOff) this.#cover(clock.receivedMs);
+      if (!this.#audioBrokeOff) this.#cover(clock.receivedMs);
       await this.#written;
       if (this.#failure) throw this.#failure.error;
     } finally {
-      const left = this.#givenUp?.left ?? stream.surrender?.();
+      const left = this.#givenUp?.left ?? stream.handOver?.();
       stream.abort();
       if (left) this.#options.onLeft(left);
       this.#over();
@@ -169,20 +169,20 @@ export class Transcription {
   }
 
   /** The audio broke off, perhaps within a word; what comes after the last whole one is still the sender's. */
-  cutOff(): void {
-    this.#isCutOff = true;
+  breakOff(): void {
+    this.#audioBrokeOff = true;
   }
 
   /** Waits for the recognizer no longer: what it has heard is said, what it has not goes to `onLeft`, `run` rejects. */
   giveUp(failure: RecognizerError): void {
     if (this.#isAborted || this.#givenUp) return;
-    this.#givenUp = { failure, left: this.#options.stream.surrender?.() };
+    this.#givenUp = { failure, left: this.#options.stream.handOver?.() };
     this.#options.stream.abort();
   }
 
   /** Keeps that there is nothing to store as far as all is settled. Audio that went past the recognizer is: it has no words. */
   coverSettled(): void {
-    if (!this.#isCutOff) this.#coverSettled();
+    if (!this.#audioBrokeOff) this.#coverSettled();
   }
 
   #coverSettled(): void {
@@ -204,20 +204,20 @@ export class Transcription {
   }
 
   async #accept(result: RecognitionResult): Promise<void> {
-    const pieces = this.#holes.cut(this.#unsaid(result), this.#options.clock.holesMs);
+    const pieces = this.#holes.cut(this.#withoutSaid(result), this.#options.clock.skipsMs);
     for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece)))
       await this.#say(utterance);
   }
 
-  #unsaid(result: RecognitionResult): RecognitionResult {
-    const { clock, repairs } = this.#options;
-    return result.kind === 'span' ? repairs.unsaid(result, (ms) => clock.startAt(ms)) : result;
+  #withoutSaid(result: RecognitionResult): RecognitionResult {
+    const { clock, alreadySaid } = this.#options;
+    return result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
   }
 
   /** What is certain of a result; the rest is held back. */
   #certain(result: RecognitionResult): RecognitionResult {
     const certain = wholeWordsOf(result, this.#options.clock.forwardedMs);
-    const rest = brokenOff(result, certain);
+    const rest = halfWordsOf(result, certain);
     if (rest) this.#withheld.push(rest);
     return certain;
   }
@@ -241,25 +241,25 @@ export class Transcription {
   }
 
   async #say(utterance: Utterance): Promise<void> {
-    const spoken = await this.#spoken(utterance);
-    if (!utterance.isFinal) return this.#show(spoken);
+    const body = await this.#entryOf(utterance);
+    if (!utterance.isFinal) return this.#show(body);
     this.#segmentNos.delete(utterance.index);
     this.#saidMs[utterance.channel] = utterance.endMs;
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const { log, onMessage } = this.#options;
-    const repairs = this.#options.repairs.filledBy(spoken);
+    const repairs = this.#options.alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
-      ...spoken,
+      ...body,
       ...(repairs === undefined ? {} : { repairs }),
     };
     // While the store is away the words still show; the numbered final follows.
     const written = log.append(entry, {
       reach: this.#reach(coveredMs),
       raw: rawOf(utterance),
-      words: wordsOf(utterance, this.#options.clock.anchorsFrom(0)),
-      onDelay: () => this.#show(spoken),
+      words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
+      onDelay: () => this.#show(body),
       renumber: () => this.#nextSegmentNo(),
       receivedMs: () => this.#options.clock.receivedMs,
     });
@@ -285,8 +285,8 @@ export class Transcription {
     return message;
   }
 
-  #show(spoken: Omit<TranscriptPartial, 'type'>): void {
-    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...spoken }));
+  #show(body: Omit<TranscriptPartial, 'type'>): void {
+    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...body }));
   }
 
   /** Notes a write that is on its way; the first one that is refused ends the transcription. */
@@ -300,11 +300,11 @@ export class Transcription {
     );
   }
 
-  async #spoken(utterance: Utterance) {
+  async #entryOf(utterance: Utterance) {
     const { log, clock, source, stream } = this.#options;
     const segmentNo = await this.#segmentNo(utterance.index);
-    const place = { meeting: log.meeting, source, channels: stream.channels, anchors: clock.anchorsFrom(0) };
-    return spokenOf(utterance, segmentNo, place);
+    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
+    return entryOf(utterance, segmentNo, place);
   }
 
   async #segmentNo(index: number): Promise<number> {

@@ -8,7 +8,7 @@ import type { Observe } from '../watch/observer.ts';
 import { type Member, Room } from './room.ts';
 
 /** Time between two looks at the log while the bus is cut off. */
-const cutOffCheckMs = 1_000;
+const isolatedCheckMs = 1_000;
 
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
@@ -84,9 +84,9 @@ export class Rooms {
   }
 
   /** While the bus does not reach the other nodes the log tells what they say, and at once what they said meanwhile. */
-  cutOff(isCutOff: boolean): void {
-    this.#checkEvery(isCutOff ? Math.min(this.#headCheckMs, cutOffCheckMs) : this.#headCheckMs);
-    if (!isCutOff) for (const room of this.#rooms.values()) void this.#check(room);
+  setIsolated(isIsolated: boolean): void {
+    this.#checkEvery(isIsolated ? Math.min(this.#headCheckMs, isolatedCheckMs) : this.#headCheckMs);
+    if (!isIsolated) for (const room of this.#rooms.values()) void this.#check(room);
   }
 
   async close(): Promise<void> {

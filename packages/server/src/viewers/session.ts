@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs, decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import { loggedMessage, type Message } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
-import { TokenBucket } from '../lib/rate.ts';
+import { TokenBucket } from '../lib/rate-limit.ts';
 import { storeBackoff } from '../log/outbox.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry, Seat } from '../registry/registry.ts';
@@ -11,18 +11,18 @@ import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
 import type { Head, LogPage } from '../store/store.ts';
 import type { Observe } from '../watch/observer.ts';
+import { type ResumePoint, resumeAt } from './resume-point.ts';
 import type { Batch, Member, Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
-import { beginning, type Start } from './start.ts';
 
-export interface SubscriberContext {
+export interface ViewerContext {
   readonly log: TranscriptLog;
   readonly rooms: Rooms;
   readonly registry: Registry;
   readonly limits: Limits;
   readonly observe: Observe;
   /** What a newcomer has to know of this node at the moment. */
-  notice(): Message | undefined;
+  outageMessage(): Message | undefined;
 }
 
 /*
@@ -53,16 +53,16 @@ interface Present {
   readonly epoch: string;
 }
 
-export class SubscriberSession implements Member {
+export class ViewerSession implements Member {
   readonly #connection: Connection;
   readonly #admission: Admission;
-  readonly #context: SubscriberContext;
+  readonly #context: ViewerContext;
   readonly #messages: TokenBucket;
   #state: State = { name: 'joining', seat: undefined, room: undefined };
   /** Resolves, once the session is closed, when nobody holds its seat any longer. */
   #givenBack: Promise<void> = Promise.resolve();
 
-  constructor(connection: Connection, admission: Admission, context: SubscriberContext) {
+  constructor(connection: Connection, admission: Admission, context: ViewerContext) {
     this.#connection = connection;
     this.#admission = admission;
     this.#context = context;
@@ -72,7 +72,7 @@ export class SubscriberSession implements Member {
   }
 
   /** Takes a seat, joins the room, says `connected`, and catches up. */
-  async start(start: Start): Promise<void> {
+  async start(start: ResumePoint): Promise<void> {
     const { log, rooms, registry, limits } = this.#context;
     const state: State = { name: 'joining', seat: undefined, room: undefined };
     this.#enter(state);
@@ -88,7 +88,7 @@ export class SubscriberSession implements Member {
       if (!head) return;
       room.reach(head);
       void room.recall(head);
-      const { sent, recovered } = beginning(start, head, limits.historyEntries);
+      const { sent, recovered } = resumeAt(start, head, limits.historyEntries);
       this.#greet(head, recovered);
       this.#showNotice();
       this.#admission.begin(this.#connection); // A warning must not come before `connected`.
@@ -166,8 +166,8 @@ export class SubscriberSession implements Member {
   }
 
   #showNotice(): void {
-    const notice = this.#context.notice();
-    if (notice) this.#connection.write(notice.frame);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
   }
 
   #repair({ present, sent }: State & { name: 'live' }): void {

@@ -98,7 +98,7 @@ function keptWith(changes: Partial<Leftover> = {}, brokenAfter = Number.POSITIVE
     keptAtMs: 0,
     format: { sampleRate: 16_000, channels: 1 },
     bytes: 10 * second,
-    anchors: [{ streamMs: 0, offsetMs: 10_000 }],
+    offsets: [{ streamMs: 0, offsetMs: 10_000 }],
     cause: 'recognizer_unavailable',
     fence: 5,
     canResume: false,

@@ -4,7 +4,7 @@ import { memoryBus } from '../../src/bus/memory.ts';
 import { LateHearing, type Lost } from '../../src/late-hearing/late-hearing.ts';
 import type { UnheardOptions } from '../../src/late-hearing/options.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { LeftAudio, Recognizer } from '../../src/recognizer/recognizer.ts';
+import type { Recognizer, UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
@@ -59,7 +59,7 @@ function start(options: UnheardOptions | false = {}): LateHearing {
   return late;
 }
 
-const audioOf = (seconds: number): LeftAudio => ({
+const audioOf = (seconds: number): UnheardAudio => ({
   startMs: 0,
   endMs: seconds * 1_000,
   bytes: seconds * second,
@@ -77,7 +77,7 @@ const lostBy = (changes: Partial<Lost> = {}): Lost => ({
   saidUpToMs: [0],
   format: { sampleRate: 16_000, channels: 1 },
   language: undefined,
-  anchors: [{ streamMs: 0, offsetMs: 0 }],
+  offsets: [{ streamMs: 0, offsetMs: 0 }],
   canResume: true,
   cause: 'recognizer_unavailable',
   ...changes,
@@ -137,7 +137,7 @@ test('[ING12] what a resumed session left takes the place of what it was sent ag
   late.keep(lostBy(), audioOf(10));
   await vi.advanceTimersByTimeAsync(10);
   // It heard two seconds of the ten, and was sent less than before: the rest is still in the older audio.
-  const resumed = { isResumed: true, saidUpToMs: [2_000], anchors: [{ streamMs: 0, offsetMs: 1_500 }] };
+  const resumed = { isResumed: true, saidUpToMs: [2_000], offsets: [{ streamMs: 0, offsetMs: 1_500 }] };
   late.keep(lostBy({ ...resumed, fence: 2 }), audioOf(3));
   expect([late.keptMs, discarded]).toEqual([10_000, [3]]);
   // The next one was sent more: nothing of the older audio is needed any longer.

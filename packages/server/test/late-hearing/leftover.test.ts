@@ -9,7 +9,7 @@ const leftover: Leftover = {
   keptAtMs: 0,
   format: { sampleRate: 16_000, channels: 1 },
   bytes: 32_000 * 10,
-  anchors: [{ streamMs: 0, offsetMs: 500.6 }],
+  offsets: [{ streamMs: 0, offsetMs: 500.6 }],
   cause: 'recognizer_unavailable',
   fence: 1,
   canResume: true,
@@ -19,11 +19,11 @@ const leftover: Leftover = {
 
 test('[ING12] it begins where the first of its channels has a word to come, and ends where nobody covered sends it', () => {
   expect([fromMs(leftover), toMs(leftover)]).toEqual([2_501, 10_500]);
-  expect(fromMs({ ...leftover, anchors: [{ streamMs: 0, offsetMs: 500.4 }] })).toBe(2_500);
+  expect(fromMs({ ...leftover, offsets: [{ streamMs: 0, offsetMs: 500.4 }] })).toBe(2_500);
 });
 
 test('[ING12] words that somebody else has said are said, and none is unsaid by it', () => {
-  const whole = { ...leftover, anchors: [{ streamMs: 0, offsetMs: 500 }] };
+  const whole = { ...leftover, offsets: [{ streamMs: 0, offsetMs: 500 }] };
   expect(saidUpTo(whole, [4_500, 1_500])).toEqual([4_000, 2_000]);
   expect(saidUpTo(whole, [4_500])).toEqual([4_000, 2_000]);
 });

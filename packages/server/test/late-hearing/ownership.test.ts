@@ -2,10 +2,10 @@
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
+import { GapHistory } from '../../src/late-hearing/gap-history.ts';
 import { HeldHere, type Kept } from '../../src/late-hearing/kept.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
 import { gapOf, ownerOf } from '../../src/late-hearing/ownership.ts';
-import { Trace } from '../../src/late-hearing/trace.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -59,7 +59,7 @@ function keptWith(changes: Partial<Leftover> = {}, isFound = false): Kept {
     keptAtMs: Date.now(),
     format: { sampleRate: 16_000, channels: 1 },
     bytes: 10 * second,
-    anchors: [{ streamMs: 0, offsetMs: 10_000 }],
+    offsets: [{ streamMs: 0, offsetMs: 10_000 }],
     cause: 'recognizer_unavailable',
     fence: 5,
     canResume: true,
@@ -72,7 +72,7 @@ function keptWith(changes: Partial<Leftover> = {}, isFound = false): Kept {
 }
 
 const ask = (kept: Kept, inMs = 0) =>
-  ownerOf(kept, new Trace(log, kept.leftover), log, { senderAwayMs: awayMs, nowMs: Date.now() + inMs });
+  ownerOf(kept, new GapHistory(log, kept.leftover), log, { senderAwayMs: awayMs, nowMs: Date.now() + inMs });
 
 test('[LOG11] before its gap is told nobody knows; after it whoever may come back is waited for', async () => {
   await cover(5, 10_000);
@@ -150,10 +150,10 @@ test('[LOG11] a hub that died when it had claimed it goes on; one that died befo
 test('[LOG10] a hub that died before the gap was told: the next one tells it, and shuts its sender out in one step', async () => {
   await cover(5, 10_000);
   const kept = keptWith({ canResume: false }, true);
-  const trace = new Trace(log, kept.leftover);
-  const owner = await ownerOf(kept, trace, log, { senderAwayMs: awayMs, nowMs: Date.now() });
+  const gapHistory = new GapHistory(log, kept.leftover);
+  const owner = await ownerOf(kept, gapHistory, log, { senderAwayMs: awayMs, nowMs: Date.now() });
   expect(owner).toBe('hub');
-  expect(await gapOf(kept, trace, log)).toMatchObject({ seq: 2, start_ms: 10_000, end_ms: 20_000 });
+  expect(await gapOf(kept, gapHistory, log)).toMatchObject({ seq: 2, start_ms: 10_000, end_ms: 20_000 });
   expect(await store.covered(meeting, 'mic')).toBe(20_000);
   expect((await store.head(meeting)).seq).toBe(2);
   // Found again after another crash, it is the same gap.

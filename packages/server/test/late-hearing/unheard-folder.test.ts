@@ -27,7 +27,7 @@ const leftover: Leftover = {
   keptAtMs: 0,
   format: { sampleRate: 16_000, channels: 1 },
   bytes: 6,
-  anchors: [{ streamMs: 0, offsetMs: 0 }],
+  offsets: [{ streamMs: 0, offsetMs: 0 }],
   cause: 'recognizer_unavailable',
   fence: 1,
   canResume: true,

@@ -9,7 +9,7 @@ const fail = () => {
   throw new Error('late');
 };
 
-test('[LINK7] an answer that waits to be read is not late, however long the process was busy', async () => {
+test('an answer that waits to be read is not late, however long the process was busy', async () => {
   const answer = new Promise<string>((resolve) => {
     // Comes in the phase of the event loop that reads sockets, after the timers.
     const { port1, port2 } = new MessageChannel();
@@ -31,7 +31,7 @@ function standStill(ms: number): void {
   while (performance.now() < end);
 }
 
-test('[LINK7] nor is one that whoever was asked owes because it stood still too', async () => {
+test('nor is one that whoever was asked owes because it stood still too', async () => {
   let answer: (text: string) => void = () => {};
   const result = withTimeout(new Promise<string>((resolve) => (answer = resolve)), 300, fail);
   // A turn of the event loop after it is due: what is not read by then was late.
@@ -42,13 +42,13 @@ test('[LINK7] nor is one that whoever was asked owes because it stood still too'
   await expect(result).resolves.toBe('said at last');
 });
 
-test('[LINK8] an answer that never comes is late, on a machine that stands still again and again too', async () => {
+test('an answer that never comes is late, on a machine that stands still again and again too', async () => {
   const result = withTimeout(new Promise(() => {}), 100, fail);
   const stalls = setInterval(() => standStill(250), 1);
   await expect(result.finally(() => clearInterval(stalls))).rejects.toThrow('late');
 });
 
-test('[LINK8] an answer that never comes is late', async () => {
+test('an answer that never comes is late', async () => {
   await expect(withTimeout(new Promise(() => {}), 10, fail)).rejects.toThrow('late');
 });
 

@@ -41,7 +41,7 @@ test.each([
   expect(() => templateOf(options as never)).toThrow(TypeError);
 });
 
-test('[LINK5] a channel is wanted from its first listener to its last', () => {
+test('a channel is wanted from its first listener to its last', () => {
   const subscriptions = new Subscriptions();
   const [first, second] = [vi.fn(), vi.fn()];
   subscriptions.add(['a', 'b'], first);
@@ -53,7 +53,7 @@ test('[LINK5] a channel is wanted from its first listener to its last', () => {
   expect(subscriptions.channels).toEqual([]);
 });
 
-test('[LINK6] a listener that throws takes nothing from the others', () => {
+test('a listener that throws takes nothing from the others', () => {
   const subscriptions = new Subscriptions();
   const heard = vi.fn();
   subscriptions.add(['a'], () => {

@@ -4,12 +4,12 @@ import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import type { LeftAudio, RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
+import type { RecognitionResult, RecognizerStream, UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import { nothingSaid } from '../../src/transcription/already-said.ts';
 import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
-import { noRepairs } from '../../src/transcription/repairs.ts';
-import { StreamClock } from '../../src/transcription/stream-clock.ts';
+import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
@@ -29,8 +29,8 @@ beforeEach(() => {
 /** A transcription of a stream whose results the test makes up. */
 function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const results = new AsyncQueue<RecognitionResult>();
-  const left: LeftAudio[] = [];
-  const audio: LeftAudio = { startMs: 0, endMs: 0, bytes: 2, async *read() {}, discard: async () => {} };
+  const left: UnheardAudio[] = [];
+  const audio: UnheardAudio = { startMs: 0, endMs: 0, bytes: 2, async *read() {}, discard: async () => {} };
   const stream: RecognizerStream = {
     channels: 1,
     results,
@@ -38,12 +38,12 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     flush: () => {},
     finish: () => results.end(),
     abort: () => results.end(),
-    surrender() {
+    handOver() {
       results.end();
       return left.length === 0 ? audio : undefined;
     },
   };
-  const clock = new StreamClock({ sampleRate: 16_000, channels: 1 }, fromMs);
+  const clock = new MeetingClock({ sampleRate: 16_000, channels: 1 }, fromMs);
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
@@ -57,7 +57,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     clock,
     account,
     lastSegmentNo,
-    repairs: noRepairs,
+    alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (taken) => left.push(taken),
     onMessage: (message) => messages.push(message),
@@ -128,7 +128,7 @@ test('[ING10] durable is what is stored: words that wait for their end are not, 
   expect([transcription.durableMs, account.covered.totalMs]).toEqual([8_000, 8_000]);
 });
 
-test('[TRANS1] the stream’s end ends the utterance that waits, and everything received is durable', async () => {
+test('the stream’s end ends the utterance that waits, and everything received is durable', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(3 * second);
   results.push(heard(0, 2_000, [['so', 700]]));
@@ -160,7 +160,7 @@ test('[ING19] once another claim has written, this one’s words are refused and
   expect(await store.head(meeting)).toMatchObject({ seq: 1 });
 });
 
-test('[TRANS2] a transcription that is given up rejects, and stores nothing more', async () => {
+test('a transcription that is given up rejects, and stores nothing more', async () => {
   const { results, clock, transcription, outcome } = transcribe();
   clock.forward(second);
   results.push(heard(0, 1_000, [['so', 100]]));
@@ -170,10 +170,10 @@ test('[TRANS2] a transcription that is given up rejects, and stores nothing more
   expect(await store.head(meeting)).toMatchObject({ seq: 0 });
 });
 
-test('[TRANS3] audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
+test('audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(2 * second);
-  transcription.cutOff();
+  transcription.breakOff();
   results.push(
     heard(
       0,

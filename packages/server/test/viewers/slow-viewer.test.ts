@@ -8,7 +8,7 @@ import { memoryRegistry } from '../../src/registry/memory.ts';
 import { Admission } from '../../src/socket/admission.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { Rooms } from '../../src/viewers/rooms.ts';
-import { SubscriberSession } from '../../src/viewers/session.ts';
+import { ViewerSession } from '../../src/viewers/session.ts';
 import { finalEntry, freshMeeting, partialEvent } from '../support/entries.ts';
 import { upTo } from '../support/hub.ts';
 import { logOf } from '../support/log.ts';
@@ -24,7 +24,7 @@ const grant: Grant = {
 };
 
 let rooms: Rooms | undefined;
-let session: SubscriberSession | undefined;
+let session: ViewerSession | undefined;
 
 beforeEach(() => {
   rooms = undefined;
@@ -42,11 +42,11 @@ async function watch(changes: Parameters<typeof limitsWith>[0], entries = 0) {
   const log = logOf(freshMeeting(), memoryStore(), bus);
   for (let number = 1; number <= entries; number += 1) await log.append(finalEntry(number, { text: large }));
   rooms = new Rooms(bus, limits, observe);
-  const notice = () => undefined;
-  const context = { log, rooms, registry: memoryRegistry(), limits, observe, notice };
+  const outageMessage = () => undefined;
+  const context = { log, rooms, registry: memoryRegistry(), limits, observe, outageMessage };
   const link = new SlowLink();
   const admission = new Admission(grant, log.meeting, 'subscribe', () => Promise.reject(new Error()), 1);
-  session = new SubscriberSession(link.connection, admission, context);
+  session = new ViewerSession(link.connection, admission, context);
   const started = session.start({ kind: 'history', entries: Number.POSITIVE_INFINITY });
   await turn();
   const said = () =>
