@@ -1,6 +1,7 @@
 /** This node's way to Redis: commands, subscriptions, and whether it is there. */
 import { randomBytes } from 'node:crypto';
 import { backoffMs } from '@meetcast/protocol';
+import { Pause } from '../lib/pause.ts';
 import type { Remote, RemoteState } from '../lib/remote.ts';
 import { withTimeout } from '../lib/with-timeout.ts';
 import { RedisAwayError } from './failure.ts';
@@ -54,10 +55,11 @@ class Link implements RedisLink {
   readonly #subscriptions = new Subscriptions();
   readonly #watchers = new Set<(state: RemoteState, error?: Error) => void>();
   readonly #started: Promise<void>;
+  /** Between two tries. */
+  readonly #pause = new Pause();
   #markStarted!: () => void;
   #state: State;
   #session: Session | undefined;
-  #wake: () => void = () => {};
 
   constructor(template: RedisClient) {
     this.#template = template;
@@ -118,7 +120,7 @@ class Link implements RedisLink {
     this.#watchers.clear();
     this.#subscriptions.clear();
     this.#session?.end(new Error('closed'));
-    this.#wake();
+    this.#pause.end();
   }
 
   async #stayConnected(): Promise<void> {
@@ -140,22 +142,12 @@ class Link implements RedisLink {
       if (!this.#isWanted()) return;
       this.#enter({ name: 'away', error });
       if (performance.now() - since > healthyMs) failures = 0;
-      await this.#pause(reconnectMs(failures));
+      await this.#pause.wait(reconnectMs(failures));
     }
   }
 
   #isWanted(): boolean {
     return this.#state.name !== 'closed';
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   #awayError(): RedisAwayError {
