@@ -86,8 +86,9 @@ export class LogReader {
     this.#options = options;
   }
 
-  /** Once. Undefined if the reader has left meanwhile; after a failure it has too. */
+  /** Once. Undefined if the reader has left, before or meanwhile; after a failure it has too. */
   async open(from: ResumePoint): Promise<Opening | undefined> {
+    if (this.#state.name !== 'outside') return undefined;
     const { log, rooms, member, historyEntries } = this.#options;
     const state: State = { name: 'joining', room: undefined };
     this.#state = state;
