@@ -1,6 +1,6 @@
 /** What nodes hold when one of them dies, when Redis forgets, and when a node is cut off from it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Abandoned, Claim, MeetingRef, Registry } from '@meetcast/server';
+import type { Claim, MeetingRef, OrphanedClaim, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
@@ -281,7 +281,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     const [first = 0, second, third] = await Promise.all(numbers);
     expect(first).toBeGreaterThanOrEqual(last + 1_000);
     expect([second, third]).toEqual([first + 1, first + 2]);
-    expect(await again.release()).toBe('goes-on');
+    expect(await again.release()).toBe('ongoing');
     expect(await claimed(here, meeting, 'z')).toMatchObject({ kind: 'claim' });
     await heal(here);
     await expect.poll(async () => (await there.registry.counts(meeting)).subscribers, generous).toBe(3);
@@ -293,22 +293,22 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     async (isFinalized) => {
       const here = await startNode(redis);
       const meeting = freshMeeting();
-      const told: Abandoned[] = [];
-      const stop = here.registry.watchAbandoned?.(600_000, (abandoned) => {
-        if (abandoned.meeting.id === meeting.id) told.push(abandoned);
+      const told: OrphanedClaim[] = [];
+      const stop = here.registry.watchOrphaned?.(600_000, (orphan) => {
+        if (orphan.meeting.id === meeting.id) told.push(orphan);
       });
       onTestFinished(() => stop?.());
       const mic = await claimed(here, meeting);
       const system = await here.registry.claim(meeting, 'system', 'b');
       if (system.kind === 'held') throw new Error('nobody has claimed it');
       await cut(here);
-      expect(await mic.release(isFinalized ? 'finalized' : undefined)).toBe('goes-on');
+      expect(await mic.release(isFinalized ? 'finalized' : undefined)).toBe('ongoing');
       await heal(here);
-      await vi.waitFor(async () => expect(await told.at(-1)?.release()).toBe('goes-on'), generous);
+      await vi.waitFor(async () => expect(await told.at(-1)?.release()).toBe('ongoing'), generous);
       expect(told.at(-1)).toMatchObject({ meeting, source: 'mic', fence: mic.fence, isHeardOut: true });
       const name = `${meeting.tenant}/${meeting.id}`;
       expect(await redis.ask('HKEYS', `meetcast:{${name}}:claims`)).toEqual(['system']);
-      expect(await system.release('finalized')).toBe('ends');
+      expect(await system.release('finalized')).toBe('ended');
       for (const source of ['mic', 'system']) {
         const entry = () => redis.ask('ZSCORE', 'meetcast:{totals}:claims', `${source} ${name}`);
         await expect.poll(entry, generous).toBe(null);
@@ -339,8 +339,8 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
       expect(await registry.claim(meeting, 'mic', 'other')).toMatchObject({ kind: 'held' });
       expect((await registry.counts(meeting)).ingests).toEqual(['mic']);
     }
-    expect(await loser?.release()).toBe('goes-on');
-    expect(await winner?.release()).toBe('idles');
+    expect(await loser?.release()).toBe('ongoing');
+    expect(await winner?.release()).toBe('idle');
   });
 
   test('a claim that reaches Redis long after its node gave up takes nothing from its successor', async () => {
@@ -371,8 +371,8 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     }, generous);
     const fences = claims.map(({ fence }) => fence);
     expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
-    expect(await claims[0]?.release()).toBe('goes-on');
-    expect(await claims[19]?.release()).toBe('idles');
+    expect(await claims[0]?.release()).toBe('ongoing');
+    expect(await claims[19]?.release()).toBe('idle');
   });
 
   test('a node that closes gives everything back at once, and only what expires stays', async () => {

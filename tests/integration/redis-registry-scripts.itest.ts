@@ -151,7 +151,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     const mic = await claimed(here, 'mic');
     await here.cut();
     expect(await here.registry.nextSegmentNo(meeting, 1)).toBeGreaterThan(last);
-    expect(await mic.release()).toBe('goes-on');
+    expect(await mic.release()).toBe('ongoing');
   });
 
   test('an answer that is no outage is an error, and decides nothing', async () => {

@@ -1,5 +1,6 @@
 /** A registry for one node: maps in this process. */
 import { Holdings } from './holdings.ts';
+import { meetingStateAfter } from './meeting-state.ts';
 import type { Registry } from './registry.ts';
 import { SegmentNos } from './segment-nos.ts';
 
@@ -24,7 +25,7 @@ export function memoryRegistry(): Registry {
         },
         note() {}, // There is no other node.
         async release(how) {
-          return holdings.release(holder, how);
+          return meetingStateAfter(holdings.release(holder, how));
         },
       };
     },

@@ -4,13 +4,13 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder } from './holdings.ts';
 import {
-  abandonedScript,
   claimScript,
   countsScript,
   leaveScript,
   leftScript,
   nextSegmentScript,
-  releaseAbandonedScript,
+  orphanedScript,
+  releaseOrphanedScript,
   renewScript,
   runScript,
   type Script,
@@ -27,7 +27,7 @@ export type ClaimAnswer =
       segmentNo: number;
       claimed: Source[];
       /** Whether a claim was in its place that another node did not give back. */
-      isAbandoned: boolean;
+      isOrphaned: boolean;
     };
 
 /** A vacant claim that is in somebody's way. */
@@ -123,14 +123,14 @@ export class RedisMeetings {
       const draining = state !== stateOf.sent;
       return { kind: 'held', draining, wanted: draining ? { node, fence } : undefined };
     }
-    const [, , fence, from, segmentNo, claimed, isAbandoned] = answer;
+    const [, , fence, from, segmentNo, claimed, isOrphaned] = answer;
     return {
       kind: 'granted',
       fence,
       from: from || undefined,
       segmentNo,
       claimed,
-      isAbandoned: isAbandoned === 1,
+      isOrphaned: isOrphaned === 1,
     };
   }
 
@@ -140,15 +140,15 @@ export class RedisMeetings {
   }
 
   /** The fence of a claim whose lease is over, or why there is none. */
-  async abandoned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
-    const [fence, isOver] = (await this.#run(abandonedScript, meeting, [source])) as [number, 0 | 1] | [];
+  async orphaned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
+    const [fence, isOver] = (await this.#run(orphanedScript, meeting, [source])) as [number, 0 | 1] | [];
     if (fence === undefined) return 'free';
     return isOver === 1 ? fence : 'held';
   }
 
   /** `at`: when its node was last heard of. Undefined if it is held again, or was given back. */
-  async releaseAbandoned(meeting: MeetingRef, source: Source, fence: number): Promise<Left | undefined> {
-    const answer = await this.#run(releaseAbandonedScript, meeting, [source, fence, this.#leaseMs]);
+  async releaseOrphaned(meeting: MeetingRef, source: Source, fence: number): Promise<Left | undefined> {
+    const answer = await this.#run(releaseOrphanedScript, meeting, [source, fence, this.#leaseMs]);
     return (answer as unknown[]).length === 0 ? undefined : leftOf(answer);
   }
 

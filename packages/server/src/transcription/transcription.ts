@@ -2,7 +2,7 @@
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
-import { stamp } from '../lib/meeting.ts';
+import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   RecognitionResult,
@@ -34,8 +34,6 @@ export interface TranscriptionOptions {
   readonly lastSegmentNo: number;
   /** The gaps in the log that this audio may fill. */
   readonly alreadySaid: AlreadySaid;
-  /** Every partial, final and gap, after it was announced. */
-  readonly onMessage: (message: Message) => void;
   /** How the way to the recognizer is. */
   readonly onState: (state: RecognizerState) => void;
   /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
@@ -160,7 +158,7 @@ export class Transcription {
    * Nobody will send the end of broken-off audio again: the words that were held back are said. Rejects with a
    * StaleFenceError if somebody has.
    */
-  async settle(): Promise<void> {
+  async sayWithheld(): Promise<void> {
     for (const span of this.#withheld.splice(0)) await this.#accept(span);
     await this.#sayHeard();
     this.#cover(this.#options.clock.receivedMs);
@@ -234,10 +232,7 @@ export class Transcription {
     const coveredMs = Math.floor(clock.endAt(endMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const stretch = { start_ms: Math.round(clock.startAt(startMs)), end_ms: Math.round(clock.endAt(endMs)) };
-    this.#await(
-      this.#gap(stretch, 'recognizer_unavailable', coveredMs).then(this.#options.onMessage),
-      coveredMs,
-    );
+    this.#await(this.#gap(stretch, 'recognizer_unavailable', coveredMs), coveredMs);
   }
 
   async #say(utterance: Utterance): Promise<void> {
@@ -247,7 +242,7 @@ export class Transcription {
     this.#saidMs[utterance.channel] = utterance.endMs;
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
-    const { log, onMessage } = this.#options;
+    const { log } = this.#options;
     const repairs = this.#options.alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
@@ -264,7 +259,7 @@ export class Transcription {
       receivedMs: () => this.#options.clock.receivedMs,
     });
     const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
-    this.#await(kept.then(onMessage), coveredMs);
+    this.#await(kept, coveredMs);
   }
 
   /** Words that no store takes must not hold up those after them: the log says that they are missing. */
@@ -275,18 +270,15 @@ export class Transcription {
 
   async #gap({ start_ms, end_ms }: Stretch, cause: string, coveredMs: number): Promise<Message> {
     const { log, source, account } = this.#options;
-    const about = { type: 'gap' as const, ...stamp(log.meeting), source };
-    const message = await log.append(
-      { ...about, start_ms, end_ms, cause },
-      { reach: this.#reach(coveredMs) },
-    );
+    const missing = { source, start_ms, end_ms, cause };
+    const message = await logGap(log, missing, { reach: this.#reach(coveredMs) });
     account.covered.to(start_ms);
     account.covered.from(end_ms); // Nothing came back of what is between.
     return message;
   }
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {
-    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...body }));
+    this.#options.log.show({ type: 'transcript.partial', ...body });
   }
 
   /** Notes a write that is on its way; the first one that is refused ends the transcription. */

@@ -62,7 +62,9 @@ beforeEach(() => {
   vi.useFakeTimers();
   store = unsteadyStore();
   outbox = outboxWith({ slowMs });
-  log = logOf(freshMeeting(), store, memoryBus(), outbox);
+  const show = ({ type, seq, segmentNo, text }: Message) =>
+    shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`);
+  log = logOf(freshMeeting(), store, memoryBus(), outbox, undefined, show);
   shown = [];
   ({ stream, transcription, ended } = transcribe(1));
 });
@@ -83,8 +85,6 @@ function transcribe(fence: number) {
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (audio) => void audio.discard(),
-    onMessage: ({ type, seq, segmentNo, text }: Message) =>
-      shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`),
   });
   clock.forward(60 * 32_000);
   return { stream: own, transcription: made, ended: made.run().catch((error: unknown) => error) };

@@ -47,7 +47,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
-  const log = logOf(meeting, store, memoryBus());
+  const log = logOf(meeting, store, memoryBus(), undefined, undefined, (message) => messages.push(message));
   const transcription = new Transcription({
     log,
     registry,
@@ -60,7 +60,6 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (taken) => left.push(taken),
-    onMessage: (message) => messages.push(message),
   });
   const outcome = transcription.run().then(
     () => 'done' as const,
