@@ -1,7 +1,6 @@
 /** The hub: wires the parts together and gives a host its four doors. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Authenticator } from './auth/authenticator.ts';
@@ -255,7 +254,7 @@ class Hub {
     await withTimeout(Promise.all(ends), farewellMs, giveUp);
     this.#outbox.close();
     await withTimeout(this.#late.close(), savingMs, giveUp);
-    await nextTurn(); // What is due in this one has been done then.
+    await nextTurn();
     await (asked ?? this.#askViewersToLeave());
     this.#leaving.abort();
     const farewells = Promise.allSettled([...ends, ...this.#upgrades.ends, ...this.#answers]);
@@ -398,3 +397,6 @@ const savingMs = 10_000;
 
 /** A hub that closes waits only so long. */
 const giveUp = () => {};
+
+/** Resolves when what is due in this turn of the event loop has been done. */
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

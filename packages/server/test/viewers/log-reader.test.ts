@@ -6,7 +6,7 @@ import { LogReader, type LogReaderOptions, type Next } from '../../src/viewers/l
 import type { ResumePoint } from '../../src/viewers/resume-point.ts';
 import type { Batch, Member } from '../../src/viewers/room.ts';
 import { Rooms } from '../../src/viewers/rooms.ts';
-import { finalEntry, finalMessage, freshMeeting, partialEvent } from '../support/entries.ts';
+import { finalEntry, finalMessage, freshMeeting, partialEvent, partialMessage } from '../support/entries.ts';
 import { upTo } from '../support/hub.ts';
 import { logOf } from '../support/log.ts';
 import { storeWith } from '../support/store-with.ts';
@@ -209,6 +209,16 @@ describe('level with the log', () => {
     expect(await rest()).toEqual([[2], 'level']);
   });
 
+  test('what was taken back before anybody was here is not said to a reader that is level', async () => {
+    await append(1);
+    await log.retract({ source: 'mic', startMs: 0, endMs: 5_000 });
+    const { epoch } = await log.head();
+    await read().open(after(2, epoch));
+    expect(await rest()).toEqual(['level']);
+    expect(reader.stands(partialMessage(9, 'late'))).toBe(false);
+    expect(reader.stands(partialMessage(9, 'theirs', 'system'))).toBe(true);
+  });
+
   test('what nobody could know of is found when nothing has been read yet', async () => {
     await append(1);
     const { epoch } = await log.head();
@@ -243,6 +253,22 @@ describe('over', () => {
     if (when !== 'reading') expect(await (opening ?? reader.open(all))).toBeUndefined();
     expect(await reader.next()).toBe('over');
     expect([...rooms.meetings]).toEqual([]);
+  });
+
+  test('when the reader leaves while the bus is slow to let it in', async () => {
+    let letIn = () => {};
+    const slow = new Promise<void>((resolve) => (letIn = resolve));
+    const subscribe: typeof bus.subscribe = async (...args) => {
+      await slow;
+      return bus.subscribe(...args);
+    };
+    const slowRooms = new Rooms({ ...bus, subscribe }, { pageEntries: 2, headCheckMs: 3_600_000 }, () => {});
+    const opening = read({ rooms: slowRooms }).open(all);
+    reader.leave();
+    letIn();
+    expect(await opening).toBeUndefined();
+    expect(slowRooms.meetings).toEqual([]);
+    await slowRooms.close();
   });
 
   test('what is read when the reader leaves is not given', async () => {
