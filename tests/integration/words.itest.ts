@@ -459,11 +459,11 @@ describe('senders that come and go', () => {
     const gate = new Gate();
     const refused: unknown[] = [];
     const store = storeWith(inner, {
-      async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
+      async append(...[meeting, entry, options]: Parameters<Store['append']>) {
         if (entry.type !== 'transcript.final' || gate.arrived > 0)
-          return await inner.append(meeting, entry, reach);
+          return await inner.append(meeting, entry, options);
         await gate.pass();
-        return await inner.append(meeting, entry, reach).catch((error: unknown) => {
+        return await inner.append(meeting, entry, options).catch((error: unknown) => {
           refused.push(error);
           throw error;
         });
@@ -562,9 +562,9 @@ describe('senders that come and go', () => {
     const inner = memoryStore();
     const gate = new Gate();
     const store = storeWith(inner, {
-      async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
+      async append(...[meeting, entry, options]: Parameters<Store['append']>) {
         if (entry.type === 'transcript.final') await gate.pass();
-        return await inner.append(meeting, entry, reach);
+        return await inner.append(meeting, entry, options);
       },
     });
     const stage = await startHub({ store });

@@ -44,5 +44,14 @@ export type {
   Seat,
 } from './registry/registry.ts';
 export { memoryStore } from './store/memory.ts';
-export type { Head, LastSession, Logged, LogPage, Position, Reach, Store } from './store/store.ts';
+export type {
+  AppendOptions,
+  Head,
+  LastSession,
+  Logged,
+  LogPage,
+  Position,
+  Reach,
+  Store,
+} from './store/store.ts';
 export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';

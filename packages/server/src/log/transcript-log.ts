@@ -5,6 +5,7 @@ import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
 import type {
+  AppendOptions,
   Head,
   LastSession,
   Logged,
@@ -12,7 +13,6 @@ import type {
   Reach,
   Retraction,
   Store,
-  TimedWord,
 } from '../store/store.ts';
 import { isSameUtterance } from '../store/utterance.ts';
 import type { Observe } from '../watch/observer.ts';
@@ -25,13 +25,8 @@ export interface LogContext {
   readonly observe: Observe;
 }
 
-/** What goes with an entry. */
-export interface Appending {
-  readonly reach?: Reach | undefined;
-  /** What the recognizer itself said. */
-  readonly raw?: string | undefined;
-  /** The words of a final with their times, so that it does not go whole when some of them were taken back. */
-  readonly words?: readonly TimedWord[] | undefined;
+/** What goes with an entry. Once the meeting was forgotten, one with an `epoch` is rejected with a `StaleEpochError`. */
+export interface Appending extends AppendOptions {
   /** Called once if it takes noticeably long until the entry is kept. */
   readonly onDelay?: (() => void) | undefined;
   /**
@@ -39,8 +34,6 @@ export interface Appending {
    * reach each other may give the same number. Without it such a final is not added.
    */
   readonly renumber?: (() => Promise<number>) | undefined;
-  /** The only log it is for: once the meeting was forgotten it rejects with a `StaleEpochError`. */
-  readonly epoch?: string | undefined;
   /** How far on the meeting's clock the audio is that the entry is from. */
   readonly receivedMs?: (() => number) | undefined;
 }
@@ -70,7 +63,7 @@ export class TranscriptLog {
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
   async append(
     entry: LogEntry,
-    { reach, raw, words, onDelay, renumber, receivedMs, epoch }: Appending = {},
+    { onDelay, renumber, receivedMs, ...options }: Appending = {},
   ): Promise<Message> {
     const text = JSON.stringify(entry);
     let current = entry;
@@ -82,7 +75,7 @@ export class TranscriptLog {
           : undefined;
       if (kept) return kept;
       for (;;) {
-        const logged = await this.#store.append(this.meeting, current, reach, raw, epoch, words);
+        const logged = await this.#store.append(this.meeting, current, options);
         if (!renumber || current.type !== 'transcript.final') return logged;
         if (isSameUtterance(current, logged.event)) return logged;
         current = { ...current, segment_no: await renumber() };

@@ -7,6 +7,7 @@ import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './en
 import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type {
+  AppendOptions,
   LastSession,
   MeetingInfo,
   Page,
@@ -15,7 +16,6 @@ import type {
   Retraction,
   SearchHit,
   Store,
-  TimedWord,
 } from './store.ts';
 
 interface Coverage {
@@ -59,14 +59,7 @@ class MemoryStore implements Store {
     this.#keepRaw = keepRaw;
   }
 
-  async append(
-    meeting: MeetingRef,
-    entry: LogEntry,
-    reach?: Reach,
-    raw?: string,
-    epoch?: string,
-    words: readonly TimedWord[] = [],
-  ) {
+  async append(meeting: MeetingRef, entry: LogEntry, { reach, raw, epoch, words = [] }: AppendOptions = {}) {
     checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
     const log = this.#open(meeting);
     const { segmentNo } = factsOf(entry);

@@ -104,26 +104,26 @@ export function logContract(open: Open): void {
   });
 
   test('[STORE6] an append with a reach moves the source on in the same step', async () => {
-    await store.append(meeting, finalEntry(1), reach(5, 1_900));
+    await store.append(meeting, finalEntry(1), { reach: reach(5, 1_900) });
     expect(await store.covered(meeting, 'mic')).toBe(1_900);
     expect(await store.covered(meeting, 'system')).toBe(0);
   });
 
   test('[STORE7] an append with a lower fence than was seen is refused and changes nothing', async () => {
-    await store.append(meeting, finalEntry(1), reach(5, 1_900));
-    await expect(store.append(meeting, finalEntry(2), reach(4, 9_000))).rejects.toMatchObject({
+    await store.append(meeting, finalEntry(1), { reach: reach(5, 1_900) });
+    await expect(store.append(meeting, finalEntry(2), { reach: reach(4, 9_000) })).rejects.toMatchObject({
       name: 'StaleFenceError',
     });
     expect(await seqsOf()).toEqual([1]);
     expect(await store.covered(meeting, 'mic')).toBe(1_900);
-    const { event } = await store.append(meeting, finalEntry(2), reach(5, 2_900));
+    const { event } = await store.append(meeting, finalEntry(2), { reach: reach(5, 2_900) });
     expect(event.seq).toBe(2);
   });
 
   test('[STORE8] an equal fence is accepted, a higher one shuts the lower out', async () => {
-    await store.append(meeting, finalEntry(1), reach(5, 1_000));
-    await store.append(meeting, finalEntry(2), reach(5, 2_000));
-    await store.append(meeting, finalEntry(3), reach(6, 3_000));
+    await store.append(meeting, finalEntry(1), { reach: reach(5, 1_000) });
+    await store.append(meeting, finalEntry(2), { reach: reach(5, 2_000) });
+    await store.append(meeting, finalEntry(3), { reach: reach(6, 3_000) });
     await expect(store.cover(meeting, reach(5, 4_000))).rejects.toMatchObject({ name: 'StaleFenceError' });
     expect(await store.covered(meeting, 'mic')).toBe(3_000);
     expect(await seqsOf()).toEqual([1, 2, 3]);
@@ -132,7 +132,7 @@ export function logContract(open: Open): void {
   test('[STORE9] a cover by a new claim shuts the older one out before it has said a word', async () => {
     await store.cover(meeting, reach(1, 500));
     await store.cover(meeting, reach(2, 0));
-    await expect(store.append(meeting, finalEntry(1), reach(1, 9_000))).rejects.toMatchObject({
+    await expect(store.append(meeting, finalEntry(1), { reach: reach(1, 9_000) })).rejects.toMatchObject({
       name: 'StaleFenceError',
     });
     expect(await store.head(meeting)).toMatchObject({ seq: 0, segmentNo: 0 });
@@ -143,7 +143,7 @@ export function logContract(open: Open): void {
     expect(await store.cover(meeting, reach(1, 1_000))).toBe(1_000);
     expect(await store.cover(meeting, reach(1, 400))).toBe(1_000);
     expect(await store.cover(meeting, reach(2, 0))).toBe(1_000);
-    await store.append(meeting, finalEntry(1), reach(2, 700));
+    await store.append(meeting, finalEntry(1), { reach: reach(2, 700) });
     expect(await store.covered(meeting, 'mic')).toBe(1_000);
     expect(await store.cover(meeting, reach(2, 1_001))).toBe(1_001);
   });
@@ -151,7 +151,7 @@ export function logContract(open: Open): void {
   test('[STORE11] each source has a fence and a coverage of its own', async () => {
     await store.cover(meeting, { source: 'mic', fence: 9, coveredMs: 5_000 });
     expect(await store.cover(meeting, { source: 'system', fence: 1, coveredMs: 100 })).toBe(100);
-    await store.append(meeting, finalEntry(1), { source: 'system', fence: 1, coveredMs: 200 });
+    await store.append(meeting, finalEntry(1), { reach: { source: 'system', fence: 1, coveredMs: 200 } });
     expect(await store.covered(meeting, 'mic')).toBe(5_000);
     expect(await store.covered(meeting, 'system')).toBe(200);
   });
@@ -161,7 +161,7 @@ export function logContract(open: Open): void {
       store.cover(meeting, { ...reach(fence, coveredMs), session: name });
     expect(await store.lastSession(meeting, 'mic')).toBeUndefined();
     await session(1, 400.5, 'one');
-    await store.append(meeting, finalEntry(1), reach(1, 1_900));
+    await store.append(meeting, finalEntry(1), { reach: reach(1, 1_900) });
     await session(2, 0, 'one');
     expect(await store.lastSession(meeting, 'mic')).toEqual({ session: 'one', fromMs: 400 });
     expect(await store.lastSession(meeting, 'system')).toBeUndefined();
@@ -198,31 +198,31 @@ export function logContract(open: Open): void {
   });
 
   test('[STORE13] a repeated final moves its source on, and is still refused to a stale claim', async () => {
-    await store.append(meeting, finalEntry(1), reach(2, 1_000));
-    await store.append(meeting, finalEntry(1), reach(3, 2_000));
+    await store.append(meeting, finalEntry(1), { reach: reach(2, 1_000) });
+    await store.append(meeting, finalEntry(1), { reach: reach(3, 2_000) });
     expect(await store.covered(meeting, 'mic')).toBe(2_000);
-    await expect(store.append(meeting, finalEntry(1), reach(2, 3_000))).rejects.toMatchObject({
+    await expect(store.append(meeting, finalEntry(1), { reach: reach(2, 3_000) })).rejects.toMatchObject({
       name: 'StaleFenceError',
     });
     expect(await seqsOf()).toEqual([1]);
   });
 
   test('[STORE25] a final whose number names another utterance is not kept, and so its source is not covered', async () => {
-    await store.append(meeting, finalEntry(1), reach(2, 1_000));
+    await store.append(meeting, finalEntry(1), { reach: reach(2, 1_000) });
     const other = finalEntry(1, { text: 'something else', ts: '2026-03-02T09:00:09.000Z' });
-    const { event } = await store.append(meeting, other, reach(3, 2_000));
+    const { event } = await store.append(meeting, other, { reach: reach(3, 2_000) });
     expect(event).toMatchObject({ seq: 1, text: 'final 1' });
     expect(await store.covered(meeting, 'mic')).toBe(1_000);
-    await expect(store.append(meeting, other, reach(2, 2_000))).rejects.toMatchObject({
+    await expect(store.append(meeting, other, { reach: reach(2, 2_000) })).rejects.toMatchObject({
       name: 'StaleFenceError',
     });
     expect(await seqsOf()).toEqual([1]);
   });
 
   test('[STORE26] a repeated final whose text was taken back meanwhile is the same utterance', async () => {
-    await store.append(meeting, finalEntry(1), reach(2, 1_000));
+    await store.append(meeting, finalEntry(1), { reach: reach(2, 1_000) });
     await store.retract(meeting, { segmentNo: 1 }, ts);
-    const { event } = await store.append(meeting, finalEntry(1), reach(2, 2_000));
+    const { event } = await store.append(meeting, finalEntry(1), { reach: reach(2, 2_000) });
     expect(event).toMatchObject({ type: 'retract', seq: 1 });
     expect(await store.covered(meeting, 'mic')).toBe(2_000);
   });
@@ -230,8 +230,8 @@ export function logContract(open: Open): void {
   test('[STORE27] two finals of one number in one crowd: the first is kept, the other covers nothing', async () => {
     const other = finalEntry(1, { text: 'something else', meta: { source: 'system' } });
     await Promise.all([
-      store.append(meeting, finalEntry(1), reach(2, 1_000)),
-      store.append(meeting, other, { source: 'system', fence: 2, coveredMs: 1_000 }),
+      store.append(meeting, finalEntry(1), { reach: reach(2, 1_000) }),
+      store.append(meeting, other, { reach: { source: 'system', fence: 2, coveredMs: 1_000 } }),
     ]);
     expect(await Promise.all([store.covered(meeting, 'mic'), store.covered(meeting, 'system')])).toEqual([
       1_000, 0,
@@ -268,10 +268,10 @@ export function logContract(open: Open): void {
 
   test('[AUTH5] the same id under two tenants is two logs', async () => {
     const other = { tenant: 'globex', id: meeting.id };
-    await store.append(meeting, finalEntry(1, { text: 'for acme' }), reach(9, 1_000));
+    await store.append(meeting, finalEntry(1, { text: 'for acme' }), { reach: reach(9, 1_000) });
     expect(await store.head(other)).toMatchObject({ seq: 0, segmentNo: 0 });
     expect(await store.covered(other, 'mic')).toBe(0);
-    const logged = await store.append(other, finalEntry(1, { text: 'for globex' }), reach(1, 500));
+    const logged = await store.append(other, finalEntry(1, { text: 'for globex' }), { reach: reach(1, 500) });
     expect(logged.event).toMatchObject({ seq: 1, text: 'for globex' });
     expect((await store.read(meeting, 0, 10)).events).toMatchObject([{ text: 'for acme' }]);
     expect((await store.read(other, 0, 10)).events).toMatchObject([{ text: 'for globex' }]);
@@ -314,7 +314,9 @@ export function logContract(open: Open): void {
         details: { title: awkward },
       },
     ];
-    const logged = await Promise.all(entries.map((entry) => store.append(meeting, entry, reach(1, 1))));
+    const logged = await Promise.all(
+      entries.map((entry) => store.append(meeting, entry, { reach: reach(1, 1) })),
+    );
     const { events } = await store.read(meeting, 0, 10);
     expect(events).toEqual(logged.map(({ event }) => event));
     expect(events).toEqual(entries.map((entry, index) => ({ ...entry, seq: index + 1 })));
@@ -337,12 +339,12 @@ export function logContract(open: Open): void {
   test('[STORE22] in a crowd of writes of many meetings, each meeting keeps its order and each refusal is its own', async () => {
     const meetings = Array.from({ length: 60 }, (_, index) => ({ ...meeting, id: `${meeting.id}-${index}` }));
     const writes = meetings.flatMap((of) => [
-      store.append(of, finalEntry(1), reach(5, 100)),
-      store.append(of, finalEntry(2), reach(4, 900)),
+      store.append(of, finalEntry(1), { reach: reach(5, 100) }),
+      store.append(of, finalEntry(2), { reach: reach(4, 900) }),
       store.append(of, statusEntry('live')),
-      store.append(of, finalEntry(1, { text: 'again' }), reach(6, 200)),
-      store.append(of, finalEntry(3), reach(5, 900)),
-      store.append(of, finalEntry(4), reach(6, 300)),
+      store.append(of, finalEntry(1, { text: 'again' }), { reach: reach(6, 200) }),
+      store.append(of, finalEntry(3), { reach: reach(5, 900) }),
+      store.append(of, finalEntry(4), { reach: reach(6, 300) }),
     ]);
     const outcomes = await Promise.allSettled(writes);
     const kept = [true, false, true, true, false, true];

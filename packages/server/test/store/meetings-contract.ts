@@ -108,11 +108,11 @@ export function meetingsContract(open: Open): void {
   });
 
   test('[STORE47] the recognizer’s own words for an entry are not kept unless the store was opened for it', async () => {
-    const { event } = await on.store.append(on.meeting, finalEntry(1), undefined, '{"is_final":true}');
+    const { event } = await on.store.append(on.meeting, finalEntry(1), { raw: '{"is_final":true}' });
     expect(await on.store.raw(on.meeting, event.seq)).toBeUndefined();
     const keeping = await open({ keepRaw: true });
-    const second = await keeping.append(on.meeting, finalEntry(2), undefined, '{"is_final":true}');
-    await keeping.append(on.meeting, finalEntry(2), undefined, '{"again":true}');
+    const second = await keeping.append(on.meeting, finalEntry(2), { raw: '{"is_final":true}' });
+    await keeping.append(on.meeting, finalEntry(2), { raw: '{"again":true}' });
     expect(await keeping.raw(on.meeting, second.event.seq)).toBe('{"is_final":true}');
     expect(await keeping.raw(on.meeting, 99)).toBeUndefined();
     await keeping.close();

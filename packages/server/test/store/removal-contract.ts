@@ -18,7 +18,7 @@ export function removalContract(open: Open, hasText: HasText): void {
 
   async function say(segmentNo: number, text: string, changes = {}): Promise<void> {
     const entry = finalEntry(segmentNo, { text, speaker: `${text}speaker`, ...changes });
-    await on.store.append(on.meeting, entry, undefined, `{"raw":"${text}"}`);
+    await on.store.append(on.meeting, entry, { raw: `{"raw":"${text}"}` });
   }
 
   async function isGone(text: string): Promise<boolean> {
@@ -30,10 +30,10 @@ export function removalContract(open: Open, hasText: HasText): void {
     const secretText = secret('late');
     const { epoch } = await on.store.append(on.meeting, finalEntry(1));
     const reach = { source: 'mic' as const, fence: 3, coveredMs: 500 };
-    await on.store.append(on.meeting, finalEntry(2), undefined, undefined, epoch);
+    await on.store.append(on.meeting, finalEntry(2), { epoch });
     expect(await on.store.cover(on.meeting, reach, epoch)).toBe(500);
     await on.store.forget(on.meeting);
-    const late = on.store.append(on.meeting, finalEntry(3, { text: secretText }), reach, undefined, epoch);
+    const late = on.store.append(on.meeting, finalEntry(3, { text: secretText }), { reach, epoch });
     await expect(late).rejects.toMatchObject({ name: 'StaleEpochError' });
     const cover = on.store.cover(on.meeting, { ...reach, coveredMs: 900 }, epoch);
     await expect(cover).rejects.toMatchObject({ name: 'StaleEpochError' });
@@ -114,7 +114,7 @@ export function removalContract(open: Open, hasText: HasText): void {
     const taken = secret('taken');
     await say(1, taken);
     await retract({ segmentNo: 1 });
-    const again = await on.store.append(on.meeting, finalEntry(1, { text: taken }), undefined, taken);
+    const again = await on.store.append(on.meeting, finalEntry(1, { text: taken }), { raw: taken });
     expect(again.event).toMatchObject({ type: 'retract', seq: 1 });
     expect(await textsIn()).toEqual([]);
     expect(await isGone(taken)).toBe(true);
@@ -156,9 +156,11 @@ export function removalContract(open: Open, hasText: HasText): void {
     const fence = Date.now() * 1_000 + 1;
     const session = secret('session');
     const { epoch } = await on.store.append(on.meeting, finalEntry(1, { text: word }), {
-      source: 'mic',
-      fence,
-      coveredMs: 900,
+      reach: {
+        source: 'mic',
+        fence,
+        coveredMs: 900,
+      },
     });
     await on.store.cover(on.meeting, { source: 'mic', fence, coveredMs: 900, session });
     expect(await on.store.lastSession(on.meeting, 'mic')).toBeUndefined();
@@ -177,9 +179,11 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(head).toMatchObject({ seq: 0, segmentNo: 0 });
     expect(head.epoch).not.toBe(epoch);
     const again = await on.store.append(on.meeting, finalEntry(1, { text: 'new' }), {
-      source: 'mic',
-      fence: 1,
-      coveredMs: 1,
+      reach: {
+        source: 'mic',
+        fence: 1,
+        coveredMs: 1,
+      },
     });
     expect(again).toMatchObject({ epoch: head.epoch, event: { seq: 1, text: 'new' } });
   });

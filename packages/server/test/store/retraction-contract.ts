@@ -15,14 +15,10 @@ export function retractionContract(open: Open, hasText: HasText): void {
   const secret = (name: string) => `${name}${on.meeting.id.replaceAll('-', '')}`;
 
   const say = (segmentNo: number, text: string, changes = {}, words?: readonly TimedWord[]) =>
-    on.store.append(
-      on.meeting,
-      finalEntry(segmentNo, { text, ...changes }),
-      undefined,
-      `{"raw":"${text}"}`,
-      undefined,
+    on.store.append(on.meeting, finalEntry(segmentNo, { text, ...changes }), {
+      raw: `{"raw":"${text}"}`,
       words,
-    );
+    });
 
   async function isGone(text: string): Promise<boolean> {
     const { items } = await on.store.search(on.meeting, [text], page);
@@ -68,7 +64,7 @@ export function retractionContract(open: Open, hasText: HasText): void {
     await say(1, 'wrong');
     await retract({ segmentNo: 1 });
     const correction = finalEntry(2, { text, revises: 1 });
-    const { event } = await on.store.append(on.meeting, correction, reach, text);
+    const { event } = await on.store.append(on.meeting, correction, { reach, raw: text });
     expect(event).toEqual({
       type: 'retract',
       seq: 3,
@@ -92,14 +88,14 @@ export function retractionContract(open: Open, hasText: HasText): void {
     const reach = { source: 'mic' as const, fence: 1, coveredMs: 2_500 };
     await retract({ startMs: 1_000, endMs: 2_000 });
     const late = finalEntry(1, { text, start_ms: 1_500, end_ms: 2_500, meta: { source: 'mic', channel: 1 } });
-    const { event } = await on.store.append(on.meeting, late, reach, text);
+    const { event } = await on.store.append(on.meeting, late, { reach, raw: text });
     expect(event).toMatchObject({
       type: 'retract',
       seq: 2,
       segment_no: 1,
       meta: { source: 'mic', channel: 1 },
     });
-    expect((await on.store.append(on.meeting, late, reach, text)).event).toEqual(event);
+    expect((await on.store.append(on.meeting, late, { reach, raw: text })).event).toEqual(event);
     expect(await isGone(text)).toBe(true);
     expect(await on.store.covered(on.meeting, 'mic')).toBe(2_500);
     await say(2, 'later', { start_ms: 2_000, end_ms: 2_400 });
