@@ -39,12 +39,12 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
       leaseMs,
     );
   async function granted(node: RedisMeetings, source: Source, session = 's') {
-    const answer = await node.claim(meeting, source, session, 0, false);
+    const answer = await node.claim(meeting, source, { session, above: 0, isAnew: false });
     if (answer.kind === 'held') throw new Error(`${source} is held`);
     return answer;
   }
   const holder = (fence: number, source: Source = 'mic'): Holder =>
-    new Holdings().hold(meeting, source, 's', fence);
+    new Holdings().hold({ meeting, source, session: 's', fence });
   const share = (claims: Holder[], numbers: { segmentNo?: number; isUnsure?: boolean } = {}) => ({
     claims,
     seats: [],
@@ -68,7 +68,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     const anHourAgo = performance.now() - 3_600_000;
     const clock = vi.spyOn(performance, 'now').mockReturnValue(anHourAgo);
     onTestFinished(() => clock.mockRestore());
-    expect(await node.claim(meeting, 'mic', 's', 0, false)).toMatchObject({
+    expect(await node.claim(meeting, 'mic', { session: 's', above: 0, isAnew: false })).toMatchObject({
       kind: 'granted',
       fence: expect.any(Number),
     });
@@ -78,7 +78,8 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
   test('[REG61] a lease ends alone, while the other source of the meeting goes on', async () => {
     await granted(nodeOf('dead', 50), 'mic');
     await granted(nodeOf('alive'), 'system');
-    const newcomer = () => nodeOf('alive').claim(meeting, 'mic', 'another', 0, false);
+    const newcomer = () =>
+      nodeOf('alive').claim(meeting, 'mic', { session: 'another', above: 0, isAnew: false });
     await expect.poll(async () => (await newcomer()).kind, generous).toBe('granted');
     expect(await sent()).toEqual(expect.arrayContaining(['mic', 'system']));
   });
@@ -105,9 +106,9 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
 
   test('[REG64] numbers go on over what the asker knows, and far over it where others may have been given some', async () => {
     const node = nodeOf('a');
-    expect(await node.nextSegmentNo(meeting, 1, 0, false)).toBe(1);
-    expect(await node.nextSegmentNo(meeting, 1, 7, false)).toBe(8);
-    const unsure = await node.nextSegmentNo(meeting, 1, 8, true);
+    expect(await node.nextSegmentNo(meeting, { atLeast: 1, known: 0, isUnsure: false })).toBe(1);
+    expect(await node.nextSegmentNo(meeting, { atLeast: 1, known: 7, isUnsure: false })).toBe(8);
+    const unsure = await node.nextSegmentNo(meeting, { atLeast: 1, known: 8, isUnsure: true });
     expect(unsure).toBeGreaterThan(1_008);
     const { segmentNo } = await node.renew(meeting, share([], { segmentNo: unsure }));
     expect(segmentNo).toBe(unsure);

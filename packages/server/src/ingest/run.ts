@@ -6,6 +6,7 @@ import type { Message } from '../bus/message.ts';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
+import { present } from '../lib/present.ts';
 import { TokenBucket } from '../lib/rate.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
@@ -127,10 +128,7 @@ export async function openRun(
   };
   const { language } = handshake;
   const canWait = handshake.session_id !== undefined;
-  const stream = await recognizer.open(
-    { ...format, source, canWait, ...(language === undefined ? {} : { language }) },
-    signal,
-  );
+  const stream = await recognizer.open({ ...format, source, canWait, ...present({ language }) }, signal);
   try {
     const isResumed = await resumes(context, sender);
     return await placeRun(context, sender, holding, signal, { format, stream, isResumed, onMessage });
@@ -273,7 +271,7 @@ export function welcome({ log, limits, observe }: RunContext, run: Run, connecti
     message: 'ready for audio',
     session_id: sessionId,
     resume_from_ms: from.ms,
-    ...(sessionFromMs === undefined ? {} : { session_from_ms: sessionFromMs }),
+    ...present({ session_from_ms: sessionFromMs }),
     epoch: from.epoch,
     max_frame_bytes: limits.ingestFrameBytes,
   });

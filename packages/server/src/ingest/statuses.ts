@@ -2,6 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
@@ -36,7 +37,7 @@ export class IngestStatuses {
     const { isResumed, title } = this.#run;
     const told = this.nodeLost(unheard);
     const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
-    const started = this.#say(status, message, title === undefined ? {} : { title });
+    const started = this.#say(status, message, present({ title }));
     await Promise.all([told, started]);
   }
 

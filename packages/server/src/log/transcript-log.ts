@@ -3,6 +3,7 @@ import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/pr
 import type { Bus, Unsubscribe } from '../bus/bus.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
 import type {
   AppendOptions,
@@ -81,7 +82,7 @@ export class TranscriptLog {
         current = { ...current, segment_no: await renumber() };
       }
     };
-    const logged = await this.#outbox.write(this.meeting, Buffer.byteLength(text), write, onDelay);
+    const logged = await this.#outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
     const message = loggedMessage(logged);
     this.#announce(message);
     this.#report(logged.event, message.source, receivedMs?.());
@@ -91,7 +92,7 @@ export class TranscriptLog {
   /** Takes text back, then says so. */
   async retract(what: Retraction): Promise<Message> {
     const { ts } = stamp(this.meeting);
-    const entry = retractionEntry(this.meeting.id, what, ts);
+    const entry = retractionEntry({ meetingId: this.meeting.id, ts }, what);
     const retract = async (isRetry: boolean): Promise<Logged> => {
       const kept = isRetry ? await this.#kept((there) => isSameRetraction(there, entry)) : undefined;
       return kept ?? this.#store.retract(this.meeting, what, ts);
@@ -145,7 +146,7 @@ export class TranscriptLog {
   }
 
   #inTurn<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
-    return this.#outbox.write(this.meeting, 0, ask);
+    return this.#outbox.write(this.meeting, ask);
   }
 
   /** An entry that an earlier try kept, though its answer was lost. */
@@ -164,8 +165,8 @@ export class TranscriptLog {
       this.#observe({ type: 'gap', meeting, source, seq, startMs, endMs, cause });
     }
     if (event.type !== 'transcript.final') return;
-    const lag = receivedMs === undefined ? {} : { lagMs: Math.max(0, receivedMs - event.end_ms) };
-    this.#observe({ type: 'final', meeting, source, seq, ...lag });
+    const lagMs = receivedMs === undefined ? undefined : Math.max(0, receivedMs - event.end_ms);
+    this.#observe({ type: 'final', meeting, source, seq, ...present({ lagMs }) });
   }
 
   // The bus is a hint: a viewer who misses it finds the entry in the log.

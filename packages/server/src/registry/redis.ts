@@ -112,14 +112,15 @@ class RedisRegistry implements Registry {
     let wasAbandoned = false;
     const holder = await this.#decide(
       async () => {
-        const answer = await this.#meetings.claim(meeting, source, session, floor, isAnew);
+        const answer = await this.#meetings.claim(meeting, source, { session, above: floor, isAnew });
         if (answer.kind === 'held') {
           if (answer.wanted) this.#renewals.tellWanted(answer.wanted, meeting, source);
           return { kind: 'held' as const, draining: answer.draining };
         }
         wasAbandoned = answer.isAbandoned;
-        const granted = holdings.hold(meeting, source, session, answer.fence);
-        if (answer.from !== undefined) this.#renewals.tellLost(answer.from, meeting, source, answer.fence);
+        const granted = holdings.hold({ meeting, source, session, fence: answer.fence });
+        if (answer.from !== undefined)
+          this.#renewals.tellLost({ node: answer.from, fence: answer.fence }, meeting, source);
         this.#segmentNos.raise(meeting, answer.segmentNo);
         this.#renewals.sawClaimed(meeting, answer.claimed);
         return granted;
@@ -330,7 +331,11 @@ class RedisRegistry implements Registry {
     const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
     return this.#decide(
       async () => {
-        const next = await this.#meetings.nextSegmentNo(meeting, atLeast, known?.highest ?? 0, isUnsure);
+        const next = await this.#meetings.nextSegmentNo(meeting, {
+          atLeast,
+          known: known?.highest ?? 0,
+          isUnsure,
+        });
         this.#segmentNos.agree(meeting, next);
         return next;
       },

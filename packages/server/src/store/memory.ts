@@ -142,13 +142,13 @@ class MemoryStore implements Store {
   async retract(meeting: MeetingRef, what: Retraction, ts: string) {
     const log = this.#open(meeting);
     const finals = log.events.flatMap((event) => (event.type === 'transcript.final' ? [event] : []));
-    const meant = finalsMeant(finals, retractionEntry(meeting.id, what, ts));
+    const meant = finalsMeant(finals, retractionEntry({ meetingId: meeting.id, ts }, what));
     for (const final of meant) {
       log.events[final.seq - 1] = { ...tombstoneOf(final), seq: final.seq };
       log.standing.delete(final.segment_no);
       log.raw.delete(final.seq);
     }
-    const entry = retractionEntry(meeting.id, what, ts, meant);
+    const entry = retractionEntry({ meetingId: meeting.id, ts }, what, meant);
     log.retractions.push(entry);
     return { epoch: log.epoch, event: insert(log, entry) };
   }

@@ -86,7 +86,8 @@ class SqlStore implements Store {
 
   async retract(meeting: MeetingRef, what: Retraction, ts: string): Promise<Logged> {
     this.#checkOpen();
-    const logged = await this.#writes.alone((sql) => retract(sql, this.#engine.rowLock, meeting, what, ts));
+    const { rowLock } = this.#engine;
+    const logged = await this.#writes.alone((sql) => retract(sql, { rowLock, meeting, what, ts }));
     await this.#engine.scrub();
     return logged;
   }
@@ -170,7 +171,7 @@ class SqlStore implements Store {
 
   async search(where: { tenant: string; id?: string }, terms: readonly string[], page: PageRequest) {
     await this.#ready();
-    return searchIn(this.#engine, where, terms, page);
+    return searchIn(this.#engine, { ...where, terms }, page);
   }
 
   async ping(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Source, TranscriptPartial } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   LeftAudio,
@@ -252,7 +253,7 @@ export class Transcription {
     const entry = {
       type: 'transcript.final' as const,
       ...spoken,
-      ...(repairs === undefined ? {} : { repairs }),
+      ...present({ repairs }),
     };
     // While the store is away the words still show; the numbered final follows.
     const written = log.append(entry, {
