@@ -1,7 +1,9 @@
 /** What Redis does for the registry, step by step, and what a node knows of it before anything fails. */
+
 import type { Source } from '@meetcast/protocol';
 import type { Claim, MeetingRef, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { openFaultProxy } from '@meetcast/testing';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RedisLink } from '../../packages/server/src/redis/link.ts';
@@ -9,7 +11,6 @@ import { type Holder, Holdings } from '../../packages/server/src/registry/holdin
 import { RedisMeetings } from '../../packages/server/src/registry/redis-meetings.ts';
 import { claimScript, runScript } from '../../packages/server/src/registry/redis-scripts.ts';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 const longMs = 600_000;
@@ -121,7 +122,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     cut: () => Promise<void>;
     heal: () => Promise<void>;
   }> {
-    const proxy = await faultProxy({ port: redis.port });
+    const proxy = await openFaultProxy({ port: redis.port });
     const registry = redisRegistry({ url: `redis://127.0.0.1:${proxy.port}`, leaseMs: longMs });
     let isAway = false;
     registry.remote?.watch((state) => {

@@ -3,10 +3,11 @@
 import {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,
+  type FaultProxy,
+  openFaultProxy,
   startDeepgramSimulator,
 } from '@meetcast/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type FaultProxy, faultProxy } from '../../../../tests/support/fault-proxy.ts';
 import { deepgram } from '../../src/recognizer/deepgram.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
@@ -156,7 +157,7 @@ test.each(isLong ? [1, 5, 30, 90] : [1, 5])(
   async (seconds) => {
     const simulator = await simulate();
     // The proxy keeps the port meanwhile: nobody else can listen there and answer.
-    const link = await faultProxy({ port: simulator.port });
+    const link = await openFaultProxy({ port: simulator.port });
     proxy = link;
     const said = meeting(43, isLong ? 400 : 120);
     const { stream, heard } = await start({
@@ -261,7 +262,7 @@ test('[RDG7] lost while the last words are awaited, and while nobody answers the
 
 test('[RDG8] a link that stalls, is reset, or ends within a message', async () => {
   const simulator = await simulate();
-  proxy = await faultProxy({ port: simulator.port });
+  proxy = await openFaultProxy({ port: simulator.port });
   const said = meeting(71, 100);
   const { stream, heard } = await start({
     endpoint: `ws://127.0.0.1:${proxy.port}`,
