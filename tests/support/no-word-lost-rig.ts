@@ -49,7 +49,11 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     const here = wanted.filter((shape) => (shape === 'apart') === multichannel);
     if (here.length === 0) continue;
     const stage = await startHub({
-      recognizer: deepgram({ apiKey: 'simulated', endpoint: `ws://127.0.0.1:${toRecognizer.port}`, multichannel }),
+      recognizer: deepgram({
+        apiKey: 'simulated',
+        endpoint: `ws://127.0.0.1:${toRecognizer.port}`,
+        multichannel,
+      }),
       recovery: { replayPace: Number.POSITIVE_INFINITY, ...options.recovery },
       limits: { ...unhurried, closeSpreadMs: 1, ...options.limits },
     });
