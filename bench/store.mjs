@@ -69,7 +69,7 @@ async function printAppends({ store }) {
     const { perSecond, loop99Ms, loopMaxMs } = await rate(callers, each, (caller, index) => {
       const meeting = { tenant: 'new', id: `${callers}-${caller}` };
       const reach = { source: 'mic', fence: 1, coveredMs: index * 3_000 };
-      return store.append(meeting, final(meeting, index, texts[index % texts.length]), reach);
+      return store.append(meeting, final(meeting, index, texts[index % texts.length]), { reach });
     });
     console.log(
       `  append, ${callers} meetings, one at a time each: ${perSecond}/s, event loop p99 ${ms(loop99Ms)}, longest ${ms(loopMaxMs)}`,

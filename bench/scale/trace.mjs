@@ -26,8 +26,8 @@ export class Trace {
 
   #store(inner) {
     return instead(inner, {
-      append: async (meeting, ...args) => {
-        const logged = await inner.append(meeting, ...args);
+      append: async (meeting, entry, options) => {
+        const logged = await inner.append(meeting, entry, options);
         this.#appended.set(`${meeting.id}/${logged.event.seq}`, now());
         return logged;
       },

@@ -1,8 +1,8 @@
 // The client in a real browser: its WebSocket, its database, its locks, and a tab that crashes.
+import { openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Browser, startBrowser } from '../support/browser.ts';
 import type { meetcast as Meetcast } from '../support/browser-page.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { browserProgram } from '../support/programs.ts';
 import { expectTimes, expectWords, type Speech, speech } from '../support/speech.ts';
 import { mintToken, startHub } from '../support/start-hub.ts';
@@ -48,7 +48,7 @@ describe.skipIf(!browserProgram)('in a browser', { timeout: 180_000 }, () => {
   test('[ING12] a tab crashes while its link is down: the next one goes on with what its database kept', async () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
-    const proxy = await faultProxy({ port: stage.port });
+    const proxy = await openFaultProxy({ port: stage.port });
     onTestFinished(() => proxy.close());
     const said = speech(40, 402);
     const speaking = { ...(await speakingOf(said, proxy.port)), spool: 'retro' };
@@ -59,7 +59,7 @@ describe.skipIf(!browserProgram)('in a browser', { timeout: 180_000 }, () => {
     await viewer.until('transcript.final');
     expect(await second.evaluate(() => meetcast.refusalOf('retro'))).toContain('in use by another tab');
     proxy.refuse(true);
-    await vi.waitFor(() => expect(proxy.connections()).toBe(0), patient);
+    await vi.waitFor(() => expect(proxy.connections).toBe(0), patient);
     const cutMs = await first.evaluate(() => meetcast.spokenMs());
     // Speech that no hub hears.
     await first.waitForFunction((ms) => meetcast.spokenMs() > ms, cutMs + 3_000, { timeout: 60_000 });

@@ -25,9 +25,9 @@ function slowStore() {
   const inner = memoryStore();
   const gate = new Gate();
   const store = storeWith(inner, {
-    async append(...[meeting, entry, ...more]: Parameters<Store['append']>) {
+    async append(...[meeting, entry, options]: Parameters<Store['append']>) {
       if (entry.type === 'transcript.final') await gate.pass();
-      return await inner.append(meeting, entry, ...more);
+      return await inner.append(meeting, entry, options);
     },
   });
   return { store, gate };

@@ -1,10 +1,11 @@
 // A sender leaves a node that is too slow for it, which goes on with what it was asked for.
+
 import { publish } from '@meetcast/client';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
 import { startBalancer } from '../support/cluster-balancer.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { speech, wordsIn } from '../support/speech.ts';
 import { mintToken } from '../support/start-hub.ts';
 import { finalsIn, logOf } from '../support/watched-meeting.ts';
@@ -22,7 +23,7 @@ describe.skipIf(!hasServers)('a sender that goes to another node', () => {
   test.each(ways)('[ING12, ING19] loses nothing to %s', { timeout: 300_000 }, async (_, hold) => {
     const cluster = await start({ nodes: 2, leaseMs: 2_000 });
     const [slow, well] = cluster.nodes as [ClusterNode, ClusterNode];
-    const link = await faultProxy({ port: slow.hub.port });
+    const link = await openFaultProxy({ port: slow.hub.port });
     let ports = [link.port];
     const door = await startBalancer(() => ports);
     const tenant = `late-${Date.now().toString(36)}`;

@@ -1,4 +1,5 @@
 // A source that breaks off on one node while others send, or end the meeting, on another: one log, whoever is where.
+
 import type { LoggedEvent } from '@meetcast/protocol';
 import {
   memoryBus,
@@ -9,6 +10,7 @@ import {
   type Store,
 } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { openFaultProxy } from '@meetcast/testing';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import {
@@ -21,7 +23,6 @@ import {
   statusesIn,
   stepped,
 } from '../support/broken-off.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import type { Speaker } from '../support/peer.ts';
 import { expectTimes, expectWords, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { handshakeOf, type Stage, startHub, unhurried } from '../support/start-hub.ts';
@@ -104,7 +105,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     const said = speech(20, 57);
     await brokenOff(here, said, 11, await here.speaker({ tenant, session: 'one' }));
     // At the other door it begins anew, and waits until the gap is told: then its link dies without a word.
-    const link = await faultProxy({ port: there.port });
+    const link = await openFaultProxy({ port: there.port });
     onTestFinished(() => link.close());
     const left = await there.stranger({ tenant, port: link.port });
     left.send(handshakeOf({ session: 'one' }));

@@ -30,7 +30,6 @@ describe('the recognizer ends the stream', () => {
   )('[ING10] $kind $code $where', async ({ where, ...fault }) => {
     const afterAudioMs = where === 'in a word' ? inWordMs : betweenWordsMs;
     const { simulator } = await tell({
-      options: { isDirect: true },
       before: (simulator) => simulator.fault({ ...fault, afterAudioMs, times: streams } as Fault),
     });
     expect(simulator.streams.length).toBe(2 * streams);

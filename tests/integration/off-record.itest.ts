@@ -1,8 +1,7 @@
 // Off the record for long, across lost links and lost recognizers.
 import { publish } from '@meetcast/client';
-import { speak } from '@meetcast/testing';
+import { openFaultProxy, speak } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { speech } from '../support/speech.ts';
 import { mintToken, type Stage, startHub } from '../support/start-hub.ts';
 
@@ -40,7 +39,7 @@ test('[ING18] off the record for longer than a writer may keep: it goes on, and 
 
 test('[ING18] what the log says of it is not said again by a sender that comes back', async () => {
   const stage = await startHub();
-  const toHub = await faultProxy({ port: stage.port });
+  const toHub = await openFaultProxy({ port: stage.port });
   onTestFinished(() => toHub.close());
   const writer = await publisher(stage, { port: toHub.port });
   await writer.write(new Uint8Array(speech(4, 1).pcm));
@@ -54,7 +53,7 @@ test('[ING18] what the log says of it is not said again by a sender that comes b
     const back = new Promise<void>((resolve) => {
       writer.on('connection', ({ status }) => status === 'connected' && resolve());
     });
-    toHub.reset();
+    toHub.drop('rst');
     await back;
   }
   await writer.finalize();

@@ -1,7 +1,7 @@
 import { subscribe } from '@meetcast/client';
 import { postgresStore } from '@meetcast/server/postgres';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { type PacedMeeting, pacedMeeting, sources } from '../support/paced-meeting.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { wordsIn } from '../support/speech.ts';
@@ -26,7 +26,7 @@ describe.skipIf(!inject('pgUrl'))('PostgreSQL goes away during a meeting', () =>
     const started = await startPostgres();
     if (!started) throw new Error('there is no PostgreSQL here');
     server = started;
-    proxy = await faultProxy({ port: server.port });
+    proxy = await openFaultProxy({ port: server.port });
   });
   afterAll(async () => {
     await proxy.close();
@@ -49,7 +49,7 @@ describe.skipIf(!inject('pgUrl'))('PostgreSQL goes away during a meeting', () =>
       leave: () => proxy.stall(true),
       comeBack: () => {
         proxy.stall(false);
-        proxy.reset();
+        proxy.drop('rst');
       },
     },
   ];

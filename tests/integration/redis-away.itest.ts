@@ -1,15 +1,14 @@
 /** The Redis bus while Redis is away, and after. */
-import { freePort } from '@meetcast/testing';
+import { type FaultProxy, freePort, openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
 import { BusNode, expectToOutlive, patient, untilAway } from '../support/bus-node.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 const proxied = async (server: RedisServer): Promise<FaultProxy & { url: string }> => {
-  const proxy = await faultProxy(server);
+  const proxy = await openFaultProxy(server);
   onTestFinished(() => proxy.close());
-  return { ...proxy, url: `redis://127.0.0.1:${proxy.port}` };
+  return Object.assign(proxy, { url: `redis://127.0.0.1:${proxy.port}` });
 };
 
 describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
@@ -20,14 +19,14 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
   afterAll(() => server.close());
 
   const cuts: [string, (proxy: FaultProxy) => void, (proxy: FaultProxy) => void][] = [
-    ['its connections are reset', (proxy) => proxy.reset(), () => {}],
+    ['its connections are reset', (proxy) => proxy.drop('rst'), () => {}],
     ['it is refused', (proxy) => proxy.refuse(true), (proxy) => proxy.refuse(false)],
     ['nothing passes', (proxy) => proxy.stall(true), (proxy) => proxy.stall(false)],
     [
       'nothing passes, and then all is reset',
       (proxy) => proxy.stall(true),
       (proxy) => {
-        proxy.reset();
+        proxy.drop('rst');
         proxy.stall(false);
       },
     ],
@@ -122,7 +121,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     const heard = await node.listen(freshMeeting());
     await untilAway(node);
     expect(heard).toEqual([]);
-    proxy.reset();
+    proxy.drop('rst');
     proxy.stall(false);
     await expect.poll(() => node.isAway, patient).toBe(false);
   });

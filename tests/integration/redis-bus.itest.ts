@@ -1,9 +1,9 @@
 /** The Redis bus keeps the bus's contract, whichever way it is told of Redis. */
 import { redisBus } from '@meetcast/server/redis';
+import { type BusNodes, busContract } from '@meetcast/testing/contracts';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type BusNodes, busContract } from '../../packages/server/test/bus/bus-contract.ts';
 import {
   hasRedisServer,
   type RedisCluster,
@@ -33,12 +33,8 @@ describe.skipIf(!hasRedisServer)('one Redis', () => {
   });
   afterAll(() => server.close());
 
-  describe('by its address', () => {
-    busContract(async () => ({ nodes: [redisBus(server), redisBus(server)] }));
-  });
-  describe('by a client', () => {
-    busContract(async () => onClients(() => new Redis(server.url)));
-  });
+  busContract('by its address', () => ({ nodes: [redisBus(server), redisBus(server)] }));
+  busContract('by a client', () => onClients(() => new Redis(server.url)));
   describe('by a client with settings of its own', () => {
     const settings = {
       lazyConnect: true,
@@ -49,11 +45,9 @@ describe.skipIf(!hasRedisServer)('one Redis', () => {
       enableAutoPipelining: true,
       enableOfflineQueue: false,
     } as const;
-    busContract(async () => onClients(() => new Redis(server.url, settings)));
+    busContract('by a client', () => onClients(() => new Redis(server.url, settings)));
   });
-  describe('by a client of ioredis 5', () => {
-    busContract(async () => onClients(() => new Redis5(server.url) as unknown as Redis));
-  });
+  busContract('by a client of ioredis 5', () => onClients(() => new Redis5(server.url) as unknown as Redis));
 });
 
 describe.skipIf(!hasRedisServer)('Sentinel', () => {
@@ -63,10 +57,8 @@ describe.skipIf(!hasRedisServer)('Sentinel', () => {
   });
   afterAll(() => sentinel.close());
 
-  busContract(async () => onClients(() => new Redis(sentinel.options)));
-  describe('by ioredis 5', () => {
-    busContract(async () => onClients(() => new Redis5(sentinel.options) as unknown as Redis));
-  });
+  busContract('by a client', () => onClients(() => new Redis(sentinel.options)));
+  busContract('by ioredis 5', () => onClients(() => new Redis5(sentinel.options) as unknown as Redis));
 });
 
 describe.skipIf(!hasRedisServer)('a cluster', () => {
@@ -76,7 +68,7 @@ describe.skipIf(!hasRedisServer)('a cluster', () => {
   });
   afterAll(() => cluster.close());
 
-  busContract(async () => onClients(() => new Cluster(cluster.nodes)));
+  busContract('by a client', () => onClients(() => new Cluster(cluster.nodes)));
   describe('by a client with settings of its own', () => {
     const settings = {
       shardedSubscribers: true,
@@ -85,9 +77,7 @@ describe.skipIf(!hasRedisServer)('a cluster', () => {
       lazyConnect: true,
       redisOptions: { keyPrefix: 'host:', protocol: 2 },
     } as const;
-    busContract(async () => onClients(() => new Cluster(cluster.nodes, settings)));
+    busContract('by a client', () => onClients(() => new Cluster(cluster.nodes, settings)));
   });
-  describe('by ioredis 5', () => {
-    busContract(async () => onClients(() => new Cluster5(cluster.nodes) as unknown as Cluster));
-  });
+  busContract('by ioredis 5', () => onClients(() => new Cluster5(cluster.nodes) as unknown as Cluster));
 });

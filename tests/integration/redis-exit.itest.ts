@@ -5,10 +5,9 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@meetcast/testing';
+import { freePort, openFaultProxy } from '@meetcast/testing';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, startCluster, startRedis, startSentinel } from '../support/redis-servers.ts';
 
 const tests = fileURLToPath(new URL('..', import.meta.url));
@@ -90,7 +89,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000
 
   test.each(['undefined', 'changed()'])('with a Redis that never answers: %s', async (when) => {
     const server = await startRedis();
-    const proxy = await faultProxy(server);
+    const proxy = await openFaultProxy(server);
     onTestFinished(async () => {
       await proxy.close();
       await server.close();

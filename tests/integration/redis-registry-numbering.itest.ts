@@ -1,10 +1,10 @@
 /** Two nodes that number what two sources and a host say, through any trouble: no number names two utterances. */
 import type { MeetingRef, Numbering, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 const runs = Number(process.env.MEETCAST_PROPERTY_RUNS ?? 12);
@@ -46,7 +46,7 @@ class Node {
   }
 
   static async start(redis: RedisServer): Promise<Node> {
-    const proxy = await faultProxy({ port: redis.port });
+    const proxy = await openFaultProxy({ port: redis.port });
     const node = new Node(proxy, redisRegistry({ url: `redis://127.0.0.1:${proxy.port}` }));
     await node.ready();
     return node;

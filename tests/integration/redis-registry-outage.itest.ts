@@ -1,10 +1,11 @@
 /** What nodes hold when one of them dies, when Redis forgets, and when a node is cut off from it. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Claim, MeetingRef, Numbering, OrphanedClaim, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 import { bundleRegistry, RegistryProcess } from '../support/registry-process.ts';
 
@@ -20,7 +21,7 @@ interface Node {
 }
 
 async function startNode(redis: RedisServer, lease = leaseMs): Promise<Node> {
-  const proxy = await faultProxy({ port: redis.port });
+  const proxy = await openFaultProxy({ port: redis.port });
   const registry = redisRegistry({ url: `redis://127.0.0.1:${proxy.port}`, leaseMs: lease });
   let isAway = false;
   registry.remote?.watch((state) => {

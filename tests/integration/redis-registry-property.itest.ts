@@ -1,11 +1,12 @@
 /** Nodes that claim, vacate, sit, count and leave at random, with and without trouble: what must hold whatever happens. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Claim, MeetingRef, Registry, Seat } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
 import { seeded } from '../../packages/server/test/support/random.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 /** Longer than a busy machine stands still: what runs out then is another's by right. */
@@ -40,7 +41,7 @@ interface World {
 }
 
 async function startNode(redis: RedisServer, lease: number): Promise<Node> {
-  const proxy = await faultProxy({ port: redis.port });
+  const proxy = await openFaultProxy({ port: redis.port });
   const registry = redisRegistry({ url: `redis://127.0.0.1:${proxy.port}`, leaseMs: lease });
   onTestFinished(async () => {
     await registry.close();
@@ -112,7 +113,7 @@ async function trouble(world: World, redis: RedisServer, random: () => number): 
     world.flushedAt = performance.now();
   } else if (chance < 0.45) proxy?.refuse(true);
   else if (chance < 0.6) proxy?.stall(true);
-  else if (chance < 0.7) proxy?.reset();
+  else if (chance < 0.7) proxy?.drop('rst');
   else heal(world);
 }
 

@@ -1,7 +1,9 @@
 /** What Redis does for the registry, step by step, and what a node knows of it before anything fails. */
+
 import type { Source } from '@meetcast/protocol';
 import type { Claim, MeetingRef, Registry } from '@meetcast/server';
 import { redisRegistry } from '@meetcast/server/redis';
+import { openFaultProxy } from '@meetcast/testing';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RedisLink } from '../../packages/server/src/redis/link.ts';
@@ -9,7 +11,6 @@ import { type Holder, Holdings } from '../../packages/server/src/registry/holdin
 import { RedisMeetings } from '../../packages/server/src/registry/redis-meetings.ts';
 import { claimScript, runScript } from '../../packages/server/src/registry/redis-scripts.ts';
 import { freshMeeting } from '../../packages/server/test/support/entries.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { hasRedisServer, type RedisServer, startRedis } from '../support/redis-servers.ts';
 
 const longMs = 600_000;
@@ -39,12 +40,12 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
       leaseMs,
     );
   async function granted(node: RedisMeetings, source: Source, session = 's') {
-    const answer = await node.claim(meeting, source, session, 0, false);
+    const answer = await node.claim(meeting, source, { session, above: 0, isAnew: false });
     if (answer.kind === 'held') throw new Error(`${source} is held`);
     return answer;
   }
   const holder = (fence: number, source: Source = 'mic'): Holder =>
-    new Holdings().hold(meeting, source, 's', fence);
+    new Holdings().hold({ meeting, source, session: 's', fence });
   const share = (claims: Holder[], numbers: { segmentNo?: number; isUnsure?: boolean } = {}) => ({
     claims,
     seats: [],
@@ -68,7 +69,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     const anHourAgo = performance.now() - 3_600_000;
     const clock = vi.spyOn(performance, 'now').mockReturnValue(anHourAgo);
     onTestFinished(() => clock.mockRestore());
-    expect(await node.claim(meeting, 'mic', 's', 0, false)).toMatchObject({
+    expect(await node.claim(meeting, 'mic', { session: 's', above: 0, isAnew: false })).toMatchObject({
       kind: 'granted',
       fence: expect.any(Number),
     });
@@ -78,7 +79,8 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
   test('a lease ends alone, while the other source of the meeting goes on', async () => {
     await granted(nodeOf('dead', 50), 'mic');
     await granted(nodeOf('alive'), 'system');
-    const newcomer = () => nodeOf('alive').claim(meeting, 'mic', 'another', 0, false);
+    const newcomer = () =>
+      nodeOf('alive').claim(meeting, 'mic', { session: 'another', above: 0, isAnew: false });
     await expect.poll(async () => (await newcomer()).kind, generous).toBe('granted');
     expect(await sent()).toEqual(expect.arrayContaining(['mic', 'system']));
   });
@@ -122,7 +124,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
     cut: () => Promise<void>;
     heal: () => Promise<void>;
   }> {
-    const proxy = await faultProxy({ port: redis.port });
+    const proxy = await openFaultProxy({ port: redis.port });
     const registry = redisRegistry({ url: `redis://127.0.0.1:${proxy.port}`, leaseMs: longMs });
     let isAway = false;
     registry.remote?.watch((state) => {

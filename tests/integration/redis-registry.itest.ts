@@ -1,8 +1,8 @@
 /** The contract of a registry, kept in one Redis and in a Cluster. */
 import { type RedisConnectOptions, redisRegistry } from '@meetcast/server/redis';
+import { registryContract } from '@meetcast/testing/contracts';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { registryContract } from '../../packages/server/test/registry/registry-contract.ts';
 import {
   hasRedisServer,
   type RedisCluster,
@@ -11,7 +11,7 @@ import {
   startRedis,
 } from '../support/redis-servers.ts';
 
-const twoNodes = (connect: () => RedisConnectOptions) => async () => ({
+const twoNodes = (connect: () => RedisConnectOptions) => () => ({
   nodes: [redisRegistry(connect()), redisRegistry(connect())] as const,
 });
 
@@ -22,7 +22,10 @@ describe.skipIf(!hasRedisServer)('one Redis', () => {
     server = await startRedis();
   });
   afterAll(() => server.close());
-  registryContract(twoNodes(() => ({ url: server.url })));
+  registryContract(
+    'the registry',
+    twoNodes(() => ({ url: server.url })),
+  );
 });
 
 describe.skipIf(!hasRedisServer)('a Redis Cluster', () => {
@@ -36,5 +39,8 @@ describe.skipIf(!hasRedisServer)('a Redis Cluster', () => {
     client.disconnect();
     await cluster.close();
   });
-  registryContract(twoNodes(() => ({ client })));
+  registryContract(
+    'the registry',
+    twoNodes(() => ({ client })),
+  );
 });

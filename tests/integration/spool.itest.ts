@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Publisher, publish, type Spool } from '@meetcast/client';
 import { fileSpool } from '@meetcast/client/file-spool';
+import { openFaultProxy } from '@meetcast/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { seeded } from '../../packages/server/test/support/random.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import { expectTimes, expectWords, type Speech, speech } from '../support/speech.ts';
 import { bundleSender, Sender, type SenderSettings } from '../support/spool-sender.ts';
 import { mintToken, type Stage, startHub } from '../support/start-hub.ts';
@@ -50,7 +50,7 @@ test.each(outages)(
   async (seconds) => {
     const stage = await startHub();
     const viewer = await stage.viewer();
-    const proxy = await faultProxy({ port: stage.port });
+    const proxy = await openFaultProxy({ port: stage.port });
     onTestFinished(() => proxy.close());
     const directory = join(newDirectory(), 'spool');
     const said = speech(Math.ceil(8 + seconds * 9), seed);
@@ -135,7 +135,7 @@ test(`[ING12] a sender that is killed ${kills} times in mid-speech goes on with 
 
 test('[ING15] finalize without a hub, then another process: it is all stored, once', async () => {
   const stage = await startHub();
-  const proxy = await faultProxy({ port: stage.port });
+  const proxy = await openFaultProxy({ port: stage.port });
   onTestFinished(() => proxy.close());
   const directory = join(newDirectory(), 'spool');
   const said = speech(30, seed);

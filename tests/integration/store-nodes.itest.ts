@@ -100,9 +100,9 @@ function sharedDatabase(open: () => Store): void {
   test('a claim that moved to another node shuts the first one out', async () => {
     const meeting = freshMeeting();
     const reach = (fence: number) => ({ source: 'mic' as const, fence, coveredMs: fence * 100 });
-    await nodeOf(0).append(meeting, finalEntry(1), reach(1));
+    await nodeOf(0).append(meeting, finalEntry(1), { reach: reach(1) });
     await nodeOf(1).cover(meeting, reach(2));
-    await expect(nodeOf(0).append(meeting, finalEntry(2), reach(1))).rejects.toMatchObject({
+    await expect(nodeOf(0).append(meeting, finalEntry(2), { reach: reach(1) })).rejects.toMatchObject({
       name: 'StaleFenceError',
     });
     expect(await nodeOf(0).covered(meeting, 'mic')).toBe(200);

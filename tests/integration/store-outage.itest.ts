@@ -1,9 +1,10 @@
 // PostgreSQL that is away, hangs, or loses its connections.
+
 import { postgresStore } from '@meetcast/server/postgres';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { finalEntry, freshMeeting } from '../../packages/server/test/support/entries.ts';
-import { type FaultProxy, faultProxy } from '../support/fault-proxy.ts';
 
 const pgUrl = inject('pgUrl') ?? '';
 
@@ -13,7 +14,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
 
   beforeEach(async () => {
     const address = new URL(pgUrl);
-    proxy = await faultProxy({ port: Number(address.port) });
+    proxy = await openFaultProxy({ port: Number(address.port) });
     url = Object.assign(address, { port: String(proxy.port) }).href;
   });
   afterEach(() => proxy.close());
@@ -47,7 +48,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await Promise.all(
       meetings.map(async (meeting, at) => {
         for (let number = 1; number <= 40; number += 1) {
-          if (number % 8 === at) proxy.reset();
+          if (number % 8 === at) proxy.drop('rst');
           if (number % 8 === (at + 4) % 8) proxy.cutAfter(number * at * 7);
           await append(meeting, number);
         }
@@ -99,7 +100,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     const before = pool.listenerCount('error');
     const store = postgresStore({ pool });
     await store.append(freshMeeting(), finalEntry(1));
-    proxy.reset();
+    proxy.drop('rst');
     await store.ping().catch(() => {});
     await store.ping();
     await store.close();

@@ -1,7 +1,7 @@
 import { postgresStore } from '@meetcast/server/postgres';
+import { storeContract } from '@meetcast/testing/contracts';
 import pg from 'pg';
 import { afterAll, describe, inject } from 'vitest';
-import { storeContract } from '../../packages/server/test/store/store-contract.ts';
 
 const url = inject('pgUrl') ?? '';
 
@@ -21,5 +21,5 @@ describe.skipIf(!url)('PostgreSQL', () => {
     return false;
   }
 
-  storeContract(async (options) => postgresStore({ url, ...options }), hasText);
+  storeContract('the store', (options) => postgresStore({ url, ...options }), { hasText });
 });

@@ -9,11 +9,10 @@ import {
   StaleFenceError,
   type Store,
 } from '@meetcast/server';
-import { interleave, speak, toneTiming } from '@meetcast/testing';
+import { interleave, openFaultProxy, speak, toneTiming } from '@meetcast/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import { Gate } from '../support/adapters.ts';
-import { faultProxy } from '../support/fault-proxy.ts';
 import type { Speaker } from '../support/peer.ts';
 import {
   expectSegmentRule,
@@ -138,7 +137,7 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
 describe('[LOG1] two sources and their viewers', () => {
   test('[SUB4, SUB5, SUB3] who was there, who came late, who wanted little and who was dropped see one log', async () => {
     const stage = await startHub();
-    const proxy = await faultProxy({ port: stage.port });
+    const proxy = await openFaultProxy({ port: stage.port });
     const first = await stage.viewer();
     const dropped = await stage.viewer({ port: proxy.port });
     let seated = () => {};
@@ -148,7 +147,7 @@ describe('[LOG1] two sources and their viewers', () => {
     const talking = talk(stage, { count: 60, seed: 7, everyMs: 8, stay: areSeated });
     const { seq: later } = await first.until('transcript.final', ({ seq }) => seq >= 4);
 
-    proxy.reset();
+    proxy.drop('rst');
     expect((await dropped.closed).code).toBe(1006);
     const { epoch } = await first.until('connected');
     const since = dropped.seqs.at(-1) ?? 0;
@@ -284,14 +283,14 @@ describe('[ING11] publish() from the client package', () => {
     await mic.say(first.pcm);
     await heard(stage, first.pcm.length);
 
-    const proxy = await faultProxy({ port: stage.port });
+    const proxy = await openFaultProxy({ port: stage.port });
     const url = `http://127.0.0.1:${proxy.port}`;
     const token = await mintToken({ user: 'late' });
     const backoff = { minMs: 5, maxMs: 10 };
     const publisher = publish({ url, meeting: 'm', token, source: 'system', sampleRate: 16_000, backoff });
     await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
     const lost = new Promise((resolve) => publisher.on('connection', resolve));
-    proxy.reset();
+    proxy.drop('rst');
     expect(await lost).toMatchObject({ status: 'reconnecting' });
     gate.open();
     const second = speech(6, 26);
@@ -459,11 +458,11 @@ describe('senders that come and go', () => {
     const gate = new Gate();
     const refused: unknown[] = [];
     const store = storeWith(inner, {
-      async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
+      async append(...[meeting, entry, options]: Parameters<Store['append']>) {
         if (entry.type !== 'transcript.final' || gate.arrived > 0)
-          return await inner.append(meeting, entry, reach);
+          return await inner.append(meeting, entry, options);
         await gate.pass();
-        return await inner.append(meeting, entry, reach).catch((error: unknown) => {
+        return await inner.append(meeting, entry, options).catch((error: unknown) => {
           refused.push(error);
           throw error;
         });
@@ -562,9 +561,9 @@ describe('senders that come and go', () => {
     const inner = memoryStore();
     const gate = new Gate();
     const store = storeWith(inner, {
-      async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
+      async append(...[meeting, entry, options]: Parameters<Store['append']>) {
         if (entry.type === 'transcript.final') await gate.pass();
-        return await inner.append(meeting, entry, reach);
+        return await inner.append(meeting, entry, options);
       },
     });
     const stage = await startHub({ store });

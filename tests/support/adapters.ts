@@ -74,9 +74,9 @@ export function gatedStore(gates: { read?: Gate; head?: Gate; append?: Gate }): 
       if (meeting.id === 'gated') await gates.head?.pass();
       return await inner.head(meeting);
     },
-    async append(...[meeting, entry, reach]: Parameters<Store['append']>) {
+    async append(...[meeting, entry, options]: Parameters<Store['append']>) {
       if (meeting.id === 'gated') await gates.append?.pass();
-      return await inner.append(meeting, entry, reach);
+      return await inner.append(meeting, entry, options);
     },
   });
 }

@@ -1,9 +1,10 @@
 /** Meetings in a cluster that is hurt in every way: what was acknowledged or seen stays, and everybody has all in the end. */
+
 import type { Publisher } from '@meetcast/client';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { bringAbout, plan, type Trouble, type Weather } from './cluster-troubles.ts';
-import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import { sources } from './paced-meeting.ts';
 import { mintToken } from './start-hub.ts';
 import { expectKept, expectWhole, gather, leave, speak, type WatchedMeeting } from './watched-meeting.ts';
@@ -49,7 +50,7 @@ export async function weather(run: ClusterRun): Promise<ClusterFigures> {
         ...sources,
         ...Array.from({ length: run.viewers }, (_, place) => `viewer ${place}`),
       ]) {
-        const link = await faultProxy(cluster.door);
+        const link = await openFaultProxy(cluster.door);
         links.push(link);
         ports.set(who, link.port);
       }

@@ -1,6 +1,6 @@
 /** What befalls a cluster: planned from a seed, brought about in time, and healed in the end. */
+import type { FaultProxy } from '@meetcast/testing';
 import type { Cluster, ClusterNode } from './cluster.ts';
-import type { FaultProxy } from './fault-proxy.ts';
 
 /** `forMs`: until it is healed. Node numbers begin at 0. */
 export type Trouble = { atMs: number; forMs: number } & (
@@ -99,7 +99,7 @@ async function suffer(trouble: Trouble, cluster: Cluster, clients: readonly Faul
       return hurt(links, trouble.how, forMs);
     }
     case 'drop clients':
-      for (const link of chosen(clients, trouble)) link.reset();
+      for (const link of chosen(clients, trouble)) link.drop('rst');
       return;
     case 'stall clients':
       return hurt(chosen(clients, trouble), 'stall', forMs);

@@ -2,10 +2,14 @@
 
 import type { Limits, Store } from '@meetcast/server';
 import { postgresStore } from '@meetcast/server/postgres';
-import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testing';
+import {
+  type DeepgramSimulator,
+  type FaultProxy,
+  openFaultProxy,
+  startDeepgramSimulator,
+} from '@meetcast/testing';
 import { afterAll, beforeAll, expect, inject, onTestFailed, onTestFinished, vi } from 'vitest';
 import { type Balancer, startBalancer } from './cluster-balancer.ts';
-import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import { bundleHub, HubProcess, type HubProcessSettings } from './hub-process.ts';
 import { hasRedisServer, type RedisServer, startRedis } from './redis-servers.ts';
 import { secret, unhurried } from './start-hub.ts';
@@ -91,8 +95,8 @@ async function startCluster(options: Parts): Promise<Cluster> {
 
   const nodes: ClusterNode[] = [];
   for (let index = 0; index < options.nodes; index += 1) {
-    const toRedis = await faultProxy({ port: redis.port });
-    const toStore = await faultProxy({ port: Number(new URL(pgUrl).port) });
+    const toRedis = await openFaultProxy({ port: redis.port });
+    const toStore = await openFaultProxy({ port: Number(new URL(pgUrl).port) });
     const hub = new HubProcess(program, {
       store: { url: through(pgUrl, toStore) },
       redis: { url: `redis://127.0.0.1:${toRedis.port}`, leaseMs },

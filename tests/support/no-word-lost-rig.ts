@@ -1,8 +1,12 @@
 /** Two hubs in this process, one of which hears channels apart, and a meeting of every shape; every link can be cut. */
 import { deepgram } from '@meetcast/server/deepgram';
-import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testing';
+import {
+  type DeepgramSimulator,
+  type FaultProxy,
+  openFaultProxy,
+  startDeepgramSimulator,
+} from '@meetcast/testing';
 import { onTestFinished } from 'vitest';
-import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import { Meeting, type MeetingOptions, partsOf, type Shape, shapes } from './no-word-lost.ts';
 import { mintToken, type StageOptions, startHub, unhurried } from './start-hub.ts';
 
@@ -15,8 +19,6 @@ export interface RigOptions
   seed?: number;
   /** How many times real time the simulator takes. Default: as fast as it comes. */
   pace?: number;
-  /** Whether the recognizer is reached past its proxy, which turns a reset into an end. */
-  isDirect?: boolean;
   /** Before anybody comes. */
   before?: ((simulator: DeepgramSimulator) => void) | undefined;
 }
@@ -37,9 +39,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const simulator = await startDeepgramSimulator({ pace: options.pace ?? 0 });
   onTestFinished(() => simulator.close());
   options.before?.(simulator);
-  const toRecognizer = await faultProxy({ port: simulator.port });
+  const toRecognizer = await openFaultProxy({ port: simulator.port });
   onTestFinished(() => toRecognizer.close());
-  const { port } = options.isDirect === true ? simulator : toRecognizer;
   const toHubs: FaultProxy[] = [];
   const token = await mintToken();
   const meetings: Meeting[] = [];
@@ -48,11 +49,15 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     const here = wanted.filter((shape) => (shape === 'apart') === multichannel);
     if (here.length === 0) continue;
     const stage = await startHub({
-      recognizer: deepgram({ apiKey: 'simulated', endpoint: `ws://127.0.0.1:${port}`, multichannel }),
+      recognizer: deepgram({
+        apiKey: 'simulated',
+        endpoint: `ws://127.0.0.1:${toRecognizer.port}`,
+        multichannel,
+      }),
       recovery: { replayPace: Number.POSITIVE_INFINITY, ...options.recovery },
       limits: { ...unhurried, closeSpreadMs: 1, ...options.limits },
     });
-    const toHub = await faultProxy({ port: stage.port });
+    const toHub = await openFaultProxy({ port: stage.port });
     onTestFinished(() => toHub.close());
     toHubs.push(toHub);
     for (const shape of here) {

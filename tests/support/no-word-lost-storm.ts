@@ -87,7 +87,7 @@ async function hurt(rig: Rig, random: () => number, tell: (what: string) => void
     },
     () => {
       tell(`the ${which}'s link is reset`);
-      link.reset();
+      link.drop('rst');
     },
     () =>
       lasting(

@@ -1,10 +1,11 @@
 /** A meeting on a bad day: two senders and some viewers behind failing links, a bus that loses things, a recognizer that drops. */
+
 import { publish, type Subscription, type SubscriptionEvent, subscribe } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import * as fc from 'fast-check';
 import { expect, vi } from 'vitest';
 import { unreliableBus } from './adapters.ts';
-import { type FaultProxy, faultProxy } from './fault-proxy.ts';
 import type { Viewer } from './peer.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from './speech.ts';
 import { mintToken, type Stage, startHub, unhurried } from './start-hub.ts';
@@ -106,7 +107,7 @@ export async function weather(storm: Storm): Promise<void> {
   const bus = unreliableBus({ random, ...storm.bus });
   const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 50, heartbeatMs: 500 } });
   const proxies = Object.fromEntries(
-    await Promise.all(links.map(async (name) => [name, await faultProxy({ port: stage.port })] as const)),
+    await Promise.all(links.map(async (name) => [name, await openFaultProxy({ port: stage.port })] as const)),
   ) as Record<LinkName, FaultProxy>;
   const token = await mintToken();
   const optionsFor = (port: number) => ({
@@ -181,7 +182,7 @@ async function bringAbout(
       if (trouble.kind === 'newcomer') return join(trouble.history);
       if (trouble.kind === 'recognizer') return hurtRecognizer(stage, trouble.how);
       const proxy = proxies[trouble.link];
-      if (trouble.kind === 'reset') return proxy.reset();
+      if (trouble.kind === 'reset') return proxy.drop('rst');
       if (trouble.kind === 'cut') return proxy.cutAfter(trouble.afterBytes);
       if (trouble.kind === 'stall') proxy.stall(true);
       if (trouble.kind === 'delay') proxy.delay(trouble.byMs);

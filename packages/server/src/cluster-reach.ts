@@ -1,5 +1,6 @@
 /** Whether this node reaches the others: its bus and its registry, if they have a way there. */
 import type { Bus } from './bus/bus.ts';
+import { present } from './lib/present.ts';
 import type { Remote, RemoteState } from './lib/remote.ts';
 import type { Registry } from './registry/registry.ts';
 import type { Observe } from './watch/observer.ts';
@@ -43,7 +44,7 @@ export class ClusterReach {
     const wasAway = this.isAway;
     if (state === 'away') this.#away.add(part);
     else this.#away.delete(part);
-    this.#observe({ type: 'remote', part, state, ...(error === undefined ? {} : { error }) });
+    this.#observe({ type: 'remote', part, state, ...present({ error }) });
     if (this.isAway !== wasAway) this.#onChange(state);
   }
 }

@@ -14,6 +14,7 @@ export {
 } from './lib/errors.ts';
 export { defaultLimits, type Limits } from './lib/limits.ts';
 export type { MeetingRef } from './lib/meeting.ts';
+export type { Remote, RemoteState } from './lib/remote.ts';
 export type { HostMeeting, HostSegment } from './log/host-meeting.ts';
 export { type FirstAvailableOptions, firstAvailable } from './recognizer/first-available.ts';
 export type {
@@ -32,6 +33,7 @@ export type {
 export { type ResilientOptions, resilient } from './recovery/resilient.ts';
 export { memoryRegistry } from './registry/memory.ts';
 export type {
+  AudioNote,
   Claim,
   ClaimOptions,
   Full,
@@ -45,5 +47,21 @@ export type {
   Seat,
 } from './registry/registry.ts';
 export { memoryStore } from './store/memory.ts';
-export type { Head, LastSession, Logged, LogPage, Position, Reach, Store } from './store/store.ts';
+export { queryTermsOf, termsOf } from './store/search-terms.ts';
+export type {
+  AppendOptions,
+  Head,
+  LastSession,
+  Logged,
+  LogPage,
+  MeetingInfo,
+  Page,
+  PageRequest,
+  Position,
+  Reach,
+  Retraction,
+  SearchHit,
+  Store,
+  TimedWord,
+} from './store/store.ts';
 export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';

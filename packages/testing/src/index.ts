@@ -1,5 +1,6 @@
 /** What embedding teams test with: speech that a machine can check. */
 
+export { type FaultProxy, openFaultProxy, type ProxyTarget } from './network/fault-proxy.ts';
 export { freePort } from './network/free-port.ts';
 export { resetSocket } from './network/reset.ts';
 export type { Fault, StreamFault } from './simulator/faults.ts';

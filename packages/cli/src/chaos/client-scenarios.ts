@@ -86,8 +86,8 @@ export const clientScenarios: readonly Scenario[] = [
 ];
 
 async function dropped(scene: Scene, how: 'fin' | 'rst'): Promise<void> {
-  scene.proxy.refuse();
   scene.proxy.drop(how);
+  scene.proxy.refuse(true);
   await scene.wait(awayMs);
   scene.proxy.mend();
 }

@@ -4,8 +4,7 @@ import { createTranscriptHub, jwtAuthenticator, memoryStore, type Store } from '
 import { deepgram } from '@meetcast/server/deepgram';
 import { sqliteStore } from '@meetcast/server/sqlite';
 import { listenOn } from '../listening.ts';
-import { type ListeningHub, type LocalHub, localHost, localHub } from './local-hub.ts';
-import type { HubParts } from './stage.ts';
+import { type HubParts, type ListeningHub, type LocalHub, localHost, localHub } from './local-hub.ts';
 
 const framesPerSecond = 50;
 /** Whoever is waited for longer holds up the end of a run. */

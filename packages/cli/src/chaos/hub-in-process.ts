@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { CliError } from '../exit.ts';
-import { type ListeningHub, type LocalHub, localHub } from './local-hub.ts';
-import type { HubParts } from './stage.ts';
+import { type HubParts, type ListeningHub, type LocalHub, localHub } from './local-hub.ts';
 
 export const hubInProcess = (parts: HubParts): Promise<LocalHub> => localHub((port) => serve(parts, port));
 

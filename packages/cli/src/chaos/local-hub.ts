@@ -1,6 +1,24 @@
 /** A hub that can go and come back at the same address, and never after it was closed. */
 import { freePort } from '@meetcast/testing';
 import { httpAddress } from '../hub-options.ts';
+import type { ChangeHub } from './scenario.ts';
+
+/** What it is made of. */
+export interface HubParts {
+  secret: string;
+  /** Of the recognizer, by the road that can be hurt. */
+  endpoint: string;
+  /** Times real time that people speak. */
+  speed: number;
+  /** How many times real time the recognizer takes at most. */
+  pace: number;
+  /** Undefined: transcripts are in memory. */
+  directory: string | undefined;
+  /** Of a hub in this process. */
+  changeHub: ChangeHub;
+  /** The hub's process does not outlive it. */
+  signal: AbortSignal;
+}
 
 /** One that listens now. */
 export interface ListeningHub {

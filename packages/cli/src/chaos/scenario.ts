@@ -1,7 +1,6 @@
 /** What a scenario is: one fault, in the middle of a meeting of its own. */
 import type { HubOptions } from '@meetcast/server';
-import type { DeepgramSimulator } from '@meetcast/testing';
-import type { FaultProxy } from './fault-proxy.ts';
+import type { DeepgramSimulator, FaultProxy } from '@meetcast/testing';
 import type { Scene } from './scene.ts';
 
 interface Named {

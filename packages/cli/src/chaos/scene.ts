@@ -1,4 +1,5 @@
 /** One meeting under a fault: those who go on talking, a viewer who watches, and a network that can be hurt. */
+
 import {
   type ConnectionChange,
   type Publisher,
@@ -8,13 +9,13 @@ import {
   subscribe,
 } from '@meetcast/client';
 import { closeCodes, type Gap, type Source, type TranscriptFinal } from '@meetcast/protocol';
+import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import { connected } from '../connected.ts';
 import type { TokenSource } from '../dev-token.ts';
 import type { Hub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
 import { collectFinals } from '../seen.ts';
 import type { PcmFormat } from '../wav-writer.ts';
-import { type FaultProxy, openFaultProxy } from './fault-proxy.ts';
 import { Happenings } from './happenings.ts';
 import { formatOf, type Shape, seedOf } from './script.ts';
 import { plainSockets, socketsAs, socketsThrough, targetOf } from './sockets.ts';

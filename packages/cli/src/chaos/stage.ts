@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDeepgramSimulator } from '@meetcast/testing';
+import { openFaultProxy, startDeepgramSimulator } from '@meetcast/testing';
 import { mintToken } from '../dev-token.ts';
 import type { Hub } from '../hub-options.ts';
 import type { Secret } from './ageing-token.ts';
-import { openFaultProxy } from './fault-proxy.ts';
 import { hubHere } from './hub-here.ts';
 import { hubInProcess } from './hub-in-process.ts';
-import type { Backstage, ChangeHub } from './scenario.ts';
+import type { HubParts } from './local-hub.ts';
+import type { Backstage } from './scenario.ts';
 
 export interface Stage {
   readonly hub: Hub;
@@ -19,30 +19,13 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export interface StageOptions {
-  /** Times real time that people speak. */
-  speed: number;
+export interface StageOptions extends Pick<HubParts, 'speed' | 'changeHub' | 'signal'> {
   /** Nothing is kept on disk. */
   memory: boolean;
   process: 'own' | 'another';
-  /** Of a hub in this process. */
-  changeHub: ChangeHub;
-  /** The hub's process does not outlive it. */
-  signal: AbortSignal;
 }
 
 export type OpenStage = (options: StageOptions) => Promise<Stage>;
-
-/** What a hub of a stage is made of. */
-export interface HubParts extends Pick<StageOptions, 'speed' | 'changeHub' | 'signal'> {
-  secret: string;
-  /** Of the recognizer, by the road that can be hurt. */
-  endpoint: string;
-  /** How many times real time the recognizer takes at most. */
-  pace: number;
-  /** Undefined: transcripts are in memory. */
-  directory: string | undefined;
-}
 
 /** Audio is taken at most so many times as fast as it is spoken, as Deepgram does. */
 const paceOfSpeech = 1.25;

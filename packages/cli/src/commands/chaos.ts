@@ -3,11 +3,31 @@ import { type Source, sources } from '@meetcast/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ChaosFlags } from '../chaos/run.ts';
 import type { Context } from '../context.ts';
-import { addExamples } from '../help.ts';
+import { addExamples, type Example } from '../help.ts';
 import { addHubOptions } from '../hub-options.ts';
 import { duration, number, wholeNumber } from '../values.ts';
 
 const mostParallel = 64;
+
+const examples: readonly Example[] = [
+  ['everything, on hubs of its own', 'meetcast chaos --local'],
+  ['your hub, from the client’s side', 'meetcast chaos --url https://hub.example --token "$TOKEN"'],
+  ['two sources at once, each in stereo', 'meetcast chaos --local --sources mic,system --channels 2'],
+  ['what can happen', 'meetcast chaos --list'],
+  ['one failure again', 'meetcast chaos --local --only recognizer-silent --seed 7'],
+  ['what failed, in a script', 'meetcast chaos --local --json | jq \'select(.status == "failed")\''],
+  [
+    'how far words were off',
+    "meetcast chaos --local --json | jq 'select(.time_error_ms) | {name, time_error_ms}'",
+  ],
+];
+
+const whatPassedMeans = `
+Passed is a scenario in which no word was lost or came twice, each is stored within 20 ms of where it was said, and
+everybody was told what they had to be. Otherwise the exit code is 1.
+
+The words are of the tone language: a hub at --url must listen through the simulator, not through Deepgram.
+`;
 
 export function registerChaos(program: Command, context: Context): void {
   const command = program
@@ -49,27 +69,8 @@ export function registerChaos(program: Command, context: Context): void {
     const { chaos } = await import('../chaos/run.ts');
     await chaos(flags, context);
   });
-  addExamples(command, [
-    ['everything, on hubs of its own', 'meetcast chaos --local'],
-    ['your hub, from the client’s side', 'meetcast chaos --url https://hub.example --token "$TOKEN"'],
-    ['two sources at once, each in stereo', 'meetcast chaos --local --sources mic,system --channels 2'],
-    ['what can happen', 'meetcast chaos --list'],
-    ['one failure again', 'meetcast chaos --local --only recognizer-silent --seed 7'],
-    ['what failed, in a script', 'meetcast chaos --local --json | jq \'select(.status == "failed")\''],
-    [
-      'how far words were off',
-      "meetcast chaos --local --json | jq 'select(.time_error_ms) | {name, time_error_ms}'",
-    ],
-  ]);
-  command.addHelpText(
-    'after',
-    `
-Passed is a scenario in which no word was lost or came twice, each is stored within 20 ms of where it was said, and
-everybody was told what they had to be. Otherwise the exit code is 1.
-
-The words are of the tone language: a hub at --url must listen through the simulator, not through Deepgram.
-`,
-  );
+  addExamples(command, examples);
+  command.addHelpText('after', whatPassedMeans);
 }
 
 function names(text: string): string[] {

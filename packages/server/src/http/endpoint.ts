@@ -85,9 +85,7 @@ export const notFound = (detail: string): HubResponse => problem(404, 'not_found
 export function numberIn(
   query: URLSearchParams,
   name: string,
-  absent: number,
-  least: number,
-  most: number,
+  { absent, least, most }: { absent: number; least: number; most: number },
 ): number | string {
   const text = query.get(name);
   if (text === null) return absent;
@@ -103,7 +101,7 @@ export function pageIn(query: URLSearchParams, cursor: RegExp): PageRequest | Hu
   const after = query.get('after') ?? undefined;
   if (after !== undefined && !cursor.test(after))
     return invalid('after', 'expected what an earlier page gave as "next"');
-  const limit = numberIn(query, 'limit', defaultPage, 1, largestPage);
+  const limit = numberIn(query, 'limit', { absent: defaultPage, least: 1, most: largestPage });
   if (typeof limit === 'string') return invalid('limit', limit);
   return { after, limit };
 }

@@ -1,5 +1,6 @@
 /** Events of a back end in any language, put into a meeting's log over HTTP. */
 import { decodePostedEvent, type PostedAnswer, type PostedEvent } from '@meetcast/protocol';
+import { present } from '../lib/present.ts';
 import { HostMeeting, type HostSegment } from '../log/host-meeting.ts';
 import type { Retraction } from '../store/store.ts';
 import { type MeetingCall, tryAgain } from './endpoint.ts';
@@ -40,7 +41,7 @@ type Posted<Type extends PostedEvent['type']> = Extract<PostedEvent, { type: Typ
 function retractionIn(event: Posted<'retract'>): Retraction {
   const { segment_no: segmentNo, start_ms: startMs = 0, end_ms: endMs = 0, meta } = event;
   if (segmentNo !== undefined) return { segmentNo };
-  return meta?.source === undefined ? { startMs, endMs } : { startMs, endMs, source: meta.source };
+  return { startMs, endMs, ...present({ source: meta?.source }) };
 }
 
 function segmentIn(event: Posted<'transcript.partial' | 'transcript.final'>): HostSegment {
@@ -51,11 +52,6 @@ function segmentIn(event: Posted<'transcript.partial' | 'transcript.final'>): Ho
     text,
     startMs,
     endMs,
-    ...(segmentNo === undefined ? {} : { segmentNo }),
-    ...(speaker === undefined ? {} : { speaker }),
-    ...(confidence === undefined ? {} : { confidence }),
-    ...(source === undefined ? {} : { source }),
-    ...(language === undefined ? {} : { language }),
-    ...(revises === undefined ? {} : { revises }),
+    ...present({ segmentNo, speaker, confidence, source, language, revises }),
   };
 }

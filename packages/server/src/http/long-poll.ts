@@ -13,9 +13,9 @@ const largestPage = 1_000;
 
 export async function longPoll(call: MeetingCall, start: ResumePoint): Promise<HubResponse> {
   const { query, context, meeting } = call;
-  const seconds = numberIn(query, 'wait_seconds', 0, 0, longestSeconds);
+  const seconds = numberIn(query, 'wait_seconds', { absent: 0, least: 0, most: longestSeconds });
   if (typeof seconds === 'string') return invalid('wait_seconds', seconds);
-  const limit = numberIn(query, 'limit', largestPage, 1, largestPage);
+  const limit = numberIn(query, 'limit', { absent: largestPage, least: 1, most: largestPage });
   if (typeof limit === 'string') return invalid('limit', limit);
   const log = context.log(meeting);
   const head = await log.head();

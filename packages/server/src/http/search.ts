@@ -1,5 +1,6 @@
 /** Words found in a meeting, or in all of a tenant's. */
 import type { SearchPage } from '@meetcast/protocol';
+import { present } from '../lib/present.ts';
 import { queryTermsOf } from '../store/search-terms.ts';
 import { type Call, invalid, type MeetingCall, pageIn } from './endpoint.ts';
 import { excerptOf } from './excerpt.ts';
@@ -21,7 +22,7 @@ async function search({ grant, query, context }: Call, id: string | undefined): 
   if (terms.length === 0) return invalid('q', 'expected a word to look for');
   const page = pageIn(query, /^\d{1,16}\.\d{1,16}$/);
   if ('status' in page) return page;
-  const where = { tenant: grant.tenant, ...(id === undefined ? {} : { id }) };
+  const where = { tenant: grant.tenant, ...present({ id }) };
   const { items, next } = await context.store.search(where, terms, page);
   const hits = items.map(({ meeting, final }) => ({
     meeting_id: meeting,

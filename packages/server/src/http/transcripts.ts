@@ -1,7 +1,5 @@
 /** A meeting's finals: paged as JSON, or whole as text, SubRip and WebVTT. */
 import type { TranscriptPage } from '@meetcast/protocol';
-import type { MeetingRef } from '../lib/meeting.ts';
-import type { Store } from '../store/store.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 import { inTimeOrder } from './in-time-order.ts';
@@ -14,31 +12,34 @@ const everything = Number.POSITIVE_INFINITY;
 const readAtATime = 500;
 
 export async function transcript(call: MeetingCall): Promise<HubResponse> {
-  const { meeting, query, context } = call;
+  const { query } = call;
   const format = query.get('format') ?? 'json';
   if (!isFormat(format)) {
     return invalid('format', `"${format.slice(0, 40)}" is none of ${transcriptFormats.join(', ')}`);
   }
-  const after = numberIn(query, 'after', 0, 0, Number.MAX_SAFE_INTEGER);
+  const after = numberIn(query, 'after', { absent: 0, least: 0, most: Number.MAX_SAFE_INTEGER });
   if (typeof after === 'string') return invalid('after', after);
-  const limit = numberIn(query, 'limit', format === 'json' ? defaultPage : everything, 1, largestPage);
+  const absent = format === 'json' ? defaultPage : everything;
+  const limit = numberIn(query, 'limit', { absent, least: 1, most: largestPage });
   if (typeof limit === 'string') return invalid('limit', limit);
-  if (format === 'json') return json(await page(meeting, after, limit, context.store));
+  if (format === 'json') return json(await page(call, { after, limit }));
   const { contentType } = textFormats[format];
-  return { status: 200, headers: { 'content-type': contentType }, body: asText(call, format, after, limit) };
+  const body = asText(call, format, { after, limit });
+  return { status: 200, headers: { 'content-type': contentType }, body };
 }
 
 const isFormat = (text: string): text is TranscriptFormat =>
   (transcriptFormats as readonly string[]).includes(text);
 
-async function page(
-  meeting: MeetingRef,
-  after: number,
-  limit: number,
-  store: Store,
-): Promise<TranscriptPage> {
-  const { epoch, seq } = await store.head(meeting);
-  const finals = await store.transcript(meeting, after, limit + 1);
+/** Finals from after a `seq` on, so many at most. */
+interface Portion {
+  readonly after: number;
+  readonly limit: number;
+}
+
+async function page({ meeting, context }: MeetingCall, { after, limit }: Portion): Promise<TranscriptPage> {
+  const { epoch, seq } = await context.store.head(meeting);
+  const finals = await context.store.transcript(meeting, after, limit + 1);
   // A viewer goes on after `seq`: what was said since would come twice.
   const until = finals.filter((final) => final.seq <= seq);
   const segments = until.slice(0, limit);
@@ -48,16 +49,16 @@ async function page(
 
 /** A piece for each page that was read. */
 async function* asText(
-  { meeting, context }: MeetingCall,
+  call: MeetingCall,
   format: Exclude<TranscriptFormat, 'json'>,
-  after: number,
-  limit: number,
+  portion: Portion,
 ): AsyncGenerator<string> {
+  const { meeting, context } = call;
   const { head, writer } = textFormats[format];
   const write = writer();
   try {
     yield head;
-    for await (const finals of inTimeOrder(pagesOf(meeting, after, limit, context.store))) {
+    for await (const finals of inTimeOrder(pagesOf(call, portion))) {
       yield finals.map(write).join('');
     }
   } catch (error) {
@@ -67,10 +68,10 @@ async function* asText(
 }
 
 /** A meeting's finals in the order of the log, read a page at a time. */
-async function* pagesOf(meeting: MeetingRef, after: number, limit: number, store: Store) {
+async function* pagesOf({ meeting, context }: MeetingCall, { after, limit }: Portion) {
   let from = after;
   for (let left = limit; left > 0; ) {
-    const finals = await store.transcript(meeting, from, Math.min(left, readAtATime));
+    const finals = await context.store.transcript(meeting, from, Math.min(left, readAtATime));
     const last = finals.at(-1);
     if (!last) return;
     yield finals;

@@ -5,6 +5,7 @@ import type { Handshake, IngestDownstream, Source } from '@meetcast/protocol';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
+import { present } from '../lib/present.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
@@ -123,7 +124,7 @@ export async function openRun(context: RunContext, sender: Sender, holding: Hold
   const { language } = handshake;
   const canWait = handshake.session_id !== undefined;
   const stream = await recognizer.open(
-    { ...format, source, canWait, ...(language === undefined ? {} : { language }) },
+    { ...format, source, canWait, ...present({ language }) },
     holding.signal,
   );
   try {
@@ -302,7 +303,7 @@ export function acceptanceOf({ sessionId, from, sessionFromMs }: Run, limits: Li
     message: 'ready for audio',
     session_id: sessionId,
     resume_from_ms: from.ms,
-    ...(sessionFromMs === undefined ? {} : { session_from_ms: sessionFromMs }),
+    ...present({ session_from_ms: sessionFromMs }),
     epoch: from.epoch,
     max_frame_bytes: limits.ingestFrameBytes,
   };

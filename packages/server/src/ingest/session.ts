@@ -9,6 +9,7 @@ import {
 import type { Message } from '../bus/message.ts';
 import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
@@ -364,7 +365,7 @@ export class SenderSession {
       step,
       connection: this.#connection.id,
       meeting: this.#context.log.meeting,
-      ...(source === undefined ? {} : { source }),
+      ...present({ source }),
     });
   }
 }

@@ -2,6 +2,7 @@
 import type { IngestDownstream, Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Stretch } from '../transcription/already-said.ts';
@@ -25,7 +26,7 @@ export async function logStarted(
   speaker: Speaker,
   { isResumed, title }: { readonly isResumed: boolean; readonly title: string | undefined },
 ): Promise<void> {
-  const details = title === undefined ? {} : { title };
+  const details = present({ title });
   if (isResumed) await logStatus(log, speaker, 'recovered', 'audio goes on', details);
   else await logStatus(log, speaker, 'live', 'audio has begun', details);
 }

@@ -1,6 +1,7 @@
 /** Has audio heard that nobody heard in time: its words go into the log as the repair of its gap, without a partial. */
 import type { Gap } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
+import { present } from '../lib/present.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
@@ -33,7 +34,7 @@ export async function hear(options: HearingOptions): Promise<void> {
   const { kept, recognizer, signal } = options;
   const { format, source, language, saidMs } = kept.leftover;
   const skip = audioBytes(Math.max(0, Math.min(...saidMs) - leadInMs), format);
-  const request = { ...format, source, ...(language === undefined ? {} : { language }) };
+  const request = { ...format, source, ...present({ language }) };
   const stream = await recognizer.open(request, signal);
   const over = new AbortController();
   const abort = () => stream.abort();

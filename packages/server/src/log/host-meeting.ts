@@ -1,6 +1,7 @@
 /** A meeting as its host sees it: what a back end says into the log by itself. */
 import type { LoggedEvent, Source } from '@meetcast/protocol';
 import { stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Retraction } from '../store/store.ts';
 import type { TranscriptLog } from './transcript-log.ts';
@@ -45,7 +46,7 @@ export class HostMeeting {
       type: 'ai.tip',
       ...stamp(this.#log.meeting),
       tip,
-      ...(category === undefined ? {} : { category }),
+      ...present({ category }),
     });
   }
 
@@ -69,7 +70,7 @@ export class HostMeeting {
     const entry = {
       type: 'transcript.final' as const,
       ...(await this.#entryOf(segment)),
-      ...(revises === undefined ? {} : { revises }),
+      ...present({ revises }),
     };
     const renumber = segment.segmentNo === undefined ? () => this.nextSegmentNo() : undefined;
     const { seq, segmentNo } = await this.#log.append(entry, { renumber });
@@ -107,9 +108,8 @@ export class HostMeeting {
       start_ms: startMs,
       end_ms: endMs,
       text,
-      ...(speaker === undefined ? {} : { speaker }),
-      ...(confidence === undefined ? {} : { confidence }),
-      meta: { ...(source === undefined ? {} : { source }), ...(language === undefined ? {} : { language }) },
+      ...present({ speaker, confidence }),
+      meta: present({ source, language }),
     };
   }
 }

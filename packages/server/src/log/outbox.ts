@@ -15,6 +15,13 @@ export interface OutboxOptions {
   readonly onFailure: (meeting: MeetingRef, error: unknown) => void;
 }
 
+interface WriteOptions {
+  /** What waits in it; default 0. */
+  readonly bytes?: number;
+  /** Called once if it has to wait for a store that is slow or away. */
+  readonly onDelay?: (() => void) | undefined;
+}
+
 interface Write {
   readonly bytes: number;
   readonly since: number;
@@ -63,14 +70,12 @@ export class Outbox {
 
   /**
    * Resolves when the write succeeded, after every earlier one of its meeting. Rejects if it is refused, or when the
-   * outbox closes. `onDelay` is called once if it has to wait for a store that is slow or away. A retry may follow a
-   * try that succeeded though its answer was lost.
+   * outbox closes. A retry may follow a try that succeeded though its answer was lost.
    */
   write<T>(
     meeting: MeetingRef,
-    bytes: number,
     attempt: (isRetry: boolean) => Promise<T>,
-    onDelay = () => {},
+    { bytes = 0, onDelay = () => {} }: WriteOptions = {},
   ): Promise<T> {
     if (this.#isClosed) return Promise.reject(givenUp());
     let refusals = 0;

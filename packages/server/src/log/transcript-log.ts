@@ -3,8 +3,10 @@ import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/pr
 import type { Bus, Unsubscribe } from '../bus/bus.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
 import type {
+  AppendOptions,
   Head,
   LastSession,
   Logged,
@@ -12,7 +14,6 @@ import type {
   Reach,
   Retraction,
   Store,
-  TimedWord,
 } from '../store/store.ts';
 import { isSameUtterance } from '../store/utterance.ts';
 import type { Observe } from '../watch/observer.ts';
@@ -29,13 +30,8 @@ export interface LogContext {
 
 export type Echo = (message: Message, by: TranscriptLog) => void;
 
-/** What goes with an entry. */
-export interface Appending {
-  readonly reach?: Reach | undefined;
-  /** What the recognizer itself said. */
-  readonly raw?: string | undefined;
-  /** The words of a final with their times, so that it does not go whole when some of them were taken back. */
-  readonly words?: readonly TimedWord[] | undefined;
+/** What goes with an entry. Once the meeting was forgotten, one with an `epoch` is rejected with a `StaleEpochError`. */
+export interface Appending extends AppendOptions {
   /** Called once if it takes noticeably long until the entry is kept. */
   readonly onDelay?: (() => void) | undefined;
   /**
@@ -43,8 +39,6 @@ export interface Appending {
    * reach each other may give the same number. Without it such a final is not added.
    */
   readonly renumber?: (() => Promise<number>) | undefined;
-  /** The only log it is for: once the meeting was forgotten it rejects with a `StaleEpochError`. */
-  readonly epoch?: string | undefined;
   /** How far on the meeting's clock the audio is that the entry is from. */
   readonly receivedMs?: (() => number) | undefined;
 }
@@ -76,7 +70,7 @@ export class TranscriptLog {
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
   async append(
     entry: LogEntry,
-    { reach, raw, words, onDelay, renumber, receivedMs, epoch }: Appending = {},
+    { onDelay, renumber, receivedMs, ...options }: Appending = {},
   ): Promise<Message> {
     const text = JSON.stringify(entry);
     let current = entry;
@@ -88,13 +82,13 @@ export class TranscriptLog {
           : undefined;
       if (kept) return kept;
       for (;;) {
-        const logged = await this.#store.append(this.meeting, current, reach, raw, epoch, words);
+        const logged = await this.#store.append(this.meeting, current, options);
         if (!renumber || current.type !== 'transcript.final') return logged;
         if (isSameUtterance(current, logged.event)) return logged;
         current = { ...current, segment_no: await renumber() };
       }
     };
-    const logged = await this.#outbox.write(this.meeting, Buffer.byteLength(text), write, onDelay);
+    const logged = await this.#outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
     const message = loggedMessage(logged);
     this.#announce(message);
     this.#report(logged.event, message.source, receivedMs?.());
@@ -104,7 +98,7 @@ export class TranscriptLog {
   /** Takes text back, then says so. */
   async retract(what: Retraction): Promise<Message> {
     const { ts } = stamp(this.meeting);
-    const entry = retractionEntry(this.meeting.id, what, ts);
+    const entry = retractionEntry({ meetingId: this.meeting.id, ts }, what);
     const retract = async (isRetry: boolean): Promise<Logged> => {
       const kept = isRetry ? await this.#kept((there) => isSameRetraction(there, entry)) : undefined;
       return kept ?? this.#store.retract(this.meeting, what, ts);
@@ -158,7 +152,7 @@ export class TranscriptLog {
   }
 
   #queue<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
-    return this.#outbox.write(this.meeting, 0, ask);
+    return this.#outbox.write(this.meeting, ask);
   }
 
   /** An entry that an earlier try kept, though its answer was lost. */
@@ -177,8 +171,8 @@ export class TranscriptLog {
       this.#observe({ type: 'gap', meeting, source, seq, startMs, endMs, cause });
     }
     if (event.type !== 'transcript.final') return;
-    const lag = receivedMs === undefined ? {} : { lagMs: Math.max(0, receivedMs - event.end_ms) };
-    this.#observe({ type: 'final', meeting, source, seq, ...lag });
+    const lagMs = receivedMs === undefined ? undefined : Math.max(0, receivedMs - event.end_ms);
+    this.#observe({ type: 'final', meeting, source, seq, ...present({ lagMs }) });
   }
 
   // The bus is a hint: a viewer who misses it finds the entry in the log.

@@ -2,6 +2,7 @@
 import { DeepgramClient } from '@deepgram/sdk';
 import { AsyncQueue } from '../lib/async-queue.ts';
 import { RecognizerError } from '../lib/errors.ts';
+import { present } from '../lib/present.ts';
 import { resultOf } from './deepgram-results.ts';
 import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
 import type {
@@ -48,7 +49,7 @@ export function deepgram(options: DeepgramOptions): Recognizer {
       let socket: DeepgramSocket | undefined;
       const client = new DeepgramClient({
         apiKey: options.apiKey,
-        ...(endpoint === undefined ? {} : { baseUrl: endpoint }),
+        ...present({ baseUrl: endpoint }),
         ...withoutReconnect,
         transportFactory: (url, headers) => {
           socket = new DeepgramSocket(url, headers, options.connectTimeoutMs ?? 10_000);
@@ -89,7 +90,7 @@ function query(options: DeepgramOptions, request: RecognizerRequest) {
     utterance_end_ms: 1000,
     vad_events: 'false',
     reconnectAttempts: 0,
-    ...(options.keyterms === undefined ? {} : { keyterm: [...options.keyterms] }),
+    ...present({ keyterm: options.keyterms && [...options.keyterms] }),
   } as const;
 }
 

@@ -1,5 +1,6 @@
 /** Several recognizers as one: the first that is well. */
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
+import { present } from '../lib/present.ts';
 import type { Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
 
 export interface FirstAvailableOptions {
@@ -27,7 +28,7 @@ export function firstAvailable(
   const isIll = ({ failedAt }: Candidate) => performance.now() - failedAt < returnAfterMs;
   const { channelsFor } = first;
   return {
-    ...(channelsFor ? { channelsFor } : {}),
+    ...present({ channelsFor }),
     async open(request, signal) {
       const errors: unknown[] = [];
       const [well, ill] = [candidates.filter((one) => !isIll(one)), candidates.filter(isIll)];

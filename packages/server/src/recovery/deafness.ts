@@ -1,4 +1,6 @@
 /** Holds back that nothing was said where it was as loud as speech, until a text or a second stream bears it out. No I/O. */
+
+import { present } from '../lib/present.ts';
 import type { RecognitionResult, RecognizedSpan } from '../recognizer/recognizer.ts';
 
 /** Shorter noises need no words. */
@@ -96,7 +98,7 @@ export class Deafness {
 
 function togetherOf(answers: readonly Answer[]): Answer {
   const finding = answers.find((answer) => answer.finding)?.finding;
-  return { results: answers.flatMap(({ results }) => results), ...(finding ? { finding } : {}) };
+  return { results: answers.flatMap(({ results }) => results), ...present({ finding }) };
 }
 
 class ChannelDeafness {
@@ -159,7 +161,7 @@ class ChannelDeafness {
     this.#held.push(final);
     const { results, finding } = this.#judge();
     if (finding || results.length > 0 || !final.endsUtterance) {
-      return { results, ...(finding ? { finding } : {}) };
+      return { results, ...present({ finding }) };
     }
     // What was said before has ended all the same.
     return { results: [{ kind: 'utterance-end', channel: final.channel }] };

@@ -66,14 +66,15 @@ export class Holdings {
     // By the time of day a restarted process outranks what an earlier one left; below a millisecond by chance,
     // so that two nodes that decide alone at the same time do not meet.
     const timeOfDay = Date.now() * 1_000 + Math.floor(Math.random() * 1_000);
-    return this.hold(meeting, source, session, Math.max(this.#lastFence + 1, above + 1, timeOfDay));
+    const fence = Math.max(this.#lastFence + 1, above + 1, timeOfDay);
+    return this.hold({ meeting, source, session, fence });
   }
 
   /** Notes a claim that was given. It is lost at once if a later one has been noted before it. */
-  hold(meeting: MeetingRef, source: Source, session: string, fence: number): Holder {
+  hold(given: Pick<Holder, 'meeting' | 'source' | 'session' | 'fence'>): Holder {
+    const { meeting, source, fence } = given;
     const [lost, wanted] = [new AbortController(), new AbortController()];
-    const about = { meeting, source, session, fence, lost, wanted };
-    const holder: Holder = { kind: 'holder', ...about, state: 'sent', goneAt: undefined };
+    const holder: Holder = { kind: 'holder', ...given, lost, wanted, state: 'sent', goneAt: undefined };
     this.#lastFence = Math.max(this.#lastFence, fence);
     const { claims } = this.#open(meeting);
     const before = claims.get(source);

@@ -98,6 +98,14 @@ const lateMs = 2_000;
  */
 export const skip = () => 1_000 + Math.floor(Math.random() * 999_000);
 
+/** Who wants a source. */
+interface Claimant {
+  readonly session: string;
+  /** The fence that its own has to be above. */
+  readonly above: number;
+  readonly isAnew: boolean;
+}
+
 export class RedisMeetings {
   readonly #link: RedisLink;
   readonly #leaseMs: number;
@@ -109,13 +117,8 @@ export class RedisMeetings {
     this.#leaseMs = leaseMs;
   }
 
-  async claim(
-    meeting: MeetingRef,
-    source: Source,
-    session: string,
-    above: number,
-    isAnew: boolean,
-  ): Promise<ClaimAnswer> {
+  async claim(meeting: MeetingRef, source: Source, claimant: Claimant): Promise<ClaimAnswer> {
+    const { session, above, isAnew } = claimant;
     const ahead = this.#aheadMs;
     const notAfter =
       ahead === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(performance.now() + ahead + lateMs);
@@ -126,7 +129,7 @@ export class RedisMeetings {
       | [number, 'claim', number, string, number, Source[], 0 | 1];
     this.#readClock(answer[0]);
     // Somebody waits for this answer, so it is the clocks that have moved apart.
-    if (answer[1] === 'late') return this.claim(meeting, source, session, above, isAnew);
+    if (answer[1] === 'late') return this.claim(meeting, source, claimant);
     if (answer[1] === 'held') {
       const [, , state, node, fence] = answer;
       const draining = state !== stateOf.sent;

@@ -86,14 +86,14 @@ export class Renewals {
   }
 
   /** Somebody has a later claim, of this fence. */
-  tellLost(node: string, meeting: MeetingRef, source: Source, fence: number): void {
-    if (node !== this.#parts.link.node) this.#tell(node, 'lost', meeting, source, fence);
+  tellLost({ node, fence }: Wanted, meeting: MeetingRef, source: Source): void {
+    if (node !== this.#parts.link.node) this.#tell(node, `lost ${fence} ${source} ${meetingKey(meeting)}`);
   }
 
   /** Somebody waits for the claim of this fence, whose sender is gone. */
   tellWanted({ node, fence }: Wanted, meeting: MeetingRef, source: Source): void {
     const holder = this.#parts.holdings.find(meeting)?.claims.get(source);
-    if (node !== this.#parts.link.node) this.#tell(node, 'wanted', meeting, source, fence);
+    if (node !== this.#parts.link.node) this.#tell(node, `wanted ${fence} ${source} ${meetingKey(meeting)}`);
     else if (holder?.fence === fence) holder.wanted.abort();
   }
 
@@ -149,7 +149,7 @@ export class Renewals {
     segmentNos.agree(meeting, renewal.segmentNo);
     for (const holder of claims) if (renewal.lost.includes(holder.source)) holdings.lose(holder);
     for (const holder of claims) if (renewal.wanted.includes(holder.source)) holder.wanted.abort();
-    for (const { source, node, fence } of renewal.beaten) this.tellLost(node, meeting, source, fence);
+    for (const { source, ...by } of renewal.beaten) this.tellLost(by, meeting, source);
     this.sawClaimed(meeting, renewal.claimed);
     for (const source of holdings.find(meeting)?.claims.keys() ?? []) totals.noteClaim(meeting, source, true);
     if (!holdings.isBusy(meeting)) return;
@@ -181,8 +181,8 @@ export class Renewals {
     });
   }
 
-  #tell(node: string, what: 'lost' | 'wanted', meeting: MeetingRef, source: Source, fence: number): void {
-    this.#parts.link.publish(lostChannel(node), `${what} ${fence} ${source} ${meetingKey(meeting)}`);
+  #tell(node: string, message: string): void {
+    this.#parts.link.publish(lostChannel(node), message);
   }
 
   #heard(message: string): void {

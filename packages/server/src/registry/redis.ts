@@ -122,14 +122,15 @@ class RedisRegistry implements Registry {
     let wasOrphaned = false;
     const holder = await this.#decide(
       async () => {
-        const answer = await this.#meetings.claim(meeting, source, session, floor, isAnew);
+        const answer = await this.#meetings.claim(meeting, source, { session, above: floor, isAnew });
         if (answer.kind === 'held') {
           if (answer.wanted) this.#renewals.tellWanted(answer.wanted, meeting, source);
           return { kind: 'held' as const, draining: answer.draining };
         }
         wasOrphaned = answer.isOrphaned;
-        const granted = holdings.hold(meeting, source, session, answer.fence);
-        if (answer.from !== undefined) this.#renewals.tellLost(answer.from, meeting, source, answer.fence);
+        const granted = holdings.hold({ meeting, source, session, fence: answer.fence });
+        if (answer.from !== undefined)
+          this.#renewals.tellLost({ node: answer.from, fence: answer.fence }, meeting, source);
         this.#segmentNos.raise(meeting, answer.segmentNo);
         this.#renewals.sawClaimed(meeting, answer.claimed);
         return granted;

@@ -5,20 +5,14 @@ import type { MeetingRef } from '../lib/meeting.ts';
 import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
 import { asKept, type RetractEntry } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
-import type { LastSession, Reach, TimedWord } from './store.ts';
+import type { AppendOptions, LastSession, Reach, TimedWord } from './store.ts';
 
 /** A write of the log: an entry, a source's reach, or both in one step. */
-export interface LogWrite {
+export interface LogWrite extends AppendOptions {
   readonly meeting: MeetingRef;
   readonly entry?: LogEntry | undefined;
-  readonly reach?: Reach | undefined;
-  /** The recognizer's own words for the entry. */
-  readonly raw?: string | undefined;
   /** What the entry is found by. */
   readonly terms?: readonly string[];
-  readonly words?: readonly TimedWord[] | undefined;
-  /** The only log it is for. */
-  readonly epoch?: string | undefined;
 }
 
 /** What a write came to. */

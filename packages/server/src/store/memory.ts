@@ -7,6 +7,7 @@ import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './en
 import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type {
+  AppendOptions,
   LastSession,
   MeetingInfo,
   Page,
@@ -15,7 +16,6 @@ import type {
   Retraction,
   SearchHit,
   Store,
-  TimedWord,
 } from './store.ts';
 
 interface Coverage {
@@ -59,14 +59,7 @@ class MemoryStore implements Store {
     this.#keepRaw = keepRaw;
   }
 
-  async append(
-    meeting: MeetingRef,
-    entry: LogEntry,
-    reach?: Reach,
-    raw?: string,
-    epoch?: string,
-    words: readonly TimedWord[] = [],
-  ) {
+  async append(meeting: MeetingRef, entry: LogEntry, { reach, raw, epoch, words = [] }: AppendOptions = {}) {
     checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
     const log = this.#open(meeting);
     const { segmentNo } = factsOf(entry);
@@ -149,13 +142,13 @@ class MemoryStore implements Store {
   async retract(meeting: MeetingRef, what: Retraction, ts: string) {
     const log = this.#open(meeting);
     const finals = log.events.flatMap((event) => (event.type === 'transcript.final' ? [event] : []));
-    const meant = finalsMeant(finals, retractionEntry(meeting.id, what, ts));
+    const meant = finalsMeant(finals, retractionEntry({ meetingId: meeting.id, ts }, what));
     for (const final of meant) {
       log.events[final.seq - 1] = { ...tombstoneOf(final), seq: final.seq };
       log.standing.delete(final.segment_no);
       log.raw.delete(final.seq);
     }
-    const entry = retractionEntry(meeting.id, what, ts, meant);
+    const entry = retractionEntry({ meetingId: meeting.id, ts }, what, meant);
     log.retractions.push(entry);
     return { epoch: log.epoch, event: insert(log, entry) };
   }

@@ -6,6 +6,7 @@ import {
   reachesInto,
   type TranscriptFinal,
 } from '@meetcast/protocol';
+import { present } from '../lib/present.ts';
 import type { Retraction, TimedWord } from './store.ts';
 
 type FinalEntry = Extract<LogEntry, { type: 'transcript.final' }>;
@@ -30,9 +31,8 @@ export function finalsMeant(finals: readonly TranscriptFinal[], what: RetractEnt
 
 /** The entry that says what was taken back. `meant`: the finals that it takes. */
 export function retractionEntry(
-  meetingId: string,
+  { meetingId, ts }: { readonly meetingId: string; readonly ts: string },
   what: Retraction,
-  ts: string,
   meant: readonly TranscriptFinal[] = [],
 ): RetractEntry {
   const entry = named({ type: 'retract', meeting_id: meetingId, ts }, what);
@@ -64,10 +64,10 @@ export function tombstoneOf<T extends FinalEntry>({
   meta,
 }: T): RetractEntry {
   const channel = meta?.channel;
-  const about = {
-    ...(meta?.source === undefined ? {} : { source: meta.source }),
-    ...(typeof channel === 'number' ? { channel } : {}),
-  };
+  const about = present({
+    source: meta?.source,
+    channel: typeof channel === 'number' ? channel : undefined,
+  });
   const place = { type: 'retract' as const, meeting_id, ts, segment_no, start_ms, end_ms };
   return Object.keys(about).length === 0 ? place : { ...place, meta: about };
 }

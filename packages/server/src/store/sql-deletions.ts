@@ -7,16 +7,18 @@ import { openLogs } from './sql-logs.ts';
 import { deleteTerms, save } from './sql-save.ts';
 import type { Logged, Retraction } from './store.ts';
 
-export async function retract(
-  sql: Sql,
-  rowLock: string,
-  ref: MeetingRef,
-  what: Retraction,
-  ts: string,
-): Promise<Logged> {
-  const [row] = await openLogs(sql, rowLock, [ref]);
-  if (!row) throw new Error(`"${ref.id}" was not opened`);
-  const finals = finalsMeant(await finalsOf(sql, row.meeting), retractionEntry(ref.id, what, ts));
+interface Retracting {
+  readonly rowLock: string;
+  readonly meeting: MeetingRef;
+  readonly what: Retraction;
+  readonly ts: string;
+}
+
+export async function retract(sql: Sql, { rowLock, meeting, what, ts }: Retracting): Promise<Logged> {
+  const [row] = await openLogs(sql, rowLock, [meeting]);
+  if (!row) throw new Error(`"${meeting.id}" was not opened`);
+  const about = { meetingId: meeting.id, ts };
+  const finals = finalsMeant(await finalsOf(sql, row.meeting), retractionEntry(about, what));
   for (const final of finals) {
     await sql.all(
       `UPDATE meetcast_entries SET type = 'retract', speaker = NULL, raw = NULL, event = $3
@@ -29,7 +31,7 @@ export async function retract(
     finals.map(({ seq }) => [row.meeting, seq]),
   );
   const draft = new LogDraft(row);
-  const { epoch, event } = draft.write({ meeting: ref, entry: retractionEntry(ref.id, what, ts, finals) });
+  const { epoch, event } = draft.write({ meeting, entry: retractionEntry(about, what, finals) });
   await save(sql, [draft]);
   if (!event) throw new Error('a retraction is an entry');
   return { epoch, event };

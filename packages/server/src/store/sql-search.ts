@@ -17,17 +17,16 @@ const first: Place = { meeting: 1e15, seq: 0 };
  */
 export async function searchIn(
   sql: Sql,
-  where: { tenant: string; id?: string },
-  terms: readonly string[],
+  { tenant, id, terms }: Query & { readonly id?: string },
   { after, limit }: PageRequest,
 ): Promise<Page<SearchHit>> {
   if (terms.length === 0) return { items: [], next: undefined };
-  const query = { tenant: where.tenant, terms: await byRarity(sql, where.tenant, terms) };
+  const query = { tenant, terms: await byRarity(sql, tenant, terms) };
   const place = after === undefined ? first : placeIn(after);
   const rows: Row[] = [];
-  const meetings = where.id === undefined ? withAll(sql, query, place) : named(sql, where.tenant, where.id);
+  const meetings = id === undefined ? withAll(sql, query, place) : named(sql, tenant, id);
   for await (const some of meetings) {
-    rows.push(...(await hitsIn(sql, query, some, place, limit + 1 - rows.length)));
+    rows.push(...(await hitsIn(sql, query, { meetings: some, place, limit: limit + 1 - rows.length })));
     if (rows.length > limit) break;
   }
   const page = rows.slice(0, limit);
@@ -41,7 +40,7 @@ export async function searchIn(
 
 interface Query {
   readonly tenant: string;
-  /** The rarest first. */
+  /** Looked for in this order: the rarest had better be first. */
   readonly terms: readonly string[];
 }
 
@@ -101,15 +100,13 @@ const mostJoined = 2;
 async function hitsIn(
   sql: Sql,
   { tenant, terms }: Query,
-  meetings: readonly number[],
-  { meeting, seq }: Place,
-  limit: number,
+  { meetings, place, limit }: { meetings: readonly number[]; place: Place; limit: number },
 ): Promise<Row[]> {
   const [highest] = meetings;
   const lowest = meetings.at(-1);
   if (highest === undefined || lowest === undefined) return [];
   const [rarest = '', ...others] = terms;
-  const values: SqlValue[] = [tenant, rarest, meeting, seq, limit, lowest, highest, ...others];
+  const values: SqlValue[] = [tenant, rarest, place.meeting, place.seq, limit, lowest, highest, ...others];
   const hasOthers = others.map((_term, index) => {
     const term = `$${index + 8}`;
     return `AND ${index < mostJoined ? meets(term, '$6', '$7') : has(term, 't.meeting', 't.seq')}`;

@@ -17,6 +17,7 @@ import { forget, retract } from './sql-deletions.ts';
 import { MissingError, makeLogs } from './sql-logs.ts';
 import { searchIn } from './sql-search.ts';
 import type {
+  AppendOptions,
   Head,
   LastSession,
   Logged,
@@ -26,7 +27,6 @@ import type {
   Reach,
   Retraction,
   Store,
-  TimedWord,
 } from './store.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -65,23 +65,14 @@ class SqlStore implements Store {
     this.#migrated().catch(() => {}); // Whoever calls next tries again, and is told.
   }
 
-  async append(
-    meeting: MeetingRef,
-    entry: LogEntry,
-    reach?: Reach,
-    raw?: string,
-    wanted?: string,
-    words?: readonly TimedWord[],
-  ): Promise<Logged> {
+  async append(meeting: MeetingRef, entry: LogEntry, options: AppendOptions = {}): Promise<Logged> {
     this.#checkOpen();
     const { epoch, event } = await this.#writes.write({
+      ...options,
       meeting,
       entry,
-      reach,
-      raw: this.#keepRaw ? raw : undefined,
+      raw: this.#keepRaw ? options.raw : undefined,
       terms: entry.type === 'transcript.final' ? termsOf(entry.text) : [],
-      words,
-      epoch: wanted,
     });
     if (!event) throw new Error('an entry that was written is there');
     return { epoch, event };
@@ -95,7 +86,8 @@ class SqlStore implements Store {
 
   async retract(meeting: MeetingRef, what: Retraction, ts: string): Promise<Logged> {
     this.#checkOpen();
-    const logged = await this.#writes.alone((sql) => retract(sql, this.#engine.rowLock, meeting, what, ts));
+    const { rowLock } = this.#engine;
+    const logged = await this.#writes.alone((sql) => retract(sql, { rowLock, meeting, what, ts }));
     await this.#engine.scrub();
     return logged;
   }
@@ -179,7 +171,7 @@ class SqlStore implements Store {
 
   async search(where: { tenant: string; id?: string }, terms: readonly string[], page: PageRequest) {
     await this.#ready();
-    return searchIn(this.#engine, where, terms, page);
+    return searchIn(this.#engine, { ...where, terms }, page);
   }
 
   async ping(): Promise<void> {

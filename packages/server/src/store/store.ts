@@ -82,6 +82,18 @@ export interface TimedWord {
   readonly end_ms: number;
 }
 
+/** What goes with an entry into the log. */
+export interface AppendOptions {
+  /** Moves a source's coverage in the same step. */
+  readonly reach?: Reach | undefined;
+  /** The only log that the entry is for. */
+  readonly epoch?: string | undefined;
+  /** What the recognizer itself said for it. */
+  readonly raw?: string | undefined;
+  /** The words of a final with their times, so that it does not go whole when some of them were taken back. */
+  readonly words?: readonly TimedWord[] | undefined;
+}
+
 /**
  * Keeps each meeting's ordered log. The log is the truth: what is in it was said, once, in that order.
  *
@@ -89,8 +101,8 @@ export interface TimedWord {
  *   entry is kept. With a `reach` it moves the source's coverage in the same step, or throws `StaleFenceError` and
  *   changes nothing. A final whose `segment_no` is already there is not added again: the entry there is the answer,
  *   and if that is another utterance the coverage stays where it is (see utterance.ts).
+ * - An entry it can never take it refuses with `EntryRefusedError`.
  * - `raw` is what the recognizer itself said for an entry, if it came with it and the store was opened with `keepRaw`.
- *   An entry it can never take it refuses with `EntryRefusedError`.
  * - `read` gives the entries after a seq, in order, at most `limit`; an empty page is the end.
  * - `head` of a meeting nobody wrote to is seq 0 of the epoch its first entry will have.
  * - With an `epoch` `append` and `cover` are for that log only: on any other they throw `StaleEpochError` and change
@@ -108,14 +120,7 @@ export interface TimedWord {
  * - `ping` rejects while the store cannot be written.
  */
 export interface Store {
-  append(
-    meeting: MeetingRef,
-    entry: LogEntry,
-    reach?: Reach,
-    raw?: string,
-    epoch?: string,
-    words?: readonly TimedWord[],
-  ): Promise<Logged>;
+  append(meeting: MeetingRef, entry: LogEntry, options?: AppendOptions): Promise<Logged>;
   read(meeting: MeetingRef, after: number, limit: number): Promise<LogPage>;
   head(meeting: MeetingRef): Promise<Head>;
   cover(meeting: MeetingRef, reach: Reach, epoch?: string): Promise<number>;

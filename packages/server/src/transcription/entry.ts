@@ -1,6 +1,7 @@
 /** An utterance as the log and the screen have it. Pure. */
 import type { Source } from '@meetcast/protocol';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { present } from '../lib/present.ts';
 import type { TimedWord } from '../store/store.ts';
 import { type ClockOffsets, endIn, startIn } from './clock-offsets.ts';
 import type { Utterance } from './segmenter.ts';
@@ -24,13 +25,8 @@ export function entryOf(utterance: Utterance, segmentNo: number, place: Place) {
     start_ms: Math.round(startIn(offsets, utterance.startMs)),
     end_ms: Math.round(endIn(offsets, utterance.endMs)),
     text,
-    ...(speaker === undefined ? {} : { speaker }),
-    ...(confidence === undefined ? {} : { confidence }),
-    meta: {
-      source,
-      ...(channels > 1 ? { channel: utterance.channel } : {}),
-      ...(language === undefined ? {} : { language }),
-    },
+    ...present({ speaker, confidence }),
+    meta: { source, ...present({ channel: channels > 1 ? utterance.channel : undefined, language }) },
   };
 }
 

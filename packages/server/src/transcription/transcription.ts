@@ -2,6 +2,7 @@
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
+import { present } from '../lib/present.ts';
 import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
@@ -236,7 +237,7 @@ export class Transcription {
     const entry = {
       type: 'transcript.final' as const,
       ...body,
-      ...(repairs === undefined ? {} : { repairs }),
+      ...present({ repairs }),
     };
     // While the store is away the words still show; the numbered final follows.
     const written = log.append(entry, {

@@ -1,7 +1,7 @@
+import { busContract } from '@meetcast/testing/contracts';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { busContract } from './bus-contract.ts';
 
-busContract(async () => {
+busContract('the memory bus', () => {
   const bus = memoryBus();
   return { nodes: [bus, bus] };
 });

@@ -45,7 +45,7 @@ beforeEach(async () => {
   const observe = (event: HubEvent) => void observed.push(event);
   const log = () => logOf(meeting, store, memoryBus(), undefined, observe);
   stop = watchDeadNodes({ registry, grace, graceMs, ledger: new AudioLedger(), observe, log });
-  await store.append(meeting, statusEntry('live'), { source: 'mic', fence, coveredMs: 0 });
+  await store.append(meeting, statusEntry('live'), { reach: { source: 'mic', fence, coveredMs: 0 } });
 });
 afterEach(() => {
   expect(observed.filter(({ type }) => type === 'error')).toEqual([]);
@@ -54,7 +54,9 @@ afterEach(() => {
 
 /** The first word is stored, and so much was received. */
 async function heard(receivedMs: number): Promise<void> {
-  const { event } = await store.append(meeting, finalEntry(0), { source: 'mic', fence, coveredMs: 900 });
+  const { event } = await store.append(meeting, finalEntry(0), {
+    reach: { source: 'mic', fence, coveredMs: 900 },
+  });
   expect(event.seq).toBe(2);
   const { epoch } = await store.head(meeting);
   const totals = { receivedMs, forwardedMs: receivedMs, coveredMs: 900 };

@@ -325,7 +325,7 @@ describe('where its audio begins', () => {
       },
     };
     set({ registry });
-    const { event } = await stage.store.append(meeting, finalEntry(1, { text: 'hello' }), known);
+    const { event } = await stage.store.append(meeting, finalEntry(1, { text: 'hello' }), { reach: known });
     expect(event.seq).toBe(1);
     const { epoch } = await stage.store.head(meeting);
     const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
@@ -355,7 +355,7 @@ describe('where its audio begins', () => {
       },
     };
     set({ registry });
-    await stage.store.append(meeting, statusEntry('live'), known);
+    await stage.store.append(meeting, statusEntry('live'), { reach: known });
     const { epoch } = await stage.store.head(meeting);
     const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
     elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
@@ -382,7 +382,7 @@ describe('where its audio begins', () => {
       return held.cover(...args);
     };
     set({ registry, store: storeWith(held, { cover }) });
-    await stage.store.append(meeting, statusEntry('live'), known);
+    await stage.store.append(meeting, statusEntry('live'), { reach: known });
     const { epoch } = await stage.store.head(meeting);
     const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
     elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];

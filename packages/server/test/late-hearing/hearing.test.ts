@@ -250,10 +250,10 @@ test('[LOG8] of words in a stretch that was taken back those outside are kept', 
 test('[LOG10] words that no store takes stay missing, and hold up no others', async () => {
   const inner = store;
   store = storeWith(inner, {
-    append: (ref, entry, ...rest) =>
+    append: (ref, entry, options) =>
       entry.type === 'transcript.final' && entry.text === 'bad'
         ? Promise.reject(new EntryRefusedError('too long'))
-        : inner.append(ref, entry, ...rest),
+        : inner.append(ref, entry, options),
   });
   await listen(keptWith(), recognizerOf([word('bad', 1_000), word('good', 2_000)]));
   expect(await texts()).toEqual(['good']);

@@ -119,7 +119,7 @@ test.each([true, false])(
 
 test('[LOG11] whoever began since, and has not got that far, is not overtaken', async () => {
   await store.append(meeting, gapEntry());
-  await store.append(meeting, begun('recovered'), { source: 'mic', fence: 6, coveredMs: 12_000 });
+  await store.append(meeting, begun('recovered'), { reach: { source: 'mic', fence: 6, coveredMs: 12_000 } });
   const kept = keptWith();
   expect(await ask(kept, awayMs)).toBe('open');
   await cover(6, 20_000);

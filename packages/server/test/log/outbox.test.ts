@@ -56,11 +56,11 @@ const after = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 test('a meeting’s writes succeed one after the other, and no other meeting waits for them', async () => {
   const { outbox, target } = watched();
   target.hold();
-  const writes = ['a', 'b', 'c'].map((what) => outbox.write(meeting, 1, target.write(what)));
+  const writes = ['a', 'b', 'c'].map((what) => outbox.write(meeting, target.write(what), { bytes: 1 }));
   await after(0);
   expect(target.tries).toBe(1);
   const elsewhere = new Target();
-  await outbox.write(other, 1, elsewhere.write('x'));
+  await outbox.write(other, elsewhere.write('x'), { bytes: 1 });
   expect(elsewhere.written).toEqual(['x']);
   target.letGo();
   expect(await Promise.all(writes)).toEqual(['a', 'b', 'c']);
@@ -70,7 +70,7 @@ test('a meeting’s writes succeed one after the other, and no other meeting wai
 test('what fails is tried again until it succeeds, before what follows; a retry knows that it is one', async () => {
   const { outbox, target, said } = watched();
   target.isAway = true;
-  const writes = ['a', 'b'].map((what) => outbox.write(meeting, 1, target.write(what)));
+  const writes = ['a', 'b'].map((what) => outbox.write(meeting, target.write(what), { bytes: 1 }));
   await after(20_000);
   expect(target.tries).toBeGreaterThan(15);
   target.isAway = false;
@@ -83,7 +83,8 @@ test('what fails is tried again until it succeeds, before what follows; a retry 
 test('whoever waits hears of the delay once, who comes later at once; recovered is said when nothing waits', async () => {
   const { outbox, target, said } = watched();
   const delayed: string[] = [];
-  const write = (what: string) => outbox.write(meeting, 1, target.write(what), () => delayed.push(what));
+  const write = (what: string) =>
+    outbox.write(meeting, target.write(what), { bytes: 1, onDelay: () => delayed.push(what) });
   target.isAway = true;
   const [a, b] = [write('a'), write('b')];
   await after(0);
@@ -107,7 +108,8 @@ test('a write that takes too long is a delay though nothing failed; waiting for 
   const { outbox, target, said } = watched();
   const delayed: string[] = [];
   target.hold();
-  const write = (what: string) => outbox.write(meeting, 1, target.write(what), () => delayed.push(what));
+  const write = (what: string) =>
+    outbox.write(meeting, target.write(what), { bytes: 1, onDelay: () => delayed.push(what) });
   const first = write('a');
   await after(slowMs - 1);
   expect(said).toEqual([]);
@@ -131,8 +133,10 @@ test('a write that takes too long is a delay though nothing failed; waiting for 
 
 test('a refusal is an answer: it rejects alone, and nothing is degraded', async () => {
   const { outbox, target, said } = watched();
-  const refused = outbox.write(meeting, 1, () => Promise.reject(new StaleFenceError('replaced', 2)));
-  const next = outbox.write(meeting, 1, target.write('a'));
+  const refused = outbox.write(meeting, () => Promise.reject(new StaleFenceError('replaced', 2)), {
+    bytes: 1,
+  });
+  const next = outbox.write(meeting, target.write('a'), { bytes: 1 });
   await expect(refused).rejects.toThrow('replaced');
   expect(await next).toBe('a');
   expect(said).toEqual([]);
@@ -141,9 +145,9 @@ test('a refusal is an answer: it rejects alone, and nothing is degraded', async 
 test('past its bytes it says to wait, until enough is written', async () => {
   const { outbox, target } = watched({ maxBytes: 10_000 });
   target.hold();
-  const first = outbox.write(meeting, 6_000, target.write('a'));
+  const first = outbox.write(meeting, target.write('a'), { bytes: 6_000 });
   expect(outbox.room).toBeUndefined();
-  const second = outbox.write(other, 6_000, target.write('b'));
+  const second = outbox.write(other, target.write('b'), { bytes: 6_000 });
   let isThere = false;
   void outbox.room?.then(() => {
     isThere = true;
@@ -160,14 +164,14 @@ test('past its bytes it says to wait, until enough is written', async () => {
 test('many small writes count too: each takes a place', () => {
   const { outbox, target } = watched({ maxBytes: 10_000 });
   target.hold();
-  for (let count = 0; count < 100; count += 1) void outbox.write(meeting, 0, target.write('a'));
+  for (let count = 0; count < 100; count += 1) void outbox.write(meeting, target.write('a'));
   expect(outbox.room).toBeInstanceOf(Promise);
 });
 
 test('closing gives up what waits, a try that hangs as well, says how much, and lets everyone go', async () => {
   const { outbox, target, said } = watched({ maxBytes: 1 });
   target.hold();
-  const given = ['a', 'b'].map((what) => outbox.write(meeting, 1, target.write(what)));
+  const given = ['a', 'b'].map((what) => outbox.write(meeting, target.write(what), { bytes: 1 }));
   const idle = outbox.idle();
   const { room } = outbox;
   await after(0);
@@ -175,7 +179,7 @@ test('closing gives up what waits, a try that hangs as well, says how much, and 
   for (const write of given) await expect(write).rejects.toThrow('closed');
   await Promise.all([idle, room]);
   expect(said).toEqual(['m 2 writes were given up: the hub closed before the store could be written']);
-  await expect(outbox.write(meeting, 1, target.write('late'))).rejects.toThrow('closed');
+  await expect(outbox.write(meeting, target.write('late'), { bytes: 1 })).rejects.toThrow('closed');
   target.letGo();
   await after(10_000);
   expect(target.tries).toBe(1);
@@ -185,7 +189,7 @@ test('closing gives up what waits, a try that hangs as well, says how much, and 
 test('closing in the wait between two tries ends it', async () => {
   const { outbox, target } = watched();
   target.isAway = true;
-  const write = outbox.write(meeting, 1, target.write('a'));
+  const write = outbox.write(meeting, target.write('a'), { bytes: 1 });
   write.catch(() => {});
   await after(5_000);
   const { tries } = target;
@@ -199,8 +203,8 @@ test('idle waits for every meeting, and not at all when nothing waits', async ()
   const { outbox, target } = watched();
   await outbox.idle();
   target.hold();
-  void outbox.write(meeting, 1, target.write('a'));
-  void outbox.write(other, 1, target.write('b'));
+  void outbox.write(meeting, target.write('a'), { bytes: 1 });
+  void outbox.write(other, target.write('b'), { bytes: 1 });
   let isIdle = false;
   void outbox.idle().then(() => {
     isIdle = true;

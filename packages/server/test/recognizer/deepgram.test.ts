@@ -5,31 +5,30 @@ import {
   speak,
   startDeepgramSimulator,
 } from '@meetcast/testing';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { recognizerContract } from '@meetcast/testing/contracts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { listenTo, pcm, request, silence, writeAll } from '../../../testing/src/contracts/streams.ts';
 import { deepgram } from '../../src/recognizer/deepgram.ts';
 import { roundTrips } from '../support/round-trip.ts';
-import { listenTo, pcm, recognizerContract, request, silence, writeAll } from './recognizer-contract.ts';
 
 const never = new AbortController().signal;
 
-describe('the contract', () => {
-  recognizerContract(async () => {
-    const simulator = await startDeepgramSimulator({ pace: 0 });
-    return {
-      recognizer: deepgram({ apiKey: 'key', endpoint: simulator.url }),
-      refuse() {
-        simulator.fault({ kind: 'refuse', status: 503, times: 1 });
-        return { status: 503, words: 'Please try again later', isRetryable: true };
-      },
-      drop: (cleanly) => simulator.fault(cleanly ? { kind: 'close', code: 1000 } : { kind: 'rst' }),
-      crawl: () => simulator.fault({ kind: 'slow-reader', bytesPerSecond: 2_000_000 }),
-      openStreams: () => simulator.streams.filter((stream) => stream.open).length,
-      async leave() {
-        simulator.fault({ kind: 'away' });
-      },
-      close: () => simulator.close(),
-    };
-  });
+recognizerContract('the contract', async () => {
+  const simulator = await startDeepgramSimulator({ pace: 0 });
+  return {
+    recognizer: deepgram({ apiKey: 'key', endpoint: simulator.url }),
+    refuse() {
+      simulator.fault({ kind: 'refuse', status: 503, times: 1 });
+      return { status: 503, words: 'Please try again later', isRetryable: true };
+    },
+    drop: (cleanly) => simulator.fault(cleanly ? { kind: 'close', code: 1000 } : { kind: 'rst' }),
+    crawl: () => simulator.fault({ kind: 'slow-reader', bytesPerSecond: 2_000_000 }),
+    openStreams: () => simulator.streams.filter((stream) => stream.open).length,
+    async leave() {
+      simulator.fault({ kind: 'away' });
+    },
+    close: () => simulator.close(),
+  };
 });
 
 let running: DeepgramSimulator | undefined;

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { listenTo, pcm, request, silence, writeAll } from '../../../testing/src/contracts/streams.ts';
 import { firstAvailable } from '../../src/recognizer/first-available.ts';
 import type { Recognizer } from '../../src/recognizer/recognizer.ts';
 import { resilient } from '../../src/recovery/resilient.ts';
-import { listenTo, pcm, request, silence, writeAll } from './recognizer-contract.ts';
 import { expectWords, meeting } from './told.ts';
 import { final, passing, toneRecognizer } from './tone-recognizer.ts';
 

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { listenTo, pcm, request, writeAll } from '../../../testing/src/contracts/streams.ts';
 import type { UnheardAudio } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import { listenTo, pcm, request, writeAll } from '../recognizer/recognizer-contract.ts';
 import { meeting } from '../recognizer/told.ts';
 import { final, toneRecognizer } from '../recognizer/tone-recognizer.ts';
 

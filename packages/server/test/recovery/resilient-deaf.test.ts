@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
+import { listenTo, request, silence } from '../../../testing/src/contracts/streams.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import { listenTo, request, silence } from '../recognizer/recognizer-contract.ts';
 import { bytesOf, expectTiled, expectWords, meeting, statesOf, unheardOf } from '../recognizer/told.ts';
 import { toneRecognizer } from '../recognizer/tone-recognizer.ts';
 import { seeded } from '../support/random.ts';

@@ -3,21 +3,16 @@
 import {
   type DeepgramSimulator,
   type DeepgramSimulatorOptions,
+  type FaultProxy,
+  openFaultProxy,
   startDeepgramSimulator,
 } from '@meetcast/testing';
+import { recognizerContract } from '@meetcast/testing/contracts';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type FaultProxy, faultProxy } from '../../../../tests/support/fault-proxy.ts';
+import { listenTo, pcm, request, silence, writeAll } from '../../../testing/src/contracts/streams.ts';
 import { deepgram } from '../../src/recognizer/deepgram.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import {
-  listenTo,
-  pcm,
-  recognizerContract,
-  request,
-  silence,
-  writeAll,
-} from '../recognizer/recognizer-contract.ts';
 import { expectTiled, expectWords, meeting, statesOf, unheardOf, utterancesOf } from '../recognizer/told.ts';
 import { seeded } from '../support/random.ts';
 import { roundTrips } from '../support/round-trip.ts';
@@ -37,28 +32,26 @@ const silentMs = 3_000;
 /** Outages as long as they are in life, many random meetings. */
 const isLong = process.env.MEETCAST_FAULT_LONG !== undefined;
 
-describe('the contract', () => {
-  recognizerContract(async () => {
-    const simulator = await startDeepgramSimulator({ pace: 0 });
-    return {
-      recognizer: resilient(deepgram({ apiKey: 'key', endpoint: simulator.url }), {
-        ...quick,
-        silentMs: 8_000,
-      }),
-      endures: true,
-      refuse() {
-        simulator.fault({ kind: 'refuse', status: 402, times: 1 });
-        return { status: 402, words: 'not have enough credits', isRetryable: false };
-      },
-      drop: () => simulator.fault({ kind: 'close', code: 1008 }),
-      crawl: () => simulator.fault({ kind: 'slow-reader', bytesPerSecond: 2_000_000 }),
-      openStreams: () => simulator.streams.filter((stream) => stream.open).length,
-      async leave() {
-        simulator.fault({ kind: 'away' });
-      },
-      close: () => simulator.close(),
-    };
-  });
+recognizerContract('the contract', async () => {
+  const simulator = await startDeepgramSimulator({ pace: 0 });
+  return {
+    recognizer: resilient(deepgram({ apiKey: 'key', endpoint: simulator.url }), {
+      ...quick,
+      silentMs: 8_000,
+    }),
+    endures: true,
+    refuse() {
+      simulator.fault({ kind: 'refuse', status: 402, times: 1 });
+      return { status: 402, words: 'not have enough credits', isRetryable: false };
+    },
+    drop: () => simulator.fault({ kind: 'close', code: 1008 }),
+    crawl: () => simulator.fault({ kind: 'slow-reader', bytesPerSecond: 2_000_000 }),
+    openStreams: () => simulator.streams.filter((stream) => stream.open).length,
+    async leave() {
+      simulator.fault({ kind: 'away' });
+    },
+    close: () => simulator.close(),
+  };
 });
 
 let running: DeepgramSimulator | undefined;
@@ -156,7 +149,7 @@ test.each(isLong ? [1, 5, 30, 90] : [1, 5])(
   async (seconds) => {
     const simulator = await simulate();
     // The proxy keeps the port meanwhile: nobody else can listen there and answer.
-    const link = await faultProxy({ port: simulator.port });
+    const link = await openFaultProxy({ port: simulator.port });
     proxy = link;
     const said = meeting(43, isLong ? 400 : 120);
     const { stream, heard } = await start({
@@ -261,7 +254,7 @@ test('lost while the last words are awaited, and while nobody answers then', asy
 
 test('a link that stalls, is reset, or ends within a message', async () => {
   const simulator = await simulate();
-  proxy = await faultProxy({ port: simulator.port });
+  proxy = await openFaultProxy({ port: simulator.port });
   const said = meeting(71, 100);
   const { stream, heard } = await start({
     endpoint: `ws://127.0.0.1:${proxy.port}`,

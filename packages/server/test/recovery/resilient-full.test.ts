@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { request } from '../../../testing/src/contracts/streams.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { Recognizer } from '../../src/recognizer/recognizer.ts';
 import { resilient } from '../../src/recovery/resilient.ts';
-import { request } from '../recognizer/recognizer-contract.ts';
 
 const nobody: Recognizer = {
   channelsFor: () => 1,

@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { request } from '../../../testing/src/contracts/streams.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { RecognitionResult, RecognizedWord, Recognizer } from '../../src/recognizer/recognizer.ts';
 import { resilient } from '../../src/recovery/resilient.ts';
-import { request } from '../recognizer/recognizer-contract.ts';
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');

@@ -1,7 +1,7 @@
 /** Audio that stops for a while, and whose sender is there all the same. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { listenTo, request } from '../../../testing/src/contracts/streams.ts';
 import { resilient } from '../../src/recovery/resilient.ts';
-import { listenTo, request } from '../recognizer/recognizer-contract.ts';
 import { bytesOf, expectTiled, expectWords, meeting } from '../recognizer/told.ts';
 import { toneRecognizer } from '../recognizer/tone-recognizer.ts';
 import { seeded } from '../support/random.ts';

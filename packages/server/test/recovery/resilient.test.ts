@@ -1,16 +1,10 @@
 import { speak } from '@meetcast/testing';
+import { recognizerContract } from '@meetcast/testing/contracts';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { listenTo, pcm, request, silence, writeAll } from '../../../testing/src/contracts/streams.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import type { RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import {
-  listenTo,
-  pcm,
-  recognizerContract,
-  request,
-  silence,
-  writeAll,
-} from '../recognizer/recognizer-contract.ts';
 import {
   expectTiled,
   expectWords,
@@ -32,29 +26,27 @@ import { seeded } from '../support/random.ts';
 const never = new AbortController().signal;
 const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };
 
-describe('the contract', () => {
-  recognizerContract(async () => {
-    const inner = toneRecognizer();
-    return {
-      recognizer: resilient(inner, { ...quick, memoryMs: 60_000 }),
-      endures: true,
-      refuse() {
-        inner.refusals.push(
-          new RecognizerError('refused with 402: out of credit', { retryable: false, code: 402 }),
-        );
-        return { status: 402, words: 'out of credit', isRetryable: false };
-      },
-      drop() {
-        for (const stream of inner.streams) if (stream.isOpen) stream.fall('refused');
-      },
-      crawl: () => inner.crawl(),
-      openStreams: () => inner.streams.filter(({ isOpen }) => isOpen).length,
-      async leave() {
-        inner.refusals.push(...Array.from({ length: 1_000 }, passing));
-      },
-      async close() {},
-    };
-  });
+recognizerContract('the contract', async () => {
+  const inner = toneRecognizer();
+  return {
+    recognizer: resilient(inner, { ...quick, memoryMs: 60_000 }),
+    endures: true,
+    refuse() {
+      inner.refusals.push(
+        new RecognizerError('refused with 402: out of credit', { retryable: false, code: 402 }),
+      );
+      return { status: 402, words: 'out of credit', isRetryable: false };
+    },
+    drop() {
+      for (const stream of inner.streams) if (stream.isOpen) stream.fall('refused');
+    },
+    crawl: () => inner.crawl(),
+    openStreams: () => inner.streams.filter(({ isOpen }) => isOpen).length,
+    async leave() {
+      inner.refusals.push(...Array.from({ length: 1_000 }, passing));
+    },
+    async close() {},
+  };
 });
 
 const open: RecognizerStream[] = [];

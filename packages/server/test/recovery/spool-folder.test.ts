@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { request, silence } from '../../../testing/src/contracts/streams.ts';
 import { type ResilientOptions, resilient } from '../../src/recovery/resilient.ts';
-import { request, silence } from '../recognizer/recognizer-contract.ts';
 import { passing, toneRecognizer } from '../recognizer/tone-recognizer.ts';
 
 const never = new AbortController().signal;

@@ -1,9 +1,9 @@
+import { registryContract } from '@meetcast/testing/contracts';
 import { expect, test } from 'vitest';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { registryContract } from './registry-contract.ts';
 
-registryContract(async () => {
+registryContract('the memory registry', () => {
   const registry = memoryRegistry();
   return { nodes: [registry, registry] };
 });

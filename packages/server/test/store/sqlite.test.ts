@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { storeContract } from '@meetcast/testing/contracts';
 import { afterAll } from 'vitest';
 import { sqliteStore } from '../../src/store/sqlite.ts';
-import { storeContract } from './store-contract.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'meetcast-sqlite-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -12,4 +12,4 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const hasText = async (text: string) =>
   readdirSync(directory).some((name) => readFileSync(join(directory, name)).includes(text));
 
-storeContract(async (options) => sqliteStore({ directory, ...options }), hasText);
+storeContract('the SQLite store', (options) => sqliteStore({ directory, ...options }), { hasText });

@@ -161,8 +161,8 @@ test('a stream that ends while the store is away ends when its words are stored'
 test('[LOG10] words that the store can never take leave a gap in the log, and hold up none after them', async () => {
   const append = store.inner.append.bind(store.inner);
   let tries = 0;
-  store.inner.append = (meeting, entry, ...rest) => {
-    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return append(meeting, entry, ...rest);
+  store.inner.append = (meeting, entry, options) => {
+    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return append(meeting, entry, options);
     tries += 1;
     return Promise.reject(new EntryRefusedError('not this one'));
   };

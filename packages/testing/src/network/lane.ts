@@ -6,6 +6,18 @@ export interface Conditions {
   /** Infinity where nothing holds bytes back. */
   readonly bytesPerSecond: number;
   readonly delayMs: number;
+  /** Nothing goes on, and nothing is lost. */
+  readonly isStalled: boolean;
+}
+
+export interface LaneOptions {
+  conditions(): Conditions;
+  /** What ends the connection in mid-message. */
+  readonly cut?: {
+    /** How many of so many bytes may go on. If it is fewer, they are the last. */
+    pass(bytes: number): number;
+    end(): void;
+  };
 }
 
 interface Held {
@@ -25,6 +37,7 @@ export class Lane {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #conditions: () => Conditions;
+  readonly #cut: LaneOptions['cut'];
   #state: State = 'passing';
   #held: Held[] = [];
   #heldBytes = 0;
@@ -33,10 +46,11 @@ export class Lane {
   #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(from: Socket, to: Socket, conditions: () => Conditions) {
+  constructor(from: Socket, to: Socket, { conditions, cut }: LaneOptions) {
     this.#from = from;
     this.#to = to;
     this.#conditions = conditions;
+    this.#cut = cut;
     from.on('data', (bytes: Buffer) => this.#take(bytes));
     from.on('end', () => this.#end());
     to.on('drain', () => this.#work());
@@ -81,18 +95,27 @@ export class Lane {
   #work(): void {
     if (this.#state !== 'passing') return;
     clearTimeout(this.#timer);
+    if (!this.#conditions().isStalled) this.#handOn();
+    if (this.#state !== 'passing') return;
+    if (this.#heldBytes > mostHeldBytes) this.#from.pause();
+    else this.#from.resume();
+  }
+
+  /** What is due; after all of it, that there is no more. */
+  #handOn(): void {
     for (let next = this.#held[0]; next && !this.#to.writableNeedDrain; next = this.#held[0]) {
       const waitMs = next.atMs - performance.now();
       if (waitMs > 0) {
         this.#timer = setTimeout(() => this.#work(), waitMs);
-        break;
+        return;
       }
+      const { length } = next.bytes;
+      const passed = this.#cut?.pass(length) ?? length;
       this.#held.shift();
-      this.#heldBytes -= next.bytes.length;
-      this.#to.write(next.bytes);
+      this.#heldBytes -= length;
+      this.#to.write(next.bytes.subarray(0, passed));
+      if (passed < length) return this.#cut?.end();
     }
-    if (this.#heldBytes > mostHeldBytes) this.#from.pause();
-    else this.#from.resume();
     if (this.#hasEnded && this.#held.length === 0) this.#to.end();
   }
 

@@ -1,18 +1,21 @@
 /** The meetings of every Store: what their entries say about them, newest first. */
 import type { LogEntry } from '@meetcast/protocol';
-import { expect, test } from 'vitest';
-import { finalEntry, statusEntry } from '../support/entries.ts';
-import { type Open, opened } from './opened.ts';
+import { expect } from 'vitest';
+import { finalEntry, statusEntry } from '../entries.ts';
+import type { Contract } from '../follow.ts';
+import type { StoreStage } from './opened.ts';
 
 const at = (minute: number) => `2026-03-02T09:${String(minute).padStart(2, '0')}:00.000Z`;
 
 const status = (word: string, minute: number, details?: Record<string, unknown>): LogEntry =>
   ({ ...statusEntry(word), ts: at(minute), ...(details ? { details } : {}) }) as LogEntry;
 
-export function meetingsContract(open: Open): void {
-  const on = opened(open);
+const stageOn = (on: StoreStage) => ({ on });
 
-  test('[STORE40] a meeting says when it began, what it is called, which languages and sources it has', async () => {
+const contract: Contract<ReturnType<typeof stageOn>> = {
+  '[STORE40] a meeting says when it began, what it is called, which languages and sources it has': async ({
+    on,
+  }) => {
     const { store, meeting } = on;
     expect(await store.meeting(meeting)).toBeUndefined();
     await store.append(meeting, status('live', 1, { title: 'Stand-up' }));
@@ -29,16 +32,16 @@ export function meetingsContract(open: Open): void {
       languages: ['tr', 'en'],
       sources: ['mic', 'system'],
     });
-  });
+  },
 
-  test('[STORE41] the newest title is the title', async () => {
+  '[STORE41] the newest title is the title': async ({ on }) => {
     await on.store.append(on.meeting, status('live', 1, { title: 'Untitled' }));
     await on.store.append(on.meeting, status('live', 2, { title: 'Budget' }));
     await on.store.append(on.meeting, status('idle', 3, { title: 7 }));
     expect(await on.store.meeting(on.meeting)).toMatchObject({ title: 'Budget' });
-  });
+  },
 
-  test('[STORE42] a meeting ends with its last "ended", and not when it goes live again', async () => {
+  '[STORE42] a meeting ends with its last "ended", and not when it goes live again': async ({ on }) => {
     const endedAt = async (word: string, minute: number) => {
       await on.store.append(on.meeting, status(word, minute));
       return (await on.store.meeting(on.meeting))?.endedAt;
@@ -49,9 +52,9 @@ export function meetingsContract(open: Open): void {
     expect(await endedAt('live', 4)).toBeUndefined();
     expect(await endedAt('ended', 5)).toBe(at(5));
     expect((await on.store.meeting(on.meeting))?.startedAt).toBe(at(1));
-  });
+  },
 
-  test('[STORE43] what is written at once is told as if it came one by one', async () => {
+  '[STORE43] what is written at once is told as if it came one by one': async ({ on }) => {
     const entries = [
       status('live', 1, { title: 'A' }),
       finalEntry(1, { meta: { source: 'system', language: 'de' } }),
@@ -69,9 +72,11 @@ export function meetingsContract(open: Open): void {
       languages: ['de', 'fr'],
       sources: ['system', 'mic'],
     });
-  });
+  },
 
-  test('[STORE44] the meetings of a tenant come newest first, a page at a time, and of no other tenant', async () => {
+  '[STORE44] the meetings of a tenant come newest first, a page at a time, and of no other tenant': async ({
+    on,
+  }) => {
     const { tenant } = on.meeting;
     for (let number = 1; number <= 7; number += 1) {
       await on.store.append({ tenant, id: `m${number}` }, statusEntry('live'));
@@ -86,9 +91,9 @@ export function meetingsContract(open: Open): void {
       after = next;
     } while (after !== undefined && pages.length < 9);
     expect(pages).toEqual([['m7', 'm6', 'm5'], ['m4', 'm3', 'm2'], ['m1']]);
-  });
+  },
 
-  test('[STORE45] a page that ends with the last meeting has no next one', async () => {
+  '[STORE45] a page that ends with the last meeting has no next one': async ({ on }) => {
     const { tenant } = on.meeting;
     for (const id of ['a', 'b']) await on.store.append({ tenant, id }, statusEntry('live'));
     expect(await on.store.meetings(tenant, { after: undefined, limit: 2 })).toMatchObject({
@@ -99,22 +104,25 @@ export function meetingsContract(open: Open): void {
       items: [],
       next: undefined,
     });
-  });
+  },
 
-  test('[STORE46] a meeting without an entry is not listed, though a claim covered it', async () => {
+  '[STORE46] a meeting without an entry is not listed, though a claim covered it': async ({ on }) => {
     await on.store.cover(on.meeting, { source: 'mic', fence: 1, coveredMs: 5 });
     expect(await on.store.meeting(on.meeting)).toBeUndefined();
     expect((await on.store.meetings(on.meeting.tenant, { after: undefined, limit: 9 })).items).toEqual([]);
-  });
+  },
 
-  test('[STORE47] the recognizer’s own words for an entry are not kept unless the store was opened for it', async () => {
-    const { event } = await on.store.append(on.meeting, finalEntry(1), undefined, '{"is_final":true}');
-    expect(await on.store.raw(on.meeting, event.seq)).toBeUndefined();
-    const keeping = await open({ keepRaw: true });
-    const second = await keeping.append(on.meeting, finalEntry(2), undefined, '{"is_final":true}');
-    await keeping.append(on.meeting, finalEntry(2), undefined, '{"again":true}');
-    expect(await keeping.raw(on.meeting, second.event.seq)).toBe('{"is_final":true}');
-    expect(await keeping.raw(on.meeting, 99)).toBeUndefined();
-    await keeping.close();
-  });
-}
+  '[STORE47] the recognizer’s own words for an entry are not kept unless the store was opened for it':
+    async ({ on }) => {
+      const { event } = await on.store.append(on.meeting, finalEntry(1), { raw: '{"is_final":true}' });
+      expect(await on.store.raw(on.meeting, event.seq)).toBeUndefined();
+      const keeping = await on.open({ keepRaw: true });
+      const second = await keeping.append(on.meeting, finalEntry(2), { raw: '{"is_final":true}' });
+      await keeping.append(on.meeting, finalEntry(2), { raw: '{"again":true}' });
+      expect(await keeping.raw(on.meeting, second.event.seq)).toBe('{"is_final":true}');
+      expect(await keeping.raw(on.meeting, 99)).toBeUndefined();
+      await keeping.close();
+    },
+};
+
+export const meetingsContract = { contract, stageOn };

@@ -1,14 +1,10 @@
-/** Every Recognizer passes this. A new adapter's test file is one call, with a service that hears the tone language. */
-
-import { randomWords, speak, wordTimes } from '@meetcast/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import type {
-  RecognitionResult,
-  RecognizedSpan,
-  Recognizer,
-  RecognizerRequest,
-  RecognizerStream,
-} from '../../src/recognizer/recognizer.ts';
+/** The contract of every Recognizer. A new adapter's test file is one call, with a service that hears the tone language. */
+import type { Recognizer, RecognizerRequest, RecognizerStream } from '@meetcast/server';
+import { expect } from 'vitest';
+import { randomWords } from '../tone-language/random-words.ts';
+import { wordTimes } from '../tone-language/speak.ts';
+import { type Contract, eventually, follow } from './follow.ts';
+import { listenTo, pcm, request, silence, writeAll } from './streams.ts';
 
 /** A recognizer and the switches of the service behind it. */
 export interface RecognizerBench {
@@ -28,76 +24,57 @@ export interface RecognizerBench {
   close(): Promise<void>;
 }
 
-export const request: RecognizerRequest = { sampleRate: 16_000, channels: 1, source: 'mic' };
 const never = new AbortController().signal;
 
-export const pcm = (text: string | readonly string[], more = {}): Uint8Array => {
-  const samples = speak(text, { sampleRate: request.sampleRate, ...more });
-  return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-};
-
-export const silence = (seconds: number): Uint8Array => new Uint8Array(seconds * request.sampleRate * 2);
-
-/** Writes as a session does: frame by frame, and waiting where asked to. */
-export async function writeAll(
-  stream: RecognizerStream,
-  audio: Uint8Array,
-  frameBytes = 3_200,
-): Promise<void> {
-  for (let at = 0; at < audio.length; at += frameBytes)
-    await stream.write(audio.subarray(at, at + frameBytes));
-}
-
-/** Reads a stream's results in the background. */
-export function listenTo(stream: RecognizerStream) {
-  const results: RecognitionResult[] = [];
-  const ended = (async () => {
-    for await (const result of stream.results) results.push(result);
-  })();
-  const outcome = ended.then(
-    () => 'ended' as const,
-    (error: unknown) => error,
-  );
-  const finals = () => results.filter((one): one is RecognizedSpan => one.kind === 'span' && one.isFinal);
-  const words = () => finals().flatMap((span) => span.words.map(({ text }) => text));
-  return { results, outcome, finals, words };
-}
-
-export function recognizerContract(open: () => Promise<RecognizerBench>): void {
-  let bench: RecognizerBench;
-  const streams: RecognizerStream[] = [];
-
-  beforeEach(async () => {
-    bench = await open();
-  });
-  afterEach(async () => {
-    for (const stream of streams.splice(0)) stream.abort();
-    await bench.close();
-  });
-
-  async function start(changes: Partial<RecognizerRequest> = {}) {
-    const stream = await bench.recognizer.open({ ...request, ...changes }, never);
-    streams.push(stream);
-    return { stream, heard: listenTo(stream) };
-  }
-
-  test('[REC1] every word written before finish comes out once, in order, with its time; then the results end', async () => {
-    const words = randomWords(40, 3);
-    const { stream, heard } = await start();
-    await writeAll(stream, pcm(words));
-    stream.finish();
-    expect(await heard.outcome).toBe('ended');
-    expect(heard.words()).toEqual(words);
-    for (const [place, { startMs, endMs }] of heard
-      .finals()
-      .flatMap((span) => span.words)
-      .entries()) {
-      expect(startMs).toBeCloseTo(wordTimes(place).start * 1000, -1.5);
-      expect(endMs).toBeCloseTo(wordTimes(place).end * 1000, -1.5);
+/** The bench is closed after each test. */
+export function recognizerContract(
+  name: string,
+  open: () => Promise<RecognizerBench> | RecognizerBench,
+): void {
+  follow(name, contract, async () => {
+    const bench = await open();
+    const streams: RecognizerStream[] = [];
+    async function start(changes: Partial<RecognizerRequest> = {}) {
+      const stream = await bench.recognizer.open({ ...request, ...changes }, never);
+      streams.push(stream);
+      return { stream, heard: listenTo(stream) };
     }
+    const close = async () => {
+      for (const stream of streams) stream.abort();
+      await bench.close();
+    };
+    return { stage: { bench, start }, close };
   });
+}
 
-  test('[REC2] final spans of a channel tile its time: no hole, no overlap, up to the last sample', async () => {
+interface Stage {
+  readonly bench: RecognizerBench;
+  start(
+    changes?: Partial<RecognizerRequest>,
+  ): Promise<{ stream: RecognizerStream; heard: ReturnType<typeof listenTo> }>;
+}
+
+const contract: Contract<Stage> = {
+  '[REC1] every word written before finish comes out once, in order, with its time; then the results end':
+    async ({ start }) => {
+      const words = randomWords(40, 3);
+      const { stream, heard } = await start();
+      await writeAll(stream, pcm(words));
+      stream.finish();
+      expect(await heard.outcome).toBe('ended');
+      expect(heard.words()).toEqual(words);
+      for (const [place, { startMs, endMs }] of heard
+        .finals()
+        .flatMap((span) => span.words)
+        .entries()) {
+        expect(startMs).toBeCloseTo(wordTimes(place).start * 1000, -1.5);
+        expect(endMs).toBeCloseTo(wordTimes(place).end * 1000, -1.5);
+      }
+    },
+
+  '[REC2] final spans of a channel tile its time: no hole, no overlap, up to the last sample': async ({
+    start,
+  }) => {
     const { stream, heard } = await start();
     const audio = pcm(randomWords(30, 5));
     await writeAll(stream, audio);
@@ -109,26 +86,26 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
       at = endMs;
     }
     expect(at).toBeCloseTo(audio.length / 32, -1);
-  });
+  },
 
-  test('[REC3] silence gives results without words', async () => {
+  '[REC3] silence gives results without words': async ({ start }) => {
     const { stream, heard } = await start();
     await writeAll(stream, silence(6));
     stream.finish();
     expect(await heard.outcome).toBe('ended');
     expect(heard.words()).toEqual([]);
     expect(heard.finals().length).toBeGreaterThan(0);
-  });
+  },
 
-  test('[REC4] finish before any audio ends the results', async () => {
+  '[REC4] finish before any audio ends the results': async ({ bench, start }) => {
     const { stream, heard } = await start();
     stream.finish();
     stream.finish();
     expect(await heard.outcome).toBe('ended');
-    await expect.poll(() => bench.openStreams()).toBe(0);
-  });
+    await eventually(() => bench.openStreams()).toBe(0);
+  },
 
-  test('[REC5] open rejects with a RecognizerError that says why in one sentence', async () => {
+  '[REC5] open rejects with a RecognizerError that says why in one sentence': async ({ bench, start }) => {
     const { status, words, isRetryable } = bench.refuse();
     const error = await bench.recognizer.open(request, never).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ name: 'RecognizerError', code: status, retryable: isRetryable });
@@ -136,18 +113,21 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
     expect((error as Error).message).toContain(words);
     expect((error as Error).message).not.toContain('\n');
     await start();
-  });
+  },
 
-  test('[REC6] open rejects with a retryable RecognizerError while nobody answers, or else waits inside', async () => {
+  '[REC6] open rejects with a retryable RecognizerError while nobody answers, or else waits inside': async ({
+    bench,
+    start,
+  }) => {
     await bench.leave();
     if (bench.endures) return void (await start());
     await expect(bench.recognizer.open(request, never)).rejects.toMatchObject({
       name: 'RecognizerError',
       retryable: true,
     });
-  });
+  },
 
-  test('[REC7] open rejects when its signal aborts: before, at once, and meanwhile', async () => {
+  '[REC7] open rejects when its signal aborts: before, at once, and meanwhile': async ({ bench }) => {
     const abortAfter = async (turns: number) => {
       const abort = new AbortController();
       const opening = bench.recognizer.open(request, abort.signal);
@@ -160,39 +140,43 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
     };
     await expect(bench.recognizer.open(request, AbortSignal.abort())).rejects.toThrow();
     for (const turns of [0, 1, 2, 5]) expect(await abortAfter(turns)).toBe('rejected');
-    await expect.poll(() => bench.openStreams()).toBe(0);
-  });
+    await eventually(() => bench.openStreams()).toBe(0);
+  },
 
-  test('[REC8] a recognizer that stops by itself makes the results throw a RecognizerError, a clean stop included', async () => {
-    for (const cleanly of [false, true]) {
-      const { stream, heard } = await start();
-      await writeAll(stream, silence(0.5));
-      await expect.poll(() => bench.openStreams()).toBe(1);
-      bench.drop(cleanly);
-      const retryable = bench.endures !== true;
-      expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', retryable });
-      await expect.poll(() => bench.openStreams()).toBe(0);
-    }
-  });
+  '[REC8] a recognizer that stops by itself makes the results throw a RecognizerError, a clean stop included':
+    async ({ bench, start }) => {
+      for (const cleanly of [false, true]) {
+        const { stream, heard } = await start();
+        await writeAll(stream, silence(0.5));
+        await eventually(() => bench.openStreams()).toBe(1);
+        bench.drop(cleanly);
+        const retryable = bench.endures !== true;
+        expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', retryable });
+        await eventually(() => bench.openStreams()).toBe(0);
+      }
+    },
 
-  test('[REC9] what was said before it stopped comes out before the error', async () => {
+  '[REC9] what was said before it stopped comes out before the error': async ({ bench, start }) => {
     const { stream, heard } = await start();
     await writeAll(stream, pcm('the budget', { tailMs: 2_000 }));
-    await expect.poll(heard.words).toEqual(['the', 'budget']);
+    await eventually(heard.words).toEqual(['the', 'budget']);
     bench.drop(false);
     expect(await heard.outcome).toMatchObject({ name: 'RecognizerError' });
-  });
+  },
 
-  test('[REC10] after abort the results end without an error, and nothing is left open', async () => {
+  '[REC10] after abort the results end without an error, and nothing is left open': async ({
+    bench,
+    start,
+  }) => {
     const { stream, heard } = await start();
     await writeAll(stream, silence(1));
     stream.abort();
     stream.abort();
     expect(await heard.outcome).toBe('ended');
-    await expect.poll(() => bench.openStreams()).toBe(0);
-  });
+    await eventually(() => bench.openStreams()).toBe(0);
+  },
 
-  test('[REC11] write, flush and finish never throw, whatever became of the stream', async () => {
+  '[REC11] write, flush and finish never throw, whatever became of the stream': async ({ bench, start }) => {
     const aborted = await start();
     aborted.stream.abort();
     const finished = await start();
@@ -209,9 +193,12 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
         stream.abort();
       }).not.toThrow();
     }
-  });
+  },
 
-  test('[REC12] a writer that is too fast is given a promise to wait for, and no audio is dropped', async () => {
+  '[REC12] a writer that is too fast is given a promise to wait for, and no audio is dropped': async ({
+    bench,
+    start,
+  }) => {
     bench.crawl();
     const words = randomWords(20, 9);
     const { stream, heard } = await start();
@@ -227,9 +214,9 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
     second.stream.finish();
     await second.heard.outcome;
     expect(second.heard.words()).toEqual(words);
-  });
+  },
 
-  test('[REC13] a writer that waits is let go when the stream is lost', async () => {
+  '[REC13] a writer that waits is let go when the stream is lost': async ({ bench, start }) => {
     bench.crawl();
     const { stream, heard } = await start();
     let waited: Promise<void> | undefined;
@@ -237,20 +224,20 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
     bench.drop(false);
     await waited;
     expect(await heard.outcome).toMatchObject({ name: 'RecognizerError' });
-  });
+  },
 
-  test('[REC14] flush asks for the words so far as final spans, and the stream goes on', async () => {
+  '[REC14] flush asks for the words so far as final spans, and the stream goes on': async ({ start }) => {
     const { stream, heard } = await start();
     await writeAll(stream, pcm('the budget', { tailMs: 120 }));
     stream.flush();
-    await expect.poll(heard.words).toEqual(['the', 'budget']);
+    await eventually(heard.words).toEqual(['the', 'budget']);
     await writeAll(stream, pcm('meeting'));
     stream.finish();
     expect(await heard.outcome).toBe('ended');
     expect(heard.words()).toEqual(['the', 'budget', 'meeting']);
-  });
+  },
 
-  test('[REC15] an empty write ends nothing', async () => {
+  '[REC15] an empty write ends nothing': async ({ start }) => {
     const { stream, heard } = await start();
     await stream.write(new Uint8Array(0));
     await writeAll(stream, pcm('the budget'));
@@ -259,9 +246,9 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
     stream.finish();
     expect(await heard.outcome).toBe('ended');
     expect(heard.words()).toEqual(['the', 'budget', 'meeting']);
-  });
+  },
 
-  test('[REC16] streams of one recognizer are apart', async () => {
+  '[REC16] streams of one recognizer are apart': async ({ start }) => {
     const [first, second] = [await start(), await start({ source: 'system' })];
     await Promise.all([
       writeAll(first.stream, pcm('the budget')),
@@ -274,9 +261,9 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
       ['the', 'budget'],
       ['new', 'meeting'],
     ]);
-  });
+  },
 
-  test('[REC17] a stream says for how many channels its results are, and keeps to it', async () => {
+  '[REC17] a stream says for how many channels its results are, and keeps to it': async ({ start }) => {
     const { stream, heard } = await start({ channels: 2 });
     await writeAll(stream, pcm('the budget', { channels: 2 }), 6_400);
     stream.finish();
@@ -287,5 +274,5 @@ export function recognizerContract(open: () => Promise<RecognizerBench>): void {
       expect(channel).toBeLessThan(stream.channels);
     }
     expect(heard.words().length).toBeGreaterThan(0);
-  });
-}
+  },
+};

@@ -1,15 +1,18 @@
 /** The transcript of every Store: the finals that stand. */
-import { expect, test } from 'vitest';
-import { finalEntry, statusEntry } from '../support/entries.ts';
-import { type Open, opened } from './opened.ts';
+import { expect } from 'vitest';
+import { finalEntry, statusEntry } from '../entries.ts';
+import type { Contract } from '../follow.ts';
+import type { StoreStage } from './opened.ts';
 
-export function transcriptContract(open: Open): void {
-  const on = opened(open);
+function stageOn(on: StoreStage) {
   const append = (...args: Parameters<typeof finalEntry>) => on.store.append(on.meeting, finalEntry(...args));
   const textsIn = async (after = 0, limit = 100) =>
     (await on.store.transcript(on.meeting, after, limit)).map(({ text }) => text);
+  return { on, append, textsIn };
+}
 
-  test('[STORE30] the transcript is the finals in order, whatever else was logged', async () => {
+const contract: Contract<ReturnType<typeof stageOn>> = {
+  '[STORE30] the transcript is the finals in order, whatever else was logged': async ({ on, append }) => {
     await on.store.append(on.meeting, statusEntry('live'));
     await append(2, { text: 'b' });
     await on.store.append(on.meeting, statusEntry('idle'));
@@ -18,9 +21,9 @@ export function transcriptContract(open: Open): void {
       { ...finalEntry(2, { text: 'b' }), seq: 2 },
       { ...finalEntry(1, { text: 'a' }), seq: 4 },
     ]);
-  });
+  },
 
-  test('[STORE31] it is read a page at a time; an empty page is the end', async () => {
+  '[STORE31] it is read a page at a time; an empty page is the end': async ({ on, append, textsIn }) => {
     for (let number = 1; number <= 5; number += 1) {
       await on.store.append(on.meeting, statusEntry('between'));
       await append(number, { text: `t${number}` });
@@ -30,9 +33,13 @@ export function transcriptContract(open: Open): void {
     expect(await textsIn(8, 2)).toEqual(['t5']);
     expect(await textsIn(10, 2)).toEqual([]);
     expect(await on.store.transcript({ ...on.meeting, id: 'nobody' }, 0, 10)).toEqual([]);
-  });
+  },
 
-  test('[STORE32] a final that another one revises is in the log, and in no transcript', async () => {
+  '[STORE32] a final that another one revises is in the log, and in no transcript': async ({
+    on,
+    append,
+    textsIn,
+  }) => {
     await append(1, { text: 'as heard first' });
     await append(2, { text: 'something else' });
     await append(3, { text: 'as heard better', revises: 1 });
@@ -45,9 +52,9 @@ export function transcriptContract(open: Open): void {
       'as heard better',
       'as heard best',
     ]);
-  });
+  },
 
-  test('[STORE33] written at once, the same ones stand', async () => {
+  '[STORE33] written at once, the same ones stand': async ({ append, textsIn }) => {
     await Promise.all([
       append(1, { text: 'first' }),
       append(2, { text: 'better', revises: 1 }),
@@ -59,5 +66,7 @@ export function transcriptContract(open: Open): void {
     expect(await textsIn()).toEqual(['best', 'revises itself', 'revises one to come', 'comes']);
     await append(1, { text: 'first' });
     expect(await textsIn()).toHaveLength(4);
-  });
-}
+  },
+};
+
+export const transcriptContract = { contract, stageOn };

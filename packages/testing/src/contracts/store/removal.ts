@@ -1,39 +1,31 @@
 /** What is taken back or forgotten in every Store: gone from all it keeps, and it stays gone. */
-import { expect, test } from 'vitest';
-import type { Retraction } from '../../src/store/store.ts';
-import { finalEntry, statusEntry, ts } from '../support/entries.ts';
-import { type Open, opened } from './opened.ts';
+import { expect } from 'vitest';
+import { finalEntry, statusEntry, ts } from '../entries.ts';
+import type { Contract } from '../follow.ts';
+import type { StoreStage } from './opened.ts';
+import { page, takingBack } from './taking-back.ts';
 
-/** Looks for a text in everything that is kept. */
-export type HasText = (text: string) => Promise<boolean>;
-
-export function removalContract(open: Open, hasText: HasText): void {
-  const on = opened(open, { keepRaw: true });
-  const page = { after: undefined, limit: 50 };
-  const retract = (what: Retraction) => on.store.retract(on.meeting, what, ts);
-  const textsIn = async () => (await on.store.transcript(on.meeting, 0, 100)).map(({ text }) => text);
-  const typesIn = async () => (await on.store.read(on.meeting, 0, 100)).events.map(({ type }) => type);
-  /** A word that is nowhere else. */
-  const secret = (name: string) => `${name}${on.meeting.id.replaceAll('-', '')}`;
-
+function stageOn(on: StoreStage) {
   async function say(segmentNo: number, text: string, changes = {}): Promise<void> {
     const entry = finalEntry(segmentNo, { text, speaker: `${text}speaker`, ...changes });
-    await on.store.append(on.meeting, entry, undefined, `{"raw":"${text}"}`);
+    await on.store.append(on.meeting, entry, { raw: `{"raw":"${text}"}` });
   }
+  return { ...takingBack(on), hasText: on.hasText, say };
+}
 
-  async function isGone(text: string): Promise<boolean> {
-    const { items } = await on.store.search(on.meeting, [text], page);
-    return items.length === 0 && !(await hasText(text));
-  }
-
-  test('[STORE70] what is for one log only is refused once the meeting was forgotten, and leaves nothing', async () => {
+const contract: Contract<ReturnType<typeof stageOn>> = {
+  '[STORE70] what is for one log only is refused once the meeting was forgotten, and leaves nothing': async ({
+    on,
+    secret,
+    isGone,
+  }) => {
     const secretText = secret('late');
     const { epoch } = await on.store.append(on.meeting, finalEntry(1));
     const reach = { source: 'mic' as const, fence: 3, coveredMs: 500 };
-    await on.store.append(on.meeting, finalEntry(2), undefined, undefined, epoch);
+    await on.store.append(on.meeting, finalEntry(2), { epoch });
     expect(await on.store.cover(on.meeting, reach, epoch)).toBe(500);
     await on.store.forget(on.meeting);
-    const late = on.store.append(on.meeting, finalEntry(3, { text: secretText }), reach, undefined, epoch);
+    const late = on.store.append(on.meeting, finalEntry(3, { text: secretText }), { reach, epoch });
     await expect(late).rejects.toMatchObject({ name: 'StaleEpochError' });
     const cover = on.store.cover(on.meeting, { ...reach, coveredMs: 900 }, epoch);
     await expect(cover).rejects.toMatchObject({ name: 'StaleEpochError' });
@@ -42,35 +34,43 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(await on.store.meeting(on.meeting)).toBeUndefined();
     expect(await isGone(secretText)).toBe(true);
     expect((await on.store.append(on.meeting, finalEntry(1))).event.seq).toBe(1);
-  });
+  },
 
-  test('[STORE60] a segment that is taken back leaves its place in the order, and nothing of what was said', async () => {
-    const [kept, taken] = [secret('kept'), secret('taken')];
-    await say(1, kept);
-    await say(2, taken);
-    const { event } = await retract({ segmentNo: 2 });
-    expect(event).toEqual({ type: 'retract', seq: 3, meeting_id: on.meeting.id, ts, segment_no: 2 });
-    expect((await on.store.read(on.meeting, 1, 10)).events).toEqual([
-      {
-        type: 'retract',
-        seq: 2,
-        meeting_id: 'm',
-        ts,
-        segment_no: 2,
-        start_ms: 2_000,
-        end_ms: 2_900,
-        meta: { source: 'mic' },
-      },
-      event,
-    ]);
-    expect(await textsIn()).toEqual([kept]);
-    expect([await isGone(kept), await isGone(taken)]).toEqual([false, true]);
-    expect(await on.store.raw(on.meeting, 2)).toBeUndefined();
-    expect(await on.store.raw(on.meeting, 1)).toContain(kept);
-    expect(await on.store.head(on.meeting)).toMatchObject({ seq: 3, segmentNo: 2 });
-  });
+  '[STORE60] a segment that is taken back leaves its place in the order, and nothing of what was said':
+    async ({ on, retract, textsIn, secret, say, isGone }) => {
+      const [kept, taken] = [secret('kept'), secret('taken')];
+      await say(1, kept);
+      await say(2, taken);
+      const { event } = await retract({ segmentNo: 2 });
+      expect(event).toEqual({ type: 'retract', seq: 3, meeting_id: on.meeting.id, ts, segment_no: 2 });
+      expect((await on.store.read(on.meeting, 1, 10)).events).toEqual([
+        {
+          type: 'retract',
+          seq: 2,
+          meeting_id: 'm',
+          ts,
+          segment_no: 2,
+          start_ms: 2_000,
+          end_ms: 2_900,
+          meta: { source: 'mic' },
+        },
+        event,
+      ]);
+      expect(await textsIn()).toEqual([kept]);
+      expect([await isGone(kept), await isGone(taken)]).toEqual([false, true]);
+      expect(await on.store.raw(on.meeting, 2)).toBeUndefined();
+      expect(await on.store.raw(on.meeting, 1)).toContain(kept);
+      expect(await on.store.head(on.meeting)).toMatchObject({ seq: 3, segmentNo: 2 });
+    },
 
-  test('[STORE61] a stretch of time takes back everything that reaches into it', async () => {
+  '[STORE61] a stretch of time takes back everything that reaches into it': async ({
+    on,
+    retract,
+    textsIn,
+    secret,
+    say,
+    isGone,
+  }) => {
     const words = ['before', 'into', 'inside', 'across', 'outof', 'after'].map(secret);
     const times = [
       [0, 1_000],
@@ -97,9 +97,9 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(await on.store.transcript(on.meeting, 1, 1)).toMatchObject([{ seq: 6 }]);
     for (const word of words.slice(1, 5)) expect(await isGone(word)).toBe(true);
     expect(await isGone(words[0] ?? '')).toBe(false);
-  });
+  },
 
-  test('[STORE62] a stretch of one source takes nothing of the other', async () => {
+  '[STORE62] a stretch of one source takes nothing of the other': async ({ retract, textsIn, say }) => {
     await say(1, 'mine', { start_ms: 0, end_ms: 9, meta: { source: 'mic' } });
     await say(2, 'theirs', { start_ms: 0, end_ms: 9, meta: { source: 'system' } });
     await say(3, 'whose', { start_ms: 0, end_ms: 9, meta: {} });
@@ -108,28 +108,46 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(await textsIn()).toEqual(['mine', 'whose']);
     await retract({ startMs: 0, endMs: 5.5 });
     expect(await textsIn()).toEqual([]);
-  });
+  },
 
-  test('[STORE63] a final that is retried after its retraction does not come back', async () => {
+  '[STORE63] a final that is retried after its retraction does not come back': async ({
+    on,
+    retract,
+    textsIn,
+    secret,
+    say,
+    isGone,
+  }) => {
     const taken = secret('taken');
     await say(1, taken);
     await retract({ segmentNo: 1 });
-    const again = await on.store.append(on.meeting, finalEntry(1, { text: taken }), undefined, taken);
+    const again = await on.store.append(on.meeting, finalEntry(1, { text: taken }), { raw: taken });
     expect(again.event).toMatchObject({ type: 'retract', seq: 1 });
     expect(await textsIn()).toEqual([]);
     expect(await isGone(taken)).toBe(true);
-  });
+  },
 
-  test('[STORE64] what a final revised is gone too when it is taken back, and does not stand again', async () => {
+  '[STORE64] what a final revised is gone too when it is taken back, and does not stand again': async ({
+    retract,
+    textsIn,
+    typesIn,
+    say,
+  }) => {
     await say(1, 'first');
     await say(2, 'second', { revises: 1 });
     await retract({ segmentNo: 2 });
     expect(await textsIn()).toEqual([]);
     await retract({ startMs: 0, endMs: 10_000 });
     expect(await typesIn()).toEqual(['retract', 'retract', 'retract', 'retract']);
-  });
+  },
 
-  test('[STORE65] taking back what was never said is logged, and changes nothing else', async () => {
+  '[STORE65] taking back what was never said is logged, and changes nothing else': async ({
+    on,
+    retract,
+    textsIn,
+    typesIn,
+    say,
+  }) => {
     await say(1, 'kept');
     await on.store.append(on.meeting, statusEntry('live'));
     await retract({ segmentNo: 9 });
@@ -137,9 +155,14 @@ export function removalContract(open: Open, hasText: HasText): void {
     await retract({ segmentNo: 9 });
     expect(await typesIn()).toEqual(['transcript.final', 'status', 'retract', 'retract', 'retract']);
     expect(await textsIn()).toEqual(['kept']);
-  });
+  },
 
-  test('[STORE66] a retraction comes after what was written before it, and before what comes after', async () => {
+  '[STORE66] a retraction comes after what was written before it, and before what comes after': async ({
+    retract,
+    textsIn,
+    typesIn,
+    say,
+  }) => {
     const writes = [
       say(1, 'one'),
       retract({ segmentNo: 1 }),
@@ -149,16 +172,23 @@ export function removalContract(open: Open, hasText: HasText): void {
     await Promise.all(writes);
     expect(await typesIn()).toEqual(['retract', 'retract', 'transcript.final', 'retract']);
     expect(await textsIn()).toEqual(['two']);
-  });
+  },
 
-  test('[STORE67] a meeting that is forgotten is gone whole; its next entry is seq 1 of another epoch', async () => {
+  '[STORE67] a meeting that is forgotten is gone whole; its next entry is seq 1 of another epoch': async ({
+    on,
+    secret,
+    say,
+    hasText,
+  }) => {
     const word = secret('word');
     const fence = Date.now() * 1_000 + 1;
     const session = secret('session');
     const { epoch } = await on.store.append(on.meeting, finalEntry(1, { text: word }), {
-      source: 'mic',
-      fence,
-      coveredMs: 900,
+      reach: {
+        source: 'mic',
+        fence,
+        coveredMs: 900,
+      },
     });
     await on.store.cover(on.meeting, { source: 'mic', fence, coveredMs: 900, session });
     expect(await on.store.lastSession(on.meeting, 'mic')).toBeUndefined();
@@ -177,14 +207,16 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect(head).toMatchObject({ seq: 0, segmentNo: 0 });
     expect(head.epoch).not.toBe(epoch);
     const again = await on.store.append(on.meeting, finalEntry(1, { text: 'new' }), {
-      source: 'mic',
-      fence: 1,
-      coveredMs: 1,
+      reach: {
+        source: 'mic',
+        fence: 1,
+        coveredMs: 1,
+      },
     });
     expect(again).toMatchObject({ epoch: head.epoch, event: { seq: 1, text: 'new' } });
-  });
+  },
 
-  test('[STORE68] forgetting one meeting leaves the others, and their epochs', async () => {
+  '[STORE68] forgetting one meeting leaves the others, and their epochs': async ({ on, say }) => {
     const other = { ...on.meeting, id: `${on.meeting.id}-2` };
     const { epoch } = await on.store.append(other, finalEntry(1, { text: 'stays' }));
     await say(1, 'goes');
@@ -193,9 +225,9 @@ export function removalContract(open: Open, hasText: HasText): void {
     expect((await on.store.search({ tenant: other.tenant }, ['stays'], page)).items).toHaveLength(1);
     const reborn = await on.store.append(on.meeting, finalEntry(1));
     expect(reborn.epoch).not.toBe(epoch);
-  });
+  },
 
-  test('[STORE69] forgetting while others write leaves each log without a hole', async () => {
+  '[STORE69] forgetting while others write leaves each log without a hole': async ({ on }) => {
     await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
         index % 20 === 19 ? on.store.forget(on.meeting) : on.store.append(on.meeting, finalEntry(index + 1)),
@@ -204,5 +236,7 @@ export function removalContract(open: Open, hasText: HasText): void {
     const { events } = await on.store.read(on.meeting, 0, 100);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_event, index) => index + 1));
     expect((await on.store.head(on.meeting)).seq).toBe(events.length);
-  });
-}
+  },
+};
+
+export const removalContract = { contract, stageOn };

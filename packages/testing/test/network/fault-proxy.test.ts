@@ -1,8 +1,8 @@
-/** The fault proxy of `meetcast chaos`: every way in which it hurts a link, and that it mends. */
+/** The fault proxy: every way in which it hurts a link, and that it mends. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type FaultProxy, openFaultProxy } from '../src/chaos/fault-proxy.ts';
+import { type FaultProxy, openFaultProxy } from '../../src/network/fault-proxy.ts';
 
 /** What one end has heard: bytes, and how it ended. */
 interface End {
@@ -75,7 +75,7 @@ test('a drop ends both sides, in order or with a reset, and who comes back gets 
 
 test('who connects is reset until it is mended', async () => {
   const { proxy, open } = await link();
-  proxy.refuse();
+  proxy.refuse(true);
   const refused = heardBy(connect(proxy.port, '127.0.0.1'));
   await expect.poll(() => refused.end, soon).toBe('reset');
   proxy.mend();
@@ -160,4 +160,61 @@ test('a connection that is ending, or not there yet, is reset all the same, and 
   await expect.poll(() => proxy.connections, { ...soon, interval: 0 }).toBe(1);
   proxy.drop('rst');
   await expect.poll(() => [proxy.connections, opening.end], soon).toEqual([0, 'reset']);
+});
+
+test('nothing goes on over a stalled link, no end either, and all of it when the stall is over', async () => {
+  const { proxy, open } = await link();
+  const { client, hub } = await open();
+  proxy.stall(true);
+  const newcomer = await open();
+  client.socket.end('held');
+  newcomer.client.socket.write('held as well');
+  proxy.delay(5); // Takes no stall back.
+  const other = await link();
+  const sound = await other.open();
+  sound.client.socket.end('sound');
+  await expect.poll(() => sound.hub.end, soon).toBe('ended');
+  expect([hub.text, hub.end, newcomer.hub.text]).toEqual(['', 'open', '']);
+  proxy.stall(false);
+  await expect.poll(() => [hub.text, hub.end], soon).toEqual(['held', 'ended']);
+  await expect.poll(() => newcomer.hub.text, soon).toBe('held as well');
+});
+
+test('what a stalled link cannot take waits at its sender, not in the proxy', async () => {
+  const [stalled, sound] = [await link(), await link()];
+  const [{ client }, other] = [await stalled.open(), await sound.open()];
+  stalled.proxy.stall(true);
+  const much = Buffer.alloc(32 * 1024 * 1024, '.');
+  client.socket.write(much);
+  other.client.socket.end(much);
+  await expect.poll(() => other.hub.end, soon).toBe('ended');
+  expect(client.socket.writableLength).toBeGreaterThan(0);
+});
+
+test('one connection ends within a message, after so many bytes to its client; the next one is whole', async () => {
+  const { proxy, open } = await link();
+  const first = await open();
+  const second = await open();
+  proxy.cutAfter(12);
+  first.hub.socket.write('eight...');
+  await expect.poll(() => first.client.text, soon).toBe('eight...');
+  first.client.socket.write('not counted: it goes to the hub');
+  second.hub.socket.write('a message');
+  await expect
+    .poll(() => [second.client.text, second.client.end, second.hub.end], soon)
+    .toEqual(['a me', 'ended', 'ended']);
+  first.hub.socket.end(' and more');
+  await expect
+    .poll(() => [first.client.text, first.client.end], soon)
+    .toEqual(['eight... and more', 'ended']);
+});
+
+test('where nobody listens any more, who is there is reset, but not who was let go in order', async () => {
+  const { proxy, open } = await link();
+  const first = await open();
+  proxy.drop('fin');
+  const second = await open();
+  proxy.refuse(true);
+  await expect.poll(() => [second.client.end, second.hub.end], soon).toEqual(['reset', 'reset']);
+  await expect.poll(() => [first.client.end, first.hub.end], soon).toEqual(['ended', 'ended']);
 });
