@@ -1,5 +1,8 @@
 /** Waits for a promise, but not for ever. */
 
+/** A timer that is no later than this found nobody busy. Milliseconds. */
+const onTimeMs = 1;
+
 /** A timer that is so late was held up: by a busy process, or by a machine that stood still. Milliseconds. */
 const heldUpMs = 100;
 
@@ -18,13 +21,15 @@ export async function withTimeout<T, Late>(
   const deadline = new Promise<void>((resolve) => {
     const wait = (tries: number) => {
       const dueAt = performance.now() + ms;
-      // Timers come before sockets in a turn of the event loop, immediates after them.
-      const due = () =>
+      const due = () => {
+        if (performance.now() - dueAt <= onTimeMs) return resolve();
+        // Timers come before sockets in a turn of the event loop, immediates after them.
         setImmediate(() => {
           if (isOver) return;
           if (tries > 1 && performance.now() - dueAt > heldUpMs) wait(tries - 1);
           else resolve();
         });
+      };
       timer = setTimeout(due, ms);
     };
     wait(2);

@@ -20,7 +20,7 @@ export interface LogReaderOptions {
   readonly patience?: Patience;
 }
 
-export interface Patience {
+interface Patience {
   /** How long the first head may be waited for: another node may reach the store. A page is waited for without end. */
   readonly joinMs: number;
   /** The first failure of several in a row. */
