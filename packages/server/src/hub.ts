@@ -5,8 +5,8 @@ import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
-import { memoryBus } from './bus/memory.ts';
 import type { Message } from './bus/message.ts';
+import { MessageBus } from './bus/message-bus.ts';
 import { Remotes } from './cluster-reach.ts';
 import { attach } from './http/attach.ts';
 import type { Follower } from './http/endpoint.ts';
@@ -133,7 +133,7 @@ class Hub {
   readonly #basePath: string;
   readonly #authenticate: Authenticator;
   readonly #store: Store;
-  readonly #bus: Bus;
+  readonly #bus: MessageBus;
   readonly #registry: Registry;
   readonly #rooms: Rooms;
   readonly #outbox: Outbox;
@@ -161,7 +161,7 @@ class Hub {
     this.#basePath = options.basePath ?? '/api/v1';
     this.#authenticate = observed(options.auth, this.#observe);
     this.#store = options.store ?? memoryStore();
-    this.#bus = options.bus ?? memoryBus();
+    this.#bus = new MessageBus(options.bus, this.#observe);
     this.#registry = options.registry ?? memoryRegistry();
     this.#recognizer = recognizerOf(options, this.#observe);
     this.#grace = new Grace(this.#limits.graceMs);
@@ -173,7 +173,7 @@ class Hub {
     };
     this.#late = new LateHearing(options.unheard ?? {}, { ...parts, recognizer: this.#recognizer });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
-    this.#remotes = new Remotes({ bus: this.#bus, registry: this.#registry }, this.#observe, (state) =>
+    this.#remotes = new Remotes({ bus: options.bus, registry: this.#registry }, this.#observe, (state) =>
       this.#sayRemote(state),
     );
     this.#outbox = new Outbox({
@@ -244,7 +244,7 @@ class Hub {
     this.#leaveAbandoned();
     for (const session of this.#ingests) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
-    const isServedElsewhere = this.#bus.remote !== undefined;
+    const isServedElsewhere = this.#options.bus?.remote !== undefined;
     const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
     await atMost(this.#limits.closeDeadlineMs, this.#stored());
     const ends = [...this.#ingests].map(({ ended }) => ended);
@@ -261,7 +261,6 @@ class Hub {
     this.#remotes.close();
     await this.#rooms.close();
     // Whoever opens an adapter closes it: these are the hub's own.
-    if (!this.#options.bus) await this.#bus.close();
     if (!this.#options.registry) await this.#registry.close();
     if (!this.#options.store) await this.#store.close();
   }

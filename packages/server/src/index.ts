@@ -2,7 +2,6 @@ export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
 export { memoryBus } from './bus/memory.ts';
-export type { Message } from './bus/message.ts';
 export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
 export type { UnheardOptions } from './late-hearing/options.ts';
 export {

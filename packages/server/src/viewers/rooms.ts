@@ -1,7 +1,7 @@
 /** The rooms of this node: made for the first viewer, closed after the last. */
 import type { Source } from '@meetcast/protocol';
-import type { Bus } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Observe } from '../watch/observer.ts';
@@ -12,7 +12,7 @@ const cutOffCheckMs = 1_000;
 
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
-  readonly #bus: Bus;
+  readonly #bus: MessageBus;
   readonly #pageEntries: number;
   readonly #headCheckMs: number;
   readonly #observe: Observe;
@@ -21,7 +21,7 @@ export class Rooms {
   #headCheck: NodeJS.Timeout | undefined;
   #delivered = 0;
 
-  constructor(bus: Bus, limits: { pageEntries: number; headCheckMs: number }, observe: Observe) {
+  constructor(bus: MessageBus, limits: { pageEntries: number; headCheckMs: number }, observe: Observe) {
     this.#bus = bus;
     this.#pageEntries = limits.pageEntries;
     this.#headCheckMs = limits.headCheckMs;

@@ -1,11 +1,10 @@
 /** What viewers and senders are told of a source's way to its recognizer. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { RecognizerNews } from '../../src/ingest/recognizer-news.ts';
 import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 let told: string[];
 let news: RecognizerNews;
@@ -15,7 +14,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   told = [];
   messages.length = 0;
-  const log = logOf(freshMeeting(), memoryStore(), memoryBus());
+  const log = logOf(freshMeeting(), memoryStore(), messageBus());
   news = new RecognizerNews(log, 'mic', ({ text }) => {
     const message = JSON.parse(text) as Record<string, unknown>;
     messages.push(message);

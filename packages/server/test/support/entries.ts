@@ -1,5 +1,6 @@
 /** Entries and events as a meeting's log and rooms see them. */
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal, TranscriptPartial } from '@meetcast/protocol';
+import { writeEnvelope } from '../../src/bus/envelope.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../../src/bus/message.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 
@@ -64,3 +65,6 @@ export const partialEvent = (segmentNo: number, text: string, source: Source = '
 
 export const partialMessage = (segmentNo: number, text: string, source: Source = 'mic'): Message =>
   ephemeralMessage(partialEvent(segmentNo, text, source));
+
+/** As another node puts it on the bus. */
+export const envelopeOf = (message: Message): Uint8Array => writeEnvelope('another-node', message);

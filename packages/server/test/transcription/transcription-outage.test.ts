@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { EntryRefusedError } from '../../src/lib/errors.ts';
@@ -12,7 +11,7 @@ import { noRepairs } from '../../src/transcription/repairs.ts';
 import { StreamClock } from '../../src/transcription/stream-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf, outboxWith } from '../support/log.ts';
+import { logOf, messageBus, outboxWith } from '../support/log.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
 /** A recognizer stream that says what a test makes it say. */
@@ -62,7 +61,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   store = unsteadyStore();
   outbox = outboxWith({ slowMs });
-  log = logOf(freshMeeting(), store, memoryBus(), outbox);
+  log = logOf(freshMeeting(), store, messageBus(), outbox);
   shown = [];
   ({ stream, transcription, ended } = transcribe(1));
 });

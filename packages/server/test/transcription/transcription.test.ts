@@ -1,5 +1,4 @@
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
@@ -12,7 +11,7 @@ import { noRepairs } from '../../src/transcription/repairs.ts';
 import { StreamClock } from '../../src/transcription/stream-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const second = 32_000;
 
@@ -47,7 +46,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
-  const log = logOf(meeting, store, memoryBus());
+  const log = logOf(meeting, store, messageBus());
   const transcription = new Transcription({
     log,
     registry,
