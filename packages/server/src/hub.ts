@@ -5,6 +5,7 @@ import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
+import type { Cluster } from './bus/cluster.ts';
 import type { Message } from './bus/message.ts';
 import { MessageBus } from './bus/message-bus.ts';
 import { Remotes } from './cluster-reach.ts';
@@ -54,9 +55,11 @@ export interface HubOptions {
   unheard?: UnheardOptions | false;
   /** Where logs live. Default: memory, gone with the process. */
   store?: Store;
-  /** How nodes hear of each other. Default: this process alone. */
+  /** Makes the hub one node of many, for instance `redis({ url })`. The hub closes it; hand it to no other. */
+  cluster?: Cluster;
+  /** How nodes hear of each other, if not by `cluster`. Default: this process alone. */
   bus?: Bus;
-  /** Who is connected. Default: this process alone. */
+  /** Who is connected, if not by `cluster`. Default: this process alone. */
   registry?: Registry;
   limits?: Partial<Limits>;
   /** The audio of a sender whose handshake does not say. Default 48 000 Hz mono. */
@@ -107,6 +110,9 @@ function checked(options: HubOptions): HubOptions {
   }
   if (options.basePath !== undefined && !/^(\/[A-Za-z0-9._~-]+)*$/.test(options.basePath)) {
     throw new TypeError(`basePath must be "" or like "/api/v1", got "${options.basePath}"`);
+  }
+  if (options.cluster && (options.bus || options.registry)) {
+    throw new TypeError('createTranscriptHub takes a cluster, or a bus and a registry, not both');
   }
   return options;
 }
@@ -161,8 +167,9 @@ class Hub {
     this.#basePath = options.basePath ?? '/api/v1';
     this.#authenticate = observed(options.auth, this.#observe);
     this.#store = options.store ?? memoryStore();
-    this.#bus = new MessageBus(options.bus, this.#observe);
-    this.#registry = options.registry ?? memoryRegistry();
+    const { bus, registry } = options.cluster ?? options;
+    this.#bus = new MessageBus(bus, this.#observe);
+    this.#registry = registry ?? memoryRegistry();
     this.#recognizer = recognizerOf(options, this.#observe);
     this.#grace = new Grace(this.#limits.graceMs);
     const parts = {
@@ -173,7 +180,7 @@ class Hub {
     };
     this.#late = new LateHearing(options.unheard ?? {}, { ...parts, recognizer: this.#recognizer });
     this.#rooms = new Rooms(this.#bus, this.#limits, this.#observe);
-    this.#remotes = new Remotes({ bus: options.bus, registry: this.#registry }, this.#observe, (state) =>
+    this.#remotes = new Remotes({ bus, registry: this.#registry }, this.#observe, (state) =>
       this.#sayRemote(state),
     );
     this.#outbox = new Outbox({
@@ -244,7 +251,7 @@ class Hub {
     this.#leaveAbandoned();
     for (const session of this.#ingests) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
-    const isServedElsewhere = this.#options.bus?.remote !== undefined;
+    const isServedElsewhere = (this.#options.cluster ?? this.#options).bus?.remote !== undefined;
     const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
     await atMost(this.#limits.closeDeadlineMs, this.#stored());
     const ends = [...this.#ingests].map(({ ended }) => ended);
@@ -260,8 +267,9 @@ class Hub {
     this.#upgrades.terminate();
     this.#remotes.close();
     await this.#rooms.close();
-    // Whoever opens an adapter closes it: these are the hub's own.
-    if (!this.#options.registry) await this.#registry.close();
+    // Whoever opens an adapter closes it: these are the hub's own, and a cluster is the hub's that it was handed to.
+    if (this.#options.cluster) await this.#options.cluster.close();
+    else if (!this.#options.registry) await this.#registry.close();
     if (!this.#options.store) await this.#store.close();
   }
 

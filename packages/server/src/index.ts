@@ -1,6 +1,7 @@
 export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
+export type { Cluster } from './bus/cluster.ts';
 export { memoryBus } from './bus/memory.ts';
 export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
 export type { UnheardOptions } from './late-hearing/options.ts';

@@ -1,13 +1,14 @@
 /** The bus of many nodes: Redis pub/sub, sharded on a Cluster. */
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import { openRedisLink } from '../redis/link.ts';
+import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus } from './bus.ts';
 import { typeIn } from './envelope.ts';
 
 /** Pub/sub of Redis. Throws TypeError for options that name no Redis. It connects in the background. */
-export function redisBus(options: RedisConnectOptions): Bus {
-  const link = openRedisLink(options);
+export const redisBus = (options: RedisConnectOptions): Bus => redisBusOn(openRedisLink(options));
+
+export function redisBusOn(link: RedisLink): Bus {
   return {
     remote: link,
     async publish(meeting, bytes) {

@@ -29,9 +29,13 @@ export type RedisRegistryOptions = RedisConnectOptions & {
 };
 
 /** Throws TypeError for options that cannot be meant. It connects in the background. */
-export function redisRegistry({ leaseMs = 10_000, ...connect }: RedisRegistryOptions): Registry {
-  if (!(leaseMs > 0)) throw new TypeError(`leaseMs must be a positive number, got ${leaseMs}`);
-  return new RedisRegistry(openRedisLink(connect), Math.round(leaseMs));
+export const redisRegistry = ({ leaseMs, ...connect }: RedisRegistryOptions): Registry =>
+  redisRegistryOn(openRedisLink(connect), leaseMs);
+
+export function redisRegistryOn(link: RedisLink, leaseMs = 10_000): Registry {
+  if (leaseMs > 0) return new RedisRegistry(link, Math.round(leaseMs));
+  void link.close();
+  throw new TypeError(`leaseMs must be a positive number, got ${leaseMs}`);
 }
 
 /** Meetings, or claims, that are given back at once: when a node closes, and when Redis is back. */
