@@ -3,7 +3,8 @@ export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
 export type { Cluster } from './bus/cluster.ts';
 export { memoryBus } from './bus/memory.ts';
-export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
+export { createTranscriptHub, type TranscriptHub } from './hub.ts';
+export type { HubOptions } from './hub-options.ts';
 export type { UnheardOptions } from './late-hearing/options.ts';
 export {
   AuthError,

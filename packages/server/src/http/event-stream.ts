@@ -5,7 +5,8 @@ import type { Head, LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
 import type { Room } from '../viewers/room.ts';
 import { beginning, type Start } from '../viewers/start.ts';
-import type { Follower, MeetingCall } from './endpoint.ts';
+import type { Follower } from '../viewers/viewers.ts';
+import type { MeetingCall } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
 // `no-transform`: a proxy that compresses would hold events back.

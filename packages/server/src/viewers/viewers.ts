@@ -1,0 +1,80 @@
+/** Everybody who watches a meeting on this node, by whichever door. */
+import type { Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
+import type { Limits } from '../lib/limits.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import { takeTurns } from '../lib/take-turns.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Admission } from '../socket/admission.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Observe } from '../watch/observer.ts';
+import { Rooms } from './rooms.ts';
+import { SubscriberSession } from './session.ts';
+import type { Start } from './start.ts';
+
+/** Whoever follows a meeting on this node. */
+export interface Follower {
+  /** Told to connect to another node. */
+  leave(): void;
+}
+
+export interface ViewersContext {
+  readonly bus: MessageBus;
+  readonly registry: Registry;
+  readonly limits: Limits;
+  readonly observe: Observe;
+  log(meeting: MeetingRef): TranscriptLog;
+  /** What a newcomer has to know of this node at the moment. */
+  notice(meeting: MeetingRef): Message | undefined;
+}
+
+export class Viewers {
+  readonly rooms: Rooms;
+  /** To be asked in turn to go elsewhere. */
+  readonly followers = new Set<Follower>();
+  readonly #context: ViewersContext;
+  readonly #leaving = new AbortController();
+
+  constructor(context: ViewersContext) {
+    this.#context = context;
+    this.rooms = new Rooms(context.bus, context.limits, context.observe);
+  }
+
+  /** Aborts when all of them have been asked: who comes now is late. */
+  get leaving(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  /** One more, by a WebSocket. */
+  admit(connection: Connection, admission: Admission, meeting: MeetingRef, start: Start): SubscriberSession {
+    const { registry, limits, observe } = this.#context;
+    const context = {
+      log: this.#context.log(meeting),
+      rooms: this.rooms,
+      registry,
+      limits,
+      observe,
+      notice: () => this.#context.notice(meeting),
+    };
+    const session = new SubscriberSession(connection, admission, context);
+    this.followers.add(session);
+    void connection.closed.then(() => this.followers.delete(session));
+    void session.start(start);
+    return session;
+  }
+
+  /** Asks each of them to go elsewhere; resolves when all have been asked. */
+  askToLeave(): Promise<void> {
+    return takeTurns(this.followers, this.#context.limits.closeSpreadMs, (follower) => follower.leave());
+  }
+
+  /** From now on nobody who comes is asked any more: they are sent away. */
+  turnAway(): void {
+    this.#leaving.abort();
+  }
+
+  close(): Promise<void> {
+    return this.rooms.close();
+  }
+}
