@@ -34,7 +34,8 @@ describe.skipIf(!hasRedisServer)('one Redis', () => {
   afterAll(() => server.close());
 
   describe('by its address', () => {
-    busContract(async () => ({ nodes: [redisBus(server), redisBus(server)] }));
+    const open = () => redisBus({ url: server.url });
+    busContract(async () => ({ nodes: [open(), open()] }));
   });
   describe('by a client', () => {
     busContract(async () => onClients(() => new Redis(server.url)));

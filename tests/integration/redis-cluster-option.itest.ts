@@ -25,7 +25,10 @@ describe.skipIf(!hasRedisServer)('in Redis', () => {
     await server.close();
   });
 
-  const connections = async () => String(await outsider.client('LIST')).trim().split('\n').length - 1;
+  const connections = async () =>
+    String(await outsider.client('LIST'))
+      .trim()
+      .split('\n').length - 1;
 
   async function twoHubs(options: () => Parameters<typeof redis>[0]) {
     const store = memoryStore();

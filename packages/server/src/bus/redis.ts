@@ -1,12 +1,16 @@
 /** The bus of many nodes: Redis pub/sub, sharded on a Cluster. */
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import { checkOptions } from '../lib/options.ts';
 import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus } from './bus.ts';
 import { typeIn } from './envelope.ts';
 
 /** Pub/sub of Redis. Throws TypeError for options that name no Redis. It connects in the background. */
-export const redisBus = (options: RedisConnectOptions): Bus => redisBusOn(openRedisLink(options));
+export function redisBus(options: RedisConnectOptions): Bus {
+  checkOptions('redisBus', options, { url: true, client: true });
+  return redisBusOn(openRedisLink(options));
+}
 
 export function redisBusOn(link: RedisLink): Bus {
   return {

@@ -10,8 +10,7 @@ export interface Due {
 }
 
 export interface RoundsOptions<Item extends Due> {
-  readonly retryMinMs: number;
-  readonly retryMaxMs: number;
+  readonly backoff: { readonly minMs: number; readonly maxMs: number };
   readonly items: Iterable<Item>;
   /** Before each look at any of them. */
   readonly tidy: () => void;
@@ -88,8 +87,8 @@ export class Rounds<Item extends Due> {
   }
 
   #waitMs(failures: number): number {
-    const { retryMinMs, retryMaxMs } = this.#options;
-    return Math.min(retryMaxMs, retryMinMs * 2 ** (failures - 1));
+    const { minMs, maxMs } = this.#options.backoff;
+    return Math.min(maxMs, minMs * 2 ** (failures - 1));
   }
 
   /** The one that has been due for longest. */

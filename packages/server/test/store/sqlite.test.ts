@@ -12,4 +12,4 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const hasText = async (text: string) =>
   readdirSync(directory).some((name) => readFileSync(join(directory, name)).includes(text));
 
-storeContract(async (options) => sqliteStore({ directory, ...options }), hasText);
+storeContract(async (options) => sqliteStore({ folder: directory, ...options }), hasText);
