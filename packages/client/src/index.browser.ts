@@ -1,3 +1,19 @@
+export type {
+  AiTip,
+  AudioLevel,
+  CloseWord,
+  ErrorMessage,
+  Gap,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+  TranscriptPartial,
+} from '@meetcast/protocol';
+export type { Backoff } from './backoff.ts';
 export { publish, subscribe } from './browser.ts';
 export type {
   CloseInfo,

@@ -1,4 +1,20 @@
 export type {
+  AiTip,
+  AudioLevel,
+  CloseWord,
+  ErrorMessage,
+  Gap,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+  TranscriptPartial,
+} from '@meetcast/protocol';
+export type { Backoff } from './backoff.ts';
+export type {
   CloseInfo,
   ConnectionChange,
   ConnectionStatus,

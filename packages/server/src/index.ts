@@ -1,3 +1,16 @@
+export type {
+  AiTip,
+  CloseWord,
+  Gap,
+  LogEntry,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+} from '@meetcast/protocol';
 export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
@@ -15,6 +28,7 @@ export {
 } from './lib/errors.ts';
 export { defaultLimits, type Limits } from './lib/limits.ts';
 export type { MeetingRef } from './lib/meeting.ts';
+export type { Remote, RemoteState } from './lib/remote.ts';
 export type { HostMeeting, HostSegment } from './log/host-meeting.ts';
 export { type FirstAvailableOptions, firstAvailable } from './recognizer/first-available.ts';
 export type {
@@ -35,6 +49,7 @@ export { memoryRegistry } from './registry/memory.ts';
 export type {
   Abandoned,
   Aftermath,
+  AudioNote,
   Claim,
   ClaimOptions,
   Full,
@@ -45,5 +60,19 @@ export type {
   Seat,
 } from './registry/registry.ts';
 export { memoryStore } from './store/memory.ts';
-export type { Head, LastSession, Logged, LogPage, Position, Reach, Store } from './store/store.ts';
-export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';
+export type {
+  Head,
+  LastSession,
+  Logged,
+  LogPage,
+  MeetingInfo,
+  Page,
+  PageRequest,
+  Position,
+  Reach,
+  Retraction,
+  SearchHit,
+  Store,
+  TimedWord,
+} from './store/store.ts';
+export type { ErrorStage, HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';
