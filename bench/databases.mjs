@@ -7,7 +7,7 @@ import { startPostgres } from './postgres.mjs';
 
 export async function sqlite() {
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-bench-'));
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   await store.ping();
   const file = new libsql(join(directory, 'meetcast.db'));
   for (const pragma of ['synchronous = OFF', 'cache_size = -400000', 'temp_store = MEMORY']) {

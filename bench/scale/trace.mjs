@@ -36,18 +36,21 @@ export class Trace {
 
   #bus(inner) {
     return instead(inner, {
-      publish: (meeting, message) => {
-        this.#published.set(`${meeting.id}/${message.seq}`, now());
-        return inner.publish(meeting, message);
+      publish: (meeting, bytes) => {
+        this.#published.set(`${meeting.id}/${seqIn(bytes)}`, now());
+        return inner.publish(meeting, bytes);
       },
       subscribe: (meeting, listener) =>
-        inner.subscribe(meeting, (message) => {
-          this.#heard.set(`${meeting.id}/${message.seq}`, now());
-          listener(message);
+        inner.subscribe(meeting, (bytes) => {
+          this.#heard.set(`${meeting.id}/${seqIn(bytes)}`, now());
+          listener(bytes);
         }),
     });
   }
 }
+
+/** As the line before the text has it: `meetcast/1 <node> <epoch> <seq> …`. */
+const seqIn = (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, 256).toString('latin1').split(' ')[3];
 
 /** An object that is another one, but for these methods. */
 const instead = (inner, methods) =>

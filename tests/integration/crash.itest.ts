@@ -26,7 +26,7 @@ function makeStore(name: 'SQLite' | 'PostgreSQL'): CrashRun['store'] {
   if (name === 'PostgreSQL') return { url: inject('pgUrl') ?? '' };
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-crash-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return { directory };
+  return { folder: directory };
 }
 
 async function hold(name: 'SQLite' | 'PostgreSQL', run: { seed: number; crashes: number }): Promise<void> {

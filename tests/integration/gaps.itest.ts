@@ -170,7 +170,7 @@ test('[LOG10] a hub that fails at its own work leaves a gap too', async () => {
 });
 
 test('[LOG10] audio that was kept as long as the bound allows: a gap, and the meeting goes on after it', async () => {
-  const bounds = { memoryMs: 2_000, keptMs: 2_000, retryMaxMs: 20, probeMs: 20 };
+  const bounds = { memoryMs: 2_000, keptMs: 2_000, backoff: { maxMs: 20 }, probeMs: 20 };
   const stage = await startHub({ recovery: { ...recovery, ...bounds } });
   const viewer = await stage.viewer();
   const said = speech(16, 68);
@@ -205,8 +205,7 @@ test.skipIf(process.platform !== 'linux')(
       memoryMs: 1_000,
       keptMs: 60_000,
       folder,
-      retryMinMs: 5,
-      retryMaxMs: 20,
+      backoff: { minMs: 5, maxMs: 20 },
       replayPace: 100,
     };
     const stage = await startHub({ recovery });

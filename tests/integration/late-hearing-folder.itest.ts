@@ -22,7 +22,7 @@ import {
 
 const soon = { timeout: 60_000, interval: 10 };
 const recovery = { replayPace: 1_000, silentMs: 500 };
-const retry = { retryMinMs: 30, retryMaxMs: 60 };
+const retry = { backoff: { minMs: 30, maxMs: 60 } };
 const limits = { ...unhurried, graceMs: 100 };
 
 let bundle: Awaited<ReturnType<typeof bundleHub>>;
@@ -58,7 +58,7 @@ async function processStage() {
   onTestFinished(() => simulator.close());
   const [directory, folder] = [await freshFolder(), await freshFolder()];
   const hub = new HubProcess(bundle.program, {
-    store: { directory },
+    store: { folder: directory },
     simulatorUrl: simulator.url,
     secret,
     port: 0,

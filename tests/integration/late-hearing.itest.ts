@@ -29,7 +29,7 @@ import { mintToken, type Stage, type StageOptions, startHub, unhurried } from '.
 const done = { code: 1000, reason: 'done' };
 const soon = { timeout: 60_000, interval: 10 };
 const recovery = { replayPace: Number.POSITIVE_INFINITY, silentMs: 500 };
-const unheard = { retryMinMs: 30, retryMaxMs: 60 };
+const unheard = { backoff: { minMs: 30, maxMs: 60 } };
 const limits = { ...unhurried, graceMs: 100 };
 const options: StageOptions = { recovery, limits, unheard };
 
@@ -222,7 +222,7 @@ describe('[LOG10, LOG6] audio that a refusal left unheard', () => {
 test('[LOG10] a drain that is given up: the words heard so far are said, the rest is heard later', async () => {
   const stage = await startHub({
     ...options,
-    recovery: { ...recovery, retryMaxMs: 50 },
+    recovery: { ...recovery, backoff: { maxMs: 50 } },
     limits: { ...limits, drainAwayMs: 300, drainSilenceMs: 2_000 },
   });
   const viewer = await stage.viewer();

@@ -41,8 +41,7 @@ async function told(stage: Stage, source: Source, meeting = 'm') {
 
 /** A recognizer that was away is asked again soon, and hears at once what it missed. */
 const quick = {
-  retryMinMs: 10,
-  retryMaxMs: 50,
+  backoff: { minMs: 10, maxMs: 50 },
   failuresBeforeProbing: 10_000,
   replayPace: Number.POSITIVE_INFINITY,
 };

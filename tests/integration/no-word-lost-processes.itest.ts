@@ -92,7 +92,7 @@ test.each(heard)(
     const simulator = await startDeepgramSimulator({ pace: 0 });
     onTestFinished(() => simulator.close());
     const hub = new HubProcess(hubs.program, {
-      store: { directory: newDirectory() },
+      store: { folder: newDirectory() },
       simulatorUrl: simulator.url,
       secret,
       port: 0,

@@ -207,7 +207,7 @@ describe('50 appends at once', () => {
       () => {
         const directory = mkdtempSync(join(tmpdir(), 'meetcast-order-'));
         onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-        return sqliteStore({ directory });
+        return sqliteStore({ folder: directory });
       },
     ],
     ['PostgreSQL', () => postgresStore({ url: inject('pgUrl') ?? '' })],

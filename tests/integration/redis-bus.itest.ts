@@ -33,7 +33,8 @@ describe.skipIf(!hasRedisServer)('one Redis', () => {
   });
   afterAll(() => server.close());
 
-  busContract('by its address', () => ({ nodes: [redisBus(server), redisBus(server)] }));
+  const byAddress = () => redisBus({ url: server.url });
+  busContract('by its address', () => ({ nodes: [byAddress(), byAddress()] }));
   busContract('by a client', () => onClients(() => new Redis(server.url)));
   describe('by a client with settings of its own', () => {
     const settings = {

@@ -3,6 +3,7 @@ import { redisBus } from '@meetcast/server/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
+  envelopeOf,
   finalMessage,
   freshMeeting,
   partialMessage,
@@ -36,11 +37,11 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     const channels = ['meeting:{acme/test-001}:transcript', 'meeting:{acme/test-001}:status'];
     const heard: number[] = [];
     const stops = await Promise.all(
-      Array.from({ length: 50 }, (_, viewer) => near.bus.subscribe(meeting, () => heard.push(viewer))),
+      Array.from({ length: 50 }, (_, viewer) => near.subscribe(meeting, () => heard.push(viewer))),
     );
     for (const channel of channels) expect(await subscribers(channel)).toBe(1);
     expect(await outsider.pubsub('CHANNELS', 'meeting:*')).toHaveLength(2);
-    const other = await far.bus.subscribe(meeting, () => {});
+    const other = await far.subscribe(meeting, () => {});
     for (const channel of channels) expect(await subscribers(channel)).toBe(2);
     await far.publish(meeting, finalMessage(1));
     await expect.poll(() => heard).toEqual(Array.from({ length: 50 }, (_, viewer) => viewer));
@@ -53,11 +54,11 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
   test('a meeting that is left and joined at once stays subscribed', async () => {
     const [near, far] = await open();
     const meeting = freshMeeting();
-    let stop = await far.bus.subscribe(meeting, () => {});
+    let stop = await far.subscribe(meeting, () => {});
     for (let round = 0; round < 20; round += 1) {
       const heard: string[] = [];
       const leaving = stop();
-      stop = await far.bus.subscribe(meeting, ({ text }) => heard.push(text));
+      stop = await far.subscribe(meeting, ({ text }) => heard.push(text));
       await leaving;
       await near.publish(meeting, finalMessage(round + 1));
       await expect.poll(() => heard).toEqual([finalMessage(round + 1).text]);
@@ -100,6 +101,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     await near.publish(meeting, finalMessage(1));
     await expect.poll(() => heard).toEqual([finalMessage(1).text]);
     expect(far.changes).toEqual([]);
+    expect(far.errors).toHaveLength(garbage.length + 1);
   });
 
   test('a node hears its own messages at once, once and without Redis; others hear them once', async () => {
@@ -147,7 +149,9 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     await Promise.all([bus.close(), bus.close()]);
     await bus.close();
     await stop();
-    await expect(bus.publish({ tenant: 'acme', id: 'left' }, finalMessage(1))).resolves.toBeUndefined();
+    await expect(
+      bus.publish({ tenant: 'acme', id: 'left' }, envelopeOf(finalMessage(1))),
+    ).resolves.toBeUndefined();
     await expect(bus.remote?.ping()).rejects.toThrow('closed');
     await expect.poll(() => subscribers('meeting:{acme/left}:status')).toBe(0);
   });
@@ -158,7 +162,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     const [near, far] = await open();
     const meetings = Array.from({ length: 3_000 }, () => freshMeeting());
     let heard = 0;
-    await Promise.all(meetings.map((meeting) => far.bus.subscribe(meeting, () => (heard += 1))));
+    await Promise.all(meetings.map((meeting) => far.subscribe(meeting, () => (heard += 1))));
     const before = [near.backs, far.backs];
     await server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
     const areBack = () => [near, far].every(({ backs }, index) => backs > (before[index] ?? 0));

@@ -33,7 +33,7 @@ test(`[ING12] sender, hub, or both at once are killed ${kills} times: no word lo
   const simulator = await startDeepgramSimulator({ pace: 0 });
   onTestFinished(() => simulator.close());
   const hub = new HubProcess(hubs.program, {
-    store: { directory: join(directory, 'store') },
+    store: { folder: join(directory, 'store') },
     simulatorUrl: simulator.url,
     secret,
     port: 0,

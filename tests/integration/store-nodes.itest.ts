@@ -18,7 +18,7 @@ describe('SQLite', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  sharedDatabase(() => sqliteStore({ directory }));
+  sharedDatabase(() => sqliteStore({ folder: directory }));
 });
 
 describe.skipIf(!pgUrl)('PostgreSQL', () => {

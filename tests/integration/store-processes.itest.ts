@@ -21,7 +21,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const writer = `
   import { sqliteStore } from '@meetcast/server/sqlite';
   const [directory, first] = process.argv.slice(1);
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   const final = (no) => ({ type: 'transcript.final', meeting_id: 'm', ts: '2026-03-02T09:00:04.120Z',
     segment_no: no, start_ms: no, end_ms: no + 1, text: 'segment ' + no });
   const logged = await Promise.all(Array.from({ length: 50 }, (_, index) =>
@@ -50,7 +50,7 @@ test('four processes append to one meeting of a new file without a hole or a rep
 });
 
 test('a write waits for another process, and nothing else waits with it', async () => {
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   const meeting = freshMeeting();
   await store.append(meeting, finalEntry(1));
   const other = new Database(join(directory, 'meetcast.db'));
@@ -76,7 +76,7 @@ test('a write waits for another process, and nothing else waits with it', async 
 });
 
 test('a write that waits too long fails, and the next one does not', async () => {
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   const meeting = freshMeeting();
   await store.ping();
   const other = new Database(join(directory, 'meetcast.db'));

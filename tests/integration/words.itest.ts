@@ -196,9 +196,11 @@ describe('[LOG1] two sources and their viewers', () => {
       ...inner,
       publish: async (...args) => (isLosing ? undefined : inner.publish(...args)),
     };
-    const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 200 } });
+    const shared = { bus, store: memoryStore(), registry: memoryRegistry() };
+    const stage = await startHub({ ...shared, limits: { ...unhurried, headCheckMs: 200 } });
+    const elsewhere = await startHub(shared);
     const viewer = await stage.viewer();
-    const meeting = stage.hub.meeting({ tenant: 'acme', id: 'm' });
+    const meeting = elsewhere.hub.meeting({ tenant: 'acme', id: 'm' });
     isLosing = true;
     for (let seq = 1; seq <= 5; seq += 1) {
       await meeting.status('note', `entry ${seq}`);

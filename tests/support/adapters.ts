@@ -2,7 +2,6 @@
 import {
   type Bus,
   type MeetingRef,
-  type Message,
   memoryBus,
   memoryRegistry,
   memoryStore,
@@ -33,7 +32,7 @@ export function countingBus(inner: Bus = memoryBus()): Bus & { readonly subscrip
     get subscriptions() {
       return subscriptions;
     },
-    publish: (meeting, message) => inner.publish(meeting, message),
+    publish: (meeting, bytes) => inner.publish(meeting, bytes),
     async subscribe(meeting, listener) {
       subscriptions += 1;
       const unsubscribe = await inner.subscribe(meeting, listener);
@@ -104,8 +103,8 @@ export function unreliableBus(chaos: Chaos): Bus {
   }
 
   return {
-    async publish(meeting, message: Message) {
-      const publish = () => void inner.publish(meeting, message);
+    async publish(meeting, bytes) {
+      const publish = () => void inner.publish(meeting, bytes);
       if (chaos.random() < chaos.lose) return;
       if (chaos.random() < chaos.late) later(publish);
       else publish();

@@ -1,11 +1,16 @@
 /** One node of a bus in a test, and what it was told of its way to the others. */
-import type { MeetingRef, Message } from '@meetcast/server';
+import type { MeetingRef, Unsubscribe } from '@meetcast/server';
 import { type RedisConnectOptions, redisBus } from '@meetcast/server/redis';
 import { expect, onTestFinished, vi } from 'vitest';
+import type { Message } from '../../packages/server/src/bus/message.ts';
+import { MessageBus } from '../../packages/server/src/bus/message-bus.ts';
 import { finalMessage, freshMeeting, partialMessage } from '../../packages/server/test/support/entries.ts';
 
 export class BusNode {
   readonly bus: ReturnType<typeof redisBus>;
+  readonly #messages: MessageBus;
+  /** What failed, and what came that no hub has sent. */
+  readonly errors: unknown[] = [];
   /** Each change, and why. */
   readonly changes: { state: 'away' | 'back'; error: Error | undefined }[] = [];
   readonly #onChange = new Set<(state: 'away' | 'back') => void>();
@@ -13,6 +18,9 @@ export class BusNode {
   /** Closed with the test. */
   constructor(options: RedisConnectOptions) {
     this.bus = redisBus(options);
+    this.#messages = new MessageBus(this.bus, (event) => {
+      if (event.type === 'error') this.errors.push(event.error);
+    });
     this.bus.remote?.watch((state, error) => {
       this.changes.push({ state, error });
       for (const call of this.#onChange) call(state);
@@ -37,14 +45,18 @@ export class BusNode {
     return () => this.#onChange.delete(own);
   }
 
-  publish(meeting: MeetingRef, message: Message): Promise<void> {
-    return this.bus.publish(meeting, message);
+  publish(meeting: MeetingRef, message: Message): void {
+    this.#messages.publish(meeting, message);
+  }
+
+  subscribe(meeting: MeetingRef, listener: (message: Message) => void): Promise<Unsubscribe> {
+    return this.#messages.subscribe(meeting, listener);
   }
 
   /** Everything heard from here on, as texts. */
   async listen(meeting: MeetingRef): Promise<string[]> {
     const texts: string[] = [];
-    await this.bus.subscribe(meeting, ({ text }) => texts.push(text));
+    await this.subscribe(meeting, ({ text }) => texts.push(text));
     return texts;
   }
 

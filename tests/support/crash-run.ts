@@ -16,7 +16,7 @@ export interface CrashRun {
   crashes: number;
   program: string;
   /** A directory for SQLite, or the address of a PostgreSQL. */
-  store: { directory: string } | { url: string };
+  store: { folder: string } | { url: string };
 }
 
 /** What a run tells of itself. */
@@ -135,8 +135,8 @@ function openLeft(store: CrashRun['store']): { store: Store; close: () => Promis
     return { store: opened, close: () => opened.close() };
   }
   const copy = mkdtempSync(join(tmpdir(), 'meetcast-crashed-'));
-  cpSync(store.directory, copy, { recursive: true });
-  const opened = sqliteStore({ directory: copy });
+  cpSync(store.folder, copy, { recursive: true });
+  const opened = sqliteStore({ folder: copy });
   return {
     store: opened,
     async close() {

@@ -6,25 +6,24 @@ import { runInNewContext } from 'node:vm';
 import { createTranscriptHub, jwtAuthenticator, type Store } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { postgresStore } from '@meetcast/server/postgres';
-import { redisBus, redisRegistry } from '@meetcast/server/redis';
+import { redis } from '@meetcast/server/redis';
 import { sqliteStore } from '@meetcast/server/sqlite';
 import { freePort } from '@meetcast/testing';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import type { HubProcessSettings } from './hub-process.ts';
 
 const settings: HubProcessSettings = JSON.parse(process.env.HUB_SETTINGS ?? '{}');
-const { redis, simulatorUrl, secret, port, limits, multichannel = false, dawdleMs } = settings;
+const { redis: shared, simulatorUrl, secret, port, limits, multichannel = false, dawdleMs } = settings;
 const { recovery, unheard } = settings;
 
-const store = 'directory' in settings.store ? sqliteStore(settings.store) : postgresStore(settings.store);
-const cluster = redis && { bus: redisBus(redis), registry: redisRegistry(redis) };
+const store = 'folder' in settings.store ? sqliteStore(settings.store) : postgresStore(settings.store);
 const hub = createTranscriptHub({
   auth: jwtAuthenticator({ secret }),
   recognizer: deepgram({ apiKey: 'simulated', endpoint: simulatorUrl, multichannel }),
   ...(recovery === undefined ? {} : { recovery }),
   ...(unheard === undefined ? {} : { unheard }),
   store: dawdling(store),
-  ...cluster,
+  ...(shared && { cluster: redis(shared) }),
   limits,
   observe: (event) => {
     if (event.type === 'error') process.stderr.write(`${event.stage}: ${String(event.error)}\n`);
@@ -43,7 +42,7 @@ process.on('message', (message) => void (message === 'memory' ? weigh() : close(
 async function close(): Promise<void> {
   server.close();
   await hub.close();
-  await Promise.all([cluster?.bus.close(), cluster?.registry.close(), store.close()]);
+  await store.close();
   process.off('disconnect', abandoned);
   process.disconnect();
 }

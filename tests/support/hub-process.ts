@@ -8,7 +8,7 @@ import type { HubOptions, Limits } from '@meetcast/server';
 import { build } from 'tsup';
 
 export interface HubProcessSettings {
-  store: { directory: string } | { url: string };
+  store: { folder: string } | { url: string };
   /** Without it, the hub is alone. */
   redis?: { url: string; leaseMs: number };
   simulatorUrl: string;

@@ -62,7 +62,7 @@ interface Talker {
 export async function soak(run: SoakRun): Promise<SoakFigures> {
   const simulator = await startDeepgramSimulator({ pace: 0 });
   const hub = new HubProcess(run.program, {
-    store: { directory: run.directory },
+    store: { folder: run.directory },
     simulatorUrl: simulator.url,
     secret,
     port: 0,

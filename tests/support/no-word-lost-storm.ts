@@ -23,7 +23,7 @@ export async function weather({ seed, words, faults }: StormRun): Promise<StormS
     words,
     seed,
     shapes: ['two sources', 'stereo', 'apart'],
-    recovery: { silentMs: 400, retryMinMs: 20, retryMaxMs: 200, failuresBeforeProbing: 1_000 },
+    recovery: { silentMs: 400, backoff: { minMs: 20, maxMs: 200 }, failuresBeforeProbing: 1_000 },
   });
   await each(rig, (meeting) => meeting.joined());
   const story: StormStory = [];

@@ -55,7 +55,7 @@ export const passSeconds = (seconds: number) =>
 const long: RigOptions = { pace: 1.25, recovery: { replayPace: 1.25 } };
 /** Nobody waits long, so that a test does not. */
 export const short: RigOptions = {
-  recovery: { replayPace: Number.POSITIVE_INFINITY, retryMaxMs: 500, failuresBeforeProbing: 1_000 },
+  recovery: { replayPace: Number.POSITIVE_INFINITY, backoff: { maxMs: 500 }, failuresBeforeProbing: 1_000 },
 };
 /** Of speech with its pauses. */
 const msPerWord = 460;

@@ -13,7 +13,7 @@ export const stores: readonly (readonly [name: string, open: () => Store])[] = [
 
 function openSqlite(): Store {
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-'));
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   // Hooks run last in, first out: the hub that is started on it has ended before.
   onTestFinished(async () => {
     await store.close();

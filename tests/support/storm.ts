@@ -2,6 +2,7 @@
 
 import { publish, type Subscription, type SubscriptionEvent, subscribe } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
+import { memoryRegistry, memoryStore } from '@meetcast/server';
 import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
 import * as fc from 'fast-check';
 import { expect, vi } from 'vitest';
@@ -105,9 +106,16 @@ export async function weather(storm: Storm): Promise<void> {
   };
   const random = randomFrom(storm.seed);
   const bus = unreliableBus({ random, ...storm.bus });
-  const stage = await startHub({ bus, limits: { ...unhurried, headCheckMs: 50, heartbeatMs: 500 } });
+  const limits = { ...unhurried, headCheckMs: 50, heartbeatMs: 500 };
+  const shared = { bus, store: memoryStore(), registry: memoryRegistry(), limits };
+  const stage = await startHub(shared);
+  // Viewers are on another node, so that the bus is between them and the senders.
+  const watching = await startHub(shared);
+  const portOf = (name: LinkName) => (name.startsWith('viewer') ? watching : stage).port;
   const proxies = Object.fromEntries(
-    await Promise.all(links.map(async (name) => [name, await openFaultProxy({ port: stage.port })] as const)),
+    await Promise.all(
+      links.map(async (name) => [name, await openFaultProxy({ port: portOf(name) })] as const),
+    ),
   ) as Record<LinkName, FaultProxy>;
   const token = await mintToken();
   const optionsFor = (port: number) => ({
@@ -135,7 +143,7 @@ export async function weather(storm: Storm): Promise<void> {
   watch('viewer-0', proxies['viewer-0'].port);
   watch('viewer-1', proxies['viewer-1'].port);
   // Its link is sound, and no client of ours hides from it what the hub says.
-  const bystander = await stage.viewer();
+  const bystander = await watching.viewer();
 
   const say = async (source: Source) => {
     const publisher = publish({ ...optionsFor(proxies[source].port), source, sampleRate: 16_000 });
@@ -154,12 +162,15 @@ export async function weather(storm: Storm): Promise<void> {
   try {
     const speaking = Promise.all([say('mic'), say('system')]);
     speaking.catch(() => {});
-    await bringAbout(storm, stage, proxies, (history) => watch(`newcomer ${history}`, stage.port, history));
+    await bringAbout(storm, stage, proxies, (history) =>
+      watch(`newcomer ${history}`, watching.port, history),
+    );
     await speaking;
     await check(stage, said, watchers, bystander);
   } finally {
     for (const { subscription } of watchers) subscription.close();
     for (const proxy of Object.values(proxies)) await proxy.close();
+    await watching.close();
     await stage.close();
   }
 }

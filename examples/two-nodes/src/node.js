@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { postgresStore } from '@meetcast/server/postgres';
-import { redisBus, redisRegistry } from '@meetcast/server/redis';
+import { redis } from '@meetcast/server/redis';
 
 const {
   PORT = '0',
@@ -17,14 +17,11 @@ const {
 } = process.env;
 
 const store = postgresStore({ url: DATABASE_URL });
-const bus = redisBus({ url: REDIS_URL });
-const registry = redisRegistry({ url: REDIS_URL });
 const hub = createTranscriptHub({
   auth: jwtAuthenticator({ secret: SECRET_KEY }),
   recognizer: deepgram({ apiKey: DEEPGRAM_API_KEY, endpoint: DEEPGRAM_ENDPOINT }),
   store,
-  bus,
-  registry,
+  cluster: redis({ url: REDIS_URL }),
 });
 
 const server = createServer((_request, response) => response.writeHead(404).end('nothing here'));
@@ -38,5 +35,5 @@ await new Promise((stop) => process.once('SIGTERM', stop).once('disconnect', sto
 
 server.close(); // The balancer finds nobody here from now on.
 await hub.close(); // What was heard is stored, and clients are asked to come back: they find the other node.
-await Promise.all([bus.close(), registry.close(), store.close()]);
+await store.close(); // What you hand in ready made is yours; the cluster has ended with its hub.
 if (process.connected) process.disconnect();

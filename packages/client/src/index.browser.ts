@@ -1,3 +1,19 @@
+export type {
+  AiTip,
+  AudioLevel,
+  Backoff,
+  CloseWord,
+  ErrorMessage,
+  Gap,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+  TranscriptPartial,
+} from '@meetcast/protocol';
 export { publish, subscribe } from './browser.ts';
 export type {
   CloseInfo,

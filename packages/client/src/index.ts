@@ -1,4 +1,20 @@
 export type {
+  AiTip,
+  AudioLevel,
+  Backoff,
+  CloseWord,
+  ErrorMessage,
+  Gap,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+  TranscriptPartial,
+} from '@meetcast/protocol';
+export type {
   CloseInfo,
   ConnectionChange,
   ConnectionStatus,

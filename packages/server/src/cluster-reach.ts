@@ -17,15 +17,15 @@ export class ClusterReach {
   #isClosed = false;
 
   constructor(
-    parts: { bus: Bus; registry: Registry },
+    parts: { bus: Bus | undefined; registry: Registry },
     observe: Observe,
     onChange: (state: RemoteState) => void,
   ) {
     this.#observe = observe;
     this.#onChange = onChange;
     const { bus, registry } = parts;
-    this.all = [bus.remote, registry.remote].filter((remote) => remote !== undefined);
-    bus.remote?.watch((state, error) => this.#changed('bus', state, error));
+    this.all = [bus?.remote, registry.remote].filter((remote) => remote !== undefined);
+    bus?.remote?.watch((state, error) => this.#changed('bus', state, error));
     registry.remote?.watch((state, error) => this.#changed('registry', state, error));
   }
 

@@ -1,9 +1,23 @@
+export type {
+  AiTip,
+  CloseWord,
+  Gap,
+  LogEntry,
+  LoggedEvent,
+  Meta,
+  Retract,
+  Source,
+  Status,
+  Summary,
+  TranscriptFinal,
+} from '@meetcast/protocol';
 export type { Authenticator, Grant, Permission } from './auth/authenticator.ts';
 export { type JwtOptions, jwtAuthenticator } from './auth/jwt.ts';
 export type { Bus, Unsubscribe } from './bus/bus.ts';
+export type { Cluster } from './bus/cluster.ts';
 export { memoryBus } from './bus/memory.ts';
-export type { Message } from './bus/message.ts';
-export { createTranscriptHub, type HubOptions, type TranscriptHub } from './hub.ts';
+export { createTranscriptHub, type TranscriptHub } from './hub.ts';
+export type { HubOptions } from './hub-options.ts';
 export type { UnheardOptions } from './late-hearing/options.ts';
 export {
   AuthError,
@@ -64,4 +78,4 @@ export type {
   Store,
   TimedWord,
 } from './store/store.ts';
-export type { HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';
+export type { ErrorStage, HubEvent, IngestStep, Observe, UnheardState } from './watch/observer.ts';

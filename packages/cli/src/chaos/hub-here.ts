@@ -12,7 +12,7 @@ const closeDeadlineMs = 5_000;
 
 export async function hubHere(parts: HubParts): Promise<LocalHub> {
   const { directory } = parts;
-  const store = directory === undefined ? memoryStore() : sqliteStore({ directory });
+  const store = directory === undefined ? memoryStore() : sqliteStore({ folder: directory });
   const hub = await localHub((port) => serve(parts, store, port));
   return {
     ...hub,

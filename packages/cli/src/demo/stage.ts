@@ -42,7 +42,7 @@ export async function openStage(speed: number): Promise<Stage> {
 
 /** `directory`: for the transcript, as `meetcast serve` keeps it. */
 async function setUp(directory: string, speed: number): Promise<Stage> {
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   const simulator = await startDeepgramSimulator({ pace: 0 });
   const secret = randomBytes(32).toString('base64url');
   const hub = createTranscriptHub({

@@ -1,14 +1,14 @@
 /** What makes a served hub one node of many: a Redis they all know. */
-import type { Bus, Registry } from '@meetcast/server';
+import type { Cluster } from '@meetcast/server';
 import { whyAway } from '../exit.ts';
 import type { Output } from '../output.ts';
 import type { StoragePlan } from './storage.ts';
 
-export interface Cluster {
-  adapters: { bus: Bus; registry: Registry };
+export interface JoinedCluster {
+  /** Ends with the hub that it is handed to. */
+  cluster: Cluster;
   /** What people should know about it. */
   note: string;
-  close(): Promise<void>;
 }
 
 /** Redis may start after the hub: nobody is turned away meanwhile. Without an address, the hub is alone. */
@@ -16,41 +16,27 @@ export async function joinCluster(
   url: string | undefined,
   storage: StoragePlan,
   output: Output,
-): Promise<Cluster | undefined> {
+): Promise<JoinedCluster | undefined> {
   if (url === undefined) return undefined;
-  const { redisBus, redisRegistry } = await import('@meetcast/server/redis');
-  const adapters = { bus: redisBus({ url }), registry: redisRegistry({ url }) };
+  const { redis } = await import('@meetcast/server/redis');
+  const cluster = redis({ url });
   const where = `Redis at ${new URL(url).host}`;
-  sayWhetherThere(adapters, where, output);
+  sayWhetherThere(cluster, where, output);
   const reach =
     storage.name === 'sqlite'
       ? `on this machine with transcripts in ${storage.directory}`
       : 'with this PostgreSQL';
-  return {
-    adapters,
-    note: `one node of those ${reach} and ${where}`,
-    close: async () => {
-      await adapters.bus.close();
-      await adapters.registry.close();
-    },
-  };
+  return { cluster, note: `one node of those ${reach} and ${where}` };
 }
 
-/** Both have a connection of their own; people are told once. */
-function sayWhetherThere(adapters: Cluster['adapters'], where: string, { emit, say }: Output): void {
-  const away = new Set<string>();
-  for (const [name, { remote }] of Object.entries(adapters)) {
-    remote?.watch((state, error) => {
-      const wasAway = away.size > 0;
-      if (state === 'away') away.add(name);
-      else away.delete(name);
-      if (wasAway === away.size > 0) return;
-      emit({ event: 'redis', status: wasAway ? 'ok' : 'down' });
-      say(
-        wasAway
-          ? `${where} is there now`
-          : `${where} is not there (${whyAway(error)}): until it is, this node decides alone and the others do not hear it`,
-      );
-    });
-  }
+/** Bus and registry share their connections. */
+function sayWhetherThere({ bus }: Cluster, where: string, { emit, say }: Output): void {
+  bus.remote?.watch((state, error) => {
+    emit({ event: 'redis', status: state === 'away' ? 'down' : 'ok' });
+    say(
+      state === 'away'
+        ? `${where} is not there (${whyAway(error)}): until it is, this node decides alone and the others do not hear it`
+        : `${where} is there now`,
+    );
+  });
 }

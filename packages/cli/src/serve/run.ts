@@ -33,27 +33,27 @@ export async function serve(
   const key = await tokenKey(settings, directoryOf(plans.storage, flags));
   const auth = authenticatorOf(key, settings);
   const storage = await openStorage(plans.storage, output.say);
-  const cluster = await joinCluster(settings.REDIS_URL, plans.storage, output);
+  const joined = await joinCluster(settings.REDIS_URL, plans.storage, output);
   try {
     const ear = await openEar(plans.ear, settings);
     const hub = createTranscriptHub({
       auth,
       recognizer: ear.recognizer,
       store: storage.store,
-      ...cluster?.adapters,
+      ...(joined && { cluster: joined.cluster }),
       ...hubSettings(settings),
       observe: logTo(output, flags.quiet),
     });
     await listen({ hub, server: createServer(), ear }, flags, output, async (url) => {
       warn(output, settings, key);
       output.say(storage.note);
-      if (cluster) output.say(cluster.note);
+      if (joined) output.say(joined.note);
       output.say(ear.note);
       await sayHowToEnter(output, url, key, settings);
     });
   } finally {
-    // After the hub: its last words are stored, and told to the other nodes, while it closes.
-    await cluster?.close();
+    // For a hub that could not be made. One that was made has closed it, after its last words.
+    await joined?.cluster.close();
     await storage.close();
   }
 }

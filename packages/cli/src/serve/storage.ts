@@ -59,7 +59,7 @@ async function inDirectory(directory: string): Promise<Storage> {
 async function openDirectory(directory: string): Promise<Store> {
   await makeDirectory(directory);
   const { sqliteStore } = await import('@meetcast/server/sqlite');
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   try {
     await store.ping();
     return store;

@@ -3,6 +3,7 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { Claims } from '@meetcast/protocol';
 import { errors, jwtVerify } from 'jose';
 import { AuthError } from '../lib/errors.ts';
+import { checkOptions } from '../lib/options.ts';
 import type { Authenticator, Grant, Permission } from './authenticator.ts';
 
 /** Either a secret or a public key, never both: a token signed for one can then not be tried against the other. */
@@ -11,21 +12,31 @@ export type JwtOptions = {
   audience?: string;
   /** The `iss` tokens must carry. Default `meetcast`. */
   issuer?: string;
-  /** Seconds a clock may be off. Default 5. */
-  clockToleranceSeconds?: number;
+  /** Milliseconds a clock may be off. Default 5 000. */
+  clockToleranceMs?: number;
   /** What a role may do. Default: `viewer` watches; `admin`, `owner` and `host` may do everything; others watch and send. */
   permissionsOf?: (role: string) => readonly Permission[];
 } & ({ secret: string; publicKey?: never } | { publicKey: string; secret?: never });
 
+const known = {
+  secret: true,
+  publicKey: true,
+  audience: true,
+  issuer: true,
+  clockToleranceMs: true,
+  permissionsOf: true,
+} as const;
+
 /** Verifies HS256 with a secret (RFC 7518 asks for 32 bytes or more), or RS256, ES256 or EdDSA with a public key (PEM, SPKI). */
 export function jwtAuthenticator(options: JwtOptions): Authenticator {
+  checkOptions('jwtAuthenticator', options, known);
   const { key, algorithm } = keyOf(options);
   const permissionsOf = options.permissionsOf ?? defaultPermissions;
   const expected = {
     algorithms: [algorithm],
     audience: options.audience ?? 'meetcast',
     issuer: options.issuer ?? 'meetcast',
-    clockTolerance: options.clockToleranceSeconds ?? 5,
+    clockTolerance: (options.clockToleranceMs ?? 5_000) / 1_000,
   };
 
   return async (token) => {

@@ -1,4 +1,4 @@
-/** An event encoded once: what the bus carries and every viewer of a meeting is handed. */
+/** An event encoded once: what every viewer of a meeting is handed. */
 import { type EphemeralEvent, encode, type LoggedEvent, type Source } from '@meetcast/protocol';
 import { Sender } from 'ws';
 import type { Logged } from '../store/store.ts';
@@ -18,37 +18,32 @@ export interface Message {
   readonly frame: Buffer;
 }
 
-export const loggedMessage = ({ epoch, event }: Logged): Message => prepare(event, epoch, event.seq);
-
-export const ephemeralMessage = (event: EphemeralEvent): Message => prepare(event, '', 0);
-
 /** What is known of a message without reading its text. */
 export type MessageHead = Omit<Message, 'text' | 'frame'>;
 
-/** A message that another node encoded. The frame is its only copy: `json` may be a part of a larger buffer. */
-export function receivedMessage(head: MessageHead, json: Buffer): Message {
-  const frame = Buffer.concat(Sender.frame(json, frameOptions));
-  const textAt = frame.length - json.length;
-  let text: string | undefined;
-  return {
-    ...head,
-    frame,
-    get text() {
-      text ??= frame.toString('utf8', textAt);
-      return text;
-    },
-  };
-}
+export const loggedMessage = ({ epoch, event }: Logged): Message =>
+  messageOf(headOf(event, epoch), encode(event));
 
-function prepare(event: LoggedEvent | EphemeralEvent, epoch: string, seq: number): Message {
-  const text = encode(event);
+export const ephemeralMessage = (event: EphemeralEvent): Message =>
+  messageOf(headOf(event, ''), encode(event));
+
+export const headOf = (event: LoggedEvent | EphemeralEvent, epoch: string): MessageHead => ({
+  epoch,
+  seq: 'seq' in event && event.seq !== undefined ? event.seq : 0,
+  type: event.type,
+  source: 'source' in event ? event.source : event.meta?.source,
+  segmentNo: 'segment_no' in event && event.segment_no !== undefined ? event.segment_no : 0,
+});
+
+/** The frame is made when the first viewer is to have it. */
+export function messageOf({ epoch, seq, type, source, segmentNo }: MessageHead, text: string): Message {
   let frame: Buffer | undefined;
   return {
     epoch,
     seq,
-    type: event.type,
-    source: 'source' in event ? event.source : event.meta?.source,
-    segmentNo: 'segment_no' in event && event.segment_no !== undefined ? event.segment_no : 0,
+    type,
+    source,
+    segmentNo,
     text,
     get frame() {
       frame ??= textFrame(text);

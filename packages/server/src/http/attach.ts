@@ -16,6 +16,7 @@ export interface Attachable {
  * refuse a path it does not know. The returned function undoes it.
  */
 export function attach(server: Server, hub: Attachable): () => void {
+  checkServer(server);
   let isAttached = true;
   const emit = server.emit;
 
@@ -32,6 +33,23 @@ export function attach(server: Server, hub: Attachable): () => void {
     standDown();
     if (server.emit === emitOthers) server.emit = emit;
   };
+}
+
+/** What frameworks make is not the server itself: it is said where that is. */
+function checkServer(given: unknown): void {
+  const isGiven = (typeof given === 'object' && given !== null) || typeof given === 'function';
+  const has = (name: string) => isGiven && typeof Reflect.get(given, name) === 'function';
+  if (has('address') && has('emit')) return;
+  const inner = isGiven && typeof Reflect.get(given, 'server') === 'object';
+  if (inner) throw new TypeError('hub.attach needs the http.Server, not the app: hub.attach(app.server)');
+  if (has('getHttpServer')) {
+    throw new TypeError('hub.attach needs the http.Server, not the app: hub.attach(app.getHttpServer())');
+  }
+  const what = isGiven ? 'not the app' : `got ${String(given)}`;
+  const app = has('callback') ? 'app.callback()' : 'app';
+  throw new TypeError(
+    `hub.attach needs the http.Server, ${what}: const server = createServer(${app}); hub.attach(server); server.listen(…)`,
+  );
 }
 
 /** Answers an event that is the hub's, and says whether it was. */

@@ -12,15 +12,10 @@ import type { Registry } from '../registry/registry.ts';
 import type { PageRequest, Store } from '../store/store.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
 import type { Rooms } from '../viewers/rooms.ts';
+import type { Viewer } from '../viewers/viewers.ts';
 import type { HubCounts } from '../watch/counts.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
-
-/** Whoever follows a meeting on this node. */
-export interface Viewer {
-  /** Told to connect to another node. */
-  leave(): void;
-}
 
 export interface RestContext {
   readonly version: string;

@@ -6,7 +6,8 @@ import type { LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
 import { LogReader, type Opening } from '../viewers/log-reader.ts';
 import type { ResumePoint } from '../viewers/resume-point.ts';
-import type { MeetingCall, Viewer } from './endpoint.ts';
+import type { Viewer } from '../viewers/viewers.ts';
+import type { MeetingCall } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
 // `no-transform`: a proxy that compresses would hold events back.

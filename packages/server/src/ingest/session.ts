@@ -13,7 +13,7 @@ import { present } from '../lib/present.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
 import type { Admission } from '../socket/admission.ts';
 import { type Connection, goingAway } from '../socket/connection.ts';
-import type { Senders } from '../viewers/senders.ts';
+import type { SenderEcho } from '../viewers/sender-echo.ts';
 import type { IngestStep } from '../watch/observer.ts';
 import { AudioIntake } from './audio-intake.ts';
 import { noteOf } from './audio-notes.ts';
@@ -34,7 +34,7 @@ type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
 export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
-  readonly senders: Senders;
+  readonly senders: SenderEcho;
   /** What a newcomer has to know of this node at the moment. */
   outageMessage(): Message | undefined;
 }

@@ -62,10 +62,9 @@ export class LateHearing {
   constructor(options: UnheardOptions | false, context: LateContext) {
     this.#context = context;
     this.#settings = options === false ? undefined : unheardSettings(options);
-    const { folder, retryMinMs = 0, retryMaxMs = 0 } = this.#settings ?? {};
+    const { folder, minMs = 0, maxMs = 0 } = this.#settings ?? {};
     this.#schedule = new RetrySchedule({
-      retryMinMs,
-      retryMaxMs,
+      backoff: { minMs, maxMs },
       items: this.#items,
       tidy: () => this.#dropOld(),
       visit: (item) => this.#visit(item),
@@ -204,7 +203,7 @@ export class LateHearing {
   /** Answers whether the recognizer took it. */
   async #visit(item: Item): Promise<boolean> {
     const { kept, gone } = item;
-    const { senderAwayMs, retryMinMs } = this.#settings as UnheardSettings;
+    const { senderAwayMs, minMs } = this.#settings as UnheardSettings;
     const log = this.#context.log(kept.leftover.meeting);
     try {
       item.gapHistory ??= new GapHistory(log, kept.leftover);
@@ -212,7 +211,7 @@ export class LateHearing {
       if (gone.signal.aborted || this.#stopped.signal.aborted) return false;
       if (owner === 'hub') return await this.#hear(item, item.gapHistory, log);
       if (owner === 'sender') this.#drop(item, 'sent_again');
-      else item.dueAtMs = Math.min(item.dueAtMs, Date.now() + retryMinMs);
+      else item.dueAtMs = Math.min(item.dueAtMs, Date.now() + minMs);
     } catch (error) {
       if (gone.signal.aborted) return false;
       if (!isNamed('StaleEpochError', error)) throw error;

@@ -12,8 +12,7 @@ export interface Due {
 }
 
 export interface RetryScheduleOptions<Item extends Due> {
-  readonly retryMinMs: number;
-  readonly retryMaxMs: number;
+  readonly backoff: { readonly minMs: number; readonly maxMs: number };
   readonly items: Iterable<Item>;
   /** Before each look at any of them. */
   readonly tidy: () => void;
@@ -87,8 +86,7 @@ export class RetrySchedule<Item extends Due> {
   }
 
   #waitMs(failures: number): number {
-    const { retryMinMs, retryMaxMs } = this.#options;
-    return backoffMs(failures, { minMs: retryMinMs, maxMs: retryMaxMs }, { jitter: 0 });
+    return backoffMs(failures, this.#options.backoff, { jitter: 0 });
   }
 
   /** The one that has been due for longest. */

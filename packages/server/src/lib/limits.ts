@@ -1,4 +1,5 @@
 /** What is bounded: every limit with its unit, its default and the one place that checks it. */
+import { checkOptions } from './options.ts';
 
 export interface Limits {
   /** Time for the first message of an ingest. Checked by SenderSession. */
@@ -76,6 +77,7 @@ export const longestTimerMs = 2 ** 31 - 1;
 
 /** The defaults with what a host changed; every limit must be a positive number. */
 export function limitsWith(changes: Partial<Limits> = {}): Limits {
+  checkOptions('limits', changes, defaultLimits);
   const limits = { ...defaultLimits, ...changes };
   for (const [name, value] of Object.entries(limits)) {
     if (!(typeof value === 'number' && value > 0)) {

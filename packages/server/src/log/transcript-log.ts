@@ -1,7 +1,8 @@
 /** One meeting's ordered entries: append, then announce; read. */
 import type { EphemeralEvent, LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import type { Bus, Unsubscribe } from '../bus/bus.ts';
+import type { Unsubscribe } from '../bus/bus.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { present } from '../lib/present.ts';
 import { isSameRetraction, retractionEntry } from '../store/retractions.ts';
@@ -22,7 +23,7 @@ import type { Outbox } from './outbox.ts';
 export interface LogContext {
   readonly store: Store;
   readonly outbox: Outbox;
-  readonly bus: Bus;
+  readonly bus: MessageBus;
   readonly observe: Observe;
   /** Hears whatever is said through a log, before the bus has it. Never throws. */
   readonly echo?: Echo;
@@ -54,7 +55,7 @@ export class TranscriptLog {
   readonly meeting: MeetingRef;
   readonly #store: Store;
   readonly #outbox: Outbox;
-  readonly #bus: Bus;
+  readonly #bus: MessageBus;
   readonly #observe: Observe;
   readonly #echo: Echo | undefined;
 
@@ -175,12 +176,10 @@ export class TranscriptLog {
     this.#observe({ type: 'final', meeting, source, seq, ...present({ lagMs }) });
   }
 
-  // The bus is a hint: a viewer who misses it finds the entry in the log.
+  /** A hint: a viewer who misses it finds the entry in the log. */
   #announce(message: Message): void {
     this.#echo?.(message, this);
-    this.#bus.publish(this.meeting, message).catch((error: unknown) => {
-      this.#observe({ type: 'error', stage: 'bus', meeting: this.meeting, error });
-    });
+    this.#bus.publish(this.meeting, message);
   }
 }
 

@@ -2,6 +2,7 @@
 import { DeepgramClient } from '@deepgram/sdk';
 import { AsyncQueue } from '../lib/async-queue.ts';
 import { RecognizerError } from '../lib/errors.ts';
+import { checkOptions } from '../lib/options.ts';
 import { present } from '../lib/present.ts';
 import { resultOf } from './deepgram-results.ts';
 import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
@@ -39,7 +40,24 @@ const bridgeMs = 100;
 /** The SDK's own reconnect gives up at the first failed redial and reports a false close; it stays off. */
 const withoutReconnect = { reconnect: false } as const;
 
+const known = {
+  apiKey: true,
+  model: true,
+  language: true,
+  endpoint: true,
+  multichannel: true,
+  endpointingMs: true,
+  connectTimeoutMs: true,
+  keyterms: true,
+} as const;
+
 export function deepgram(options: DeepgramOptions): Recognizer {
+  checkOptions('deepgram', options, known);
+  if (typeof options.apiKey !== 'string' || options.apiKey.trim() === '') {
+    throw new TypeError(
+      'deepgram needs an apiKey, and got none: make one at https://console.deepgram.com and hand it in, for instance as process.env.DEEPGRAM_API_KEY',
+    );
+  }
   const endpoint = options.endpoint?.replace(/\/v1\/listen\/?$/, '');
   const channelsFor = ({ channels }: AudioFormat) => (options.multichannel === true ? channels : 1);
   return {

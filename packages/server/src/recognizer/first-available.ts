@@ -1,5 +1,6 @@
 /** Several recognizers as one: the first that is well. */
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
+import { checkOptions } from '../lib/options.ts';
 import { present } from '../lib/present.ts';
 import type { Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
 
@@ -20,8 +21,10 @@ interface Candidate {
  */
 export function firstAvailable(
   recognizers: readonly Recognizer[],
-  { returnAfterMs = 60_000 }: FirstAvailableOptions = {},
+  options: FirstAvailableOptions = {},
 ): Recognizer {
+  checkOptions('firstAvailable', options, { returnAfterMs: true });
+  const { returnAfterMs = 60_000 } = options;
   const [first] = recognizers;
   if (!first) throw new TypeError('firstAvailable needs at least one recognizer');
   const candidates = recognizers.map((recognizer) => ({ recognizer, failedAt: Number.NEGATIVE_INFINITY }));

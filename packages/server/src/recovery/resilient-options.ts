@@ -1,5 +1,6 @@
 /** What can be set about a recognizer that survives losses. */
 import { tmpdir } from 'node:os';
+import { checkOptions } from '../lib/options.ts';
 import type { RingOptions } from './audio-ring.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -17,10 +18,8 @@ export interface ResilientOptions {
   silentMs?: number;
   /** Time without audio after which the words so far are asked for. Default 1 000. */
   pauseMs?: number;
-  /** Longest first wait before a reconnect, doubled by each further failure. Default 100. */
-  retryMinMs?: number;
-  /** Longest wait before a reconnect. Default 10 000. */
-  retryMaxMs?: number;
+  /** Ceilings of the first and the longest wait before a reconnect; doubled by each failure. Default 100 and 10 000. */
+  backoff?: { minMs?: number; maxMs?: number };
   /** Failures in a row after which the recognizer is only probed. Default 20. */
   failuresBeforeProbing?: number;
   /** Longest wait between two probes. Default 30 000. */
@@ -33,9 +32,23 @@ export interface ResilientSettings extends RingOptions, RetryPolicy {
   readonly pauseMs: number;
 }
 
+const known = {
+  memoryMs: true,
+  keptMs: true,
+  folder: true,
+  replayPace: true,
+  silentMs: true,
+  pauseMs: true,
+  backoff: true,
+  failuresBeforeProbing: true,
+  probeMs: true,
+} as const;
+
 /** The defaults with what was changed. */
 export function settingsOf(options: ResilientOptions): ResilientSettings {
-  const { folder = tmpdir(), retryMinMs = 100, retryMaxMs = 10_000, ...given } = options;
+  checkOptions('recovery', options, known);
+  const { folder = tmpdir(), backoff, ...given } = options;
+  checkOptions('recovery.backoff', backoff, { minMs: true, maxMs: true });
   const numbers = {
     memoryMs: 60_000,
     keptMs: 600_000,
@@ -45,8 +58,8 @@ export function settingsOf(options: ResilientOptions): ResilientSettings {
     failuresBeforeProbing: 20,
     probeMs: 30_000,
     ...given,
-    minMs: retryMinMs,
-    maxMs: retryMaxMs,
+    minMs: backoff?.minMs ?? 100,
+    maxMs: backoff?.maxMs ?? 10_000,
   };
   for (const [name, value] of Object.entries(numbers)) {
     if (!(value > 0)) throw new TypeError(`${name} must be a positive number, got ${String(value)}`);

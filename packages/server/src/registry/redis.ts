@@ -1,6 +1,7 @@
 /** A registry for many nodes: what each of them holds, kept together in Redis by leases. */
 import { type Source, sources } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import { checkOptions } from '../lib/options.ts';
 import type { Remote } from '../lib/remote.ts';
 import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
@@ -32,9 +33,16 @@ export type RedisRegistryOptions = RedisConnectOptions & {
 };
 
 /** Throws TypeError for options that cannot be meant. It connects in the background. */
-export function redisRegistry({ leaseMs = 10_000, ...connect }: RedisRegistryOptions): Registry {
-  if (!(leaseMs > 0)) throw new TypeError(`leaseMs must be a positive number, got ${leaseMs}`);
-  return new RedisRegistry(openRedisLink(connect), Math.round(leaseMs));
+export function redisRegistry(options: RedisRegistryOptions): Registry {
+  checkOptions('redisRegistry', options, { url: true, client: true, leaseMs: true });
+  const { leaseMs, ...connect } = options;
+  return redisRegistryOn(openRedisLink(connect), leaseMs);
+}
+
+export function redisRegistryOn(link: RedisLink, leaseMs = 10_000): Registry {
+  if (leaseMs > 0) return new RedisRegistry(link, Math.round(leaseMs));
+  void link.close();
+  throw new TypeError(`leaseMs must be a positive number, got ${leaseMs}`);
 }
 
 /** Meetings, or claims, that are given back at once: when a node closes, and when Redis is back. */

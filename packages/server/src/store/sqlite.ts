@@ -1,7 +1,8 @@
-/** The embedded store: one directory, one process or several on one machine. */
+/** The embedded store: one folder, one process or several on one machine. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkOptions } from '../lib/options.ts';
 import type { Row, Sql, SqlEngine, SqlValue } from './sql.ts';
 import { type SqlStoreOptions, sqlStore } from './sql-store.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
@@ -9,7 +10,7 @@ import type { Store } from './store.ts';
 
 export interface SqliteOptions extends SqlStoreOptions {
   /** Where the file `meetcast.db` is; made if missing, for this user alone. */
-  readonly directory: string;
+  readonly folder: string;
 }
 
 /**
@@ -27,8 +28,14 @@ const longestWaitMs = 5_000;
 const retryMs = 20;
 
 export function sqliteStore(options: SqliteOptions): Store {
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  return sqlStore(new SqliteEngine(join(options.directory, 'meetcast.db')), options);
+  checkOptions('sqliteStore', options, { folder: true, keepRaw: true });
+  if (typeof options?.folder !== 'string' || options.folder === '') {
+    throw new TypeError(
+      "sqliteStore needs a folder to keep its file in, for instance { folder: 'transcripts' }",
+    );
+  }
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  return sqlStore(new SqliteEngine(join(options.folder, 'meetcast.db')), options);
 }
 
 class SqliteEngine implements SqlEngine {

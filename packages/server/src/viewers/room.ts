@@ -1,7 +1,8 @@
-/** One meeting's listeners on this node, with one bus subscription. */
+/** One meeting's listeners on this node, with one subscription of the bus. */
 import { isRetracted, type Retract, type Source, type TranscriptPartial } from '@meetcast/protocol';
-import type { Bus, Unsubscribe } from '../bus/bus.ts';
+import type { Unsubscribe } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { LogPage, Position } from '../store/store.ts';
 
@@ -54,7 +55,12 @@ export class Room {
   /** The log that the first entry heard of belongs to. */
   #epoch: string | undefined;
 
-  constructor(log: TranscriptLog, bus: Bus, pageEntries: number, onDelivered = (_messages: number) => {}) {
+  constructor(
+    log: TranscriptLog,
+    bus: MessageBus,
+    pageEntries: number,
+    onDelivered = (_messages: number) => {},
+  ) {
     this.log = log;
     this.#pageEntries = pageEntries;
     this.#onDelivered = onDelivered;

@@ -1,20 +1,20 @@
 /** The rooms of this node: made for the first viewer, closed after the last; and the senders in their meetings. */
 import type { Source } from '@meetcast/protocol';
-import type { Bus } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type Member, Room } from './room.ts';
-import { Senders } from './senders.ts';
+import { SenderEcho } from './sender-echo.ts';
 
 /** Time between two looks at the log while the bus is cut off. */
 const isolatedCheckMs = 1_000;
 
 export class Rooms {
-  readonly senders: Senders;
+  readonly senders: SenderEcho;
   readonly #rooms = new Map<string, Room>();
-  readonly #bus: Bus;
+  readonly #bus: MessageBus;
   readonly #pageEntries: number;
   readonly #headCheckMs: number;
   readonly #observe: Observe;
@@ -23,12 +23,12 @@ export class Rooms {
   #headCheck: NodeJS.Timeout | undefined;
   #delivered = 0;
 
-  constructor(bus: Bus, limits: { pageEntries: number; headCheckMs: number }, observe: Observe) {
+  constructor(bus: MessageBus, limits: { pageEntries: number; headCheckMs: number }, observe: Observe) {
     this.#bus = bus;
     this.#pageEntries = limits.pageEntries;
     this.#headCheckMs = limits.headCheckMs;
     this.#observe = observe;
-    this.senders = new Senders(observe);
+    this.senders = new SenderEcho(observe);
     this.#checkEvery(this.#headCheckMs);
   }
 

@@ -74,7 +74,8 @@ export const errorStages = [
   'recovery',
 ] as const;
 
-type ErrorStage = (typeof errorStages)[number];
+/** Where something failed. */
+export type ErrorStage = (typeof errorStages)[number];
 
 export type Observe = (event: HubEvent) => void;
 

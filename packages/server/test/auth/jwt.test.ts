@@ -140,7 +140,7 @@ test('[AUTH6] an expired token is refused and says so; some seconds of a wrong c
   onTestFinished(() => void vi.useRealTimers());
   expect(await refusal(await sign(claims({ exp: now() - 60 })))).toContain('expired');
   expect(await refusal(await sign(claims({ exp: now() - 3 })))).toBe('accepted');
-  const strict = jwtAuthenticator({ secret, clockToleranceSeconds: 0 });
+  const strict = jwtAuthenticator({ secret, clockToleranceMs: 0 });
   expect(await refusal(await sign(claims({ exp: now() - 3 })), strict)).toContain('expired');
 });
 

@@ -46,7 +46,7 @@ test('a frame holds nothing of the buffer it came in', () => {
 });
 
 test('a type that a newer node has added passes', () => {
-  const envelope = readEnvelope(replaced('transcript.final', 'transcript.translation'));
+  const envelope = readEnvelope(replaced(/transcript\.final/g, 'transcript.translation'));
   expect(envelope?.message.type).toBe('transcript.translation');
 });
 
@@ -75,6 +75,19 @@ const hostile: [string, Buffer][] = [
   ],
   ['a cut text', sent(finalMessage(1)).subarray(0, -2)],
   ['zeros', Buffer.alloc(2_000)],
+  ['text of another seq', replaced('"seq":4', '"seq":5')],
+  ['text of another type', replaced('"type":"transcript.final"', '"type":"transcript.partial"')],
+  ['text of another source', replaced('"source":"mic"', '"source":"system"')],
+  ['text of another segment', replaced('"segment_no":9', '"segment_no":8')],
+  ['text with a field that is not valid', replaced('"start_ms":9000', '"start_ms":"9"')],
+  ['text that is no JSON', replaced('"meeting_id":', '"meeting_id"')],
+  ['a logged entry without a log', replaced(' e1 ', ' - ')],
+  [
+    'a passing word with a log',
+    Buffer.from(sent(partialMessage(7, 'so')).toString().replace(' - 0 ', ' e1 0 ')),
+  ],
+  ['what is said to one viewer', Buffer.from('meetcast/1 n - 0 pong - 0\n{"type":"pong"}')],
+  ['what is said to one viewer, barely', Buffer.from('meetcast/1 n - 0 pong - 0\npong')],
 ];
 
 test.each(hostile)('what no node has sent is ignored: %s', (_, bytes) => {

@@ -1,7 +1,6 @@
 /** What is said of sources whose node is gone, by a node that is left. */
 import type { LoggedEvent } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { watchDeadNodes } from '../../src/ingest/dead-node.ts';
 import { Grace } from '../../src/ingest/grace.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
@@ -10,7 +9,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import type { HubEvent } from '../../src/watch/observer.ts';
 import { finalEntry, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const meeting = { tenant: 'acme', id: 'm' };
 const graceMs = 1_000;
@@ -43,7 +42,7 @@ beforeEach(async () => {
     },
   };
   const observe = (event: HubEvent) => void observed.push(event);
-  const log = () => logOf(meeting, store, memoryBus(), undefined, observe);
+  const log = () => logOf(meeting, store, messageBus(), undefined, observe);
   stop = watchDeadNodes({ registry, grace, graceMs, ledger: new AudioLedger(), observe, log });
   await store.append(meeting, statusEntry('live'), { reach: { source: 'mic', fence, coveredMs: 0 } });
 });

@@ -1,6 +1,5 @@
 /** The end of a source: how long its last words are waited for, and what is said of it. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { endSource, giveBack, watchDrain } from '../../src/ingest/ending.ts';
 import { Grace } from '../../src/ingest/grace.ts';
 import { defaultLimits } from '../../src/lib/limits.ts';
@@ -10,7 +9,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import type { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -78,7 +77,7 @@ const fence = 7;
 /** A meeting that is live, and whoever speaks for its mic when that is given back. */
 async function live(notes: readonly AudioNote[] = []) {
   const [store, meeting, grace] = [memoryStore(), freshMeeting(), new Grace(1_000)];
-  const log = logOf(meeting, store, memoryBus());
+  const log = logOf(meeting, store, messageBus());
   const inner = memoryRegistry();
   const counts: Registry['counts'] = async (of) => ({ ...(await inner.counts(of)), elsewhere: notes });
   const registry: Registry = { ...inner, counts };

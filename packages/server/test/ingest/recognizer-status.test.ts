@@ -1,12 +1,11 @@
 /** What viewers and senders are told of a source's way to its recognizer. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { RecognizerStatus } from '../../src/ingest/recognizer-status.ts';
 import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 let told: string[];
 let recognizerStatus: RecognizerStatus;
@@ -21,7 +20,7 @@ beforeEach(() => {
     messages.push(message);
     told.push(String(message.status));
   };
-  const log = logOf(freshMeeting(), memoryStore(), memoryBus(), undefined, undefined, hears);
+  const log = logOf(freshMeeting(), memoryStore(), messageBus(), undefined, undefined, hears);
   recognizerStatus = new RecognizerStatus(log, 'mic');
 });
 afterEach(() => {

@@ -1,13 +1,12 @@
 /** What a log says about audio that nobody has heard. */
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { GapHistory } from '../../src/late-hearing/gap-history.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { finalEntry, freshMeeting, statusEntry, ts } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 let meeting: MeetingRef;
 let store: ReturnType<typeof memoryStore>;
@@ -33,7 +32,7 @@ beforeEach(async () => {
     saidMs: [0],
     saying: { segmentNo: 7, ts, channel: 0, endMs: 900 },
   };
-  gapHistory = new GapHistory(logOf(meeting, store, memoryBus()), leftover);
+  gapHistory = new GapHistory(logOf(meeting, store, messageBus()), leftover);
 });
 
 const begun = (status: string, source = 'mic') => ({ ...statusEntry(status), meta: { source } }) as LogEntry;

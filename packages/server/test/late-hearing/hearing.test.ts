@@ -1,7 +1,6 @@
 /** How audio that nobody heard in time is heard late, with a recognizer that says what it is told to. */
 import type { Gap, TranscriptFinal } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { hear } from '../../src/late-hearing/hearing.ts';
 import { HeldHere } from '../../src/late-hearing/kept.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
@@ -12,7 +11,7 @@ import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { finalEntry, freshMeeting, statusEntry, ts } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { storeWith } from '../support/store-with.ts';
 
 /** Bytes of a second of 16 kHz. */
@@ -133,7 +132,7 @@ const listen = (kept: HeldHere, recognizer: ReturnType<typeof recognizerOf>) =>
     kept,
     gap,
     recognizer,
-    log: logOf(meeting, store, memoryBus()),
+    log: logOf(meeting, store, messageBus()),
     registry: memoryRegistry(),
     signal: stopping.signal,
   });

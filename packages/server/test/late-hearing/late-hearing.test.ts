@@ -1,6 +1,5 @@
 /** What is kept of unheard audio, and for how long. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { LateHearing, type Lost } from '../../src/late-hearing/late-hearing.ts';
 import type { UnheardOptions } from '../../src/late-hearing/options.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
@@ -10,7 +9,7 @@ import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import type { HubEvent } from '../../src/watch/observer.ts';
 import { freshMeeting, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const second = 32_000;
 
@@ -53,7 +52,7 @@ function start(options: UnheardOptions | false = {}): LateHearing {
     recognizer: mute,
     ledger: new AudioLedger(),
     observe: (event) => observed.push(event),
-    log: (of) => logOf(of, store, memoryBus()),
+    log: (of) => logOf(of, store, messageBus()),
   });
   open.push(late);
   return late;

@@ -1,7 +1,6 @@
 /** Whose unheard audio is, whatever was left half done when a hub died. */
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { GapHistory } from '../../src/late-hearing/gap-history.ts';
 import { HeldHere, type Kept } from '../../src/late-hearing/kept.ts';
 import type { Leftover } from '../../src/late-hearing/leftover.ts';
@@ -10,7 +9,7 @@ import type { MeetingRef } from '../../src/lib/meeting.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { finalEntry, freshMeeting, ts } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const second = 32_000;
 const awayMs = 60_000;
@@ -23,7 +22,7 @@ let epoch: string;
 beforeEach(async () => {
   meeting = freshMeeting();
   store = memoryStore();
-  log = logOf(meeting, store, memoryBus());
+  log = logOf(meeting, store, messageBus());
   ({ epoch } = await store.append(meeting, begun('live')));
 });
 

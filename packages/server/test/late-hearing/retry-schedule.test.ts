@@ -22,8 +22,7 @@ beforeEach(() => {
   failed = [];
   visit = async () => true;
   rounds = new RetrySchedule<Item>({
-    retryMinMs: 1_000,
-    retryMaxMs: 4_000,
+    backoff: { minMs: 1_000, maxMs: 4_000 },
     items,
     tidy: () => {
       tidied += 1;

@@ -1,15 +1,14 @@
 /** The one writer of gaps. */
 import { expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { logGap } from '../../src/log/gap.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const missing = { source: 'mic' as const, start_ms: 900, end_ms: 2_000, cause: 'hub_failed' };
 
 test('a gap says which audio has no words, and why', async () => {
-  const log = logOf(freshMeeting(), memoryStore(), memoryBus());
+  const log = logOf(freshMeeting(), memoryStore(), messageBus());
   const { text, seq } = await logGap(log, missing);
   expect(JSON.parse(text)).toEqual({
     type: 'gap',
@@ -22,7 +21,7 @@ test('a gap says which audio has no words, and why', async () => {
 });
 
 test('a gap moves coverage as far as its writer says, and is refused once somebody else has begun', async () => {
-  const log = logOf(freshMeeting(), memoryStore(), memoryBus());
+  const log = logOf(freshMeeting(), memoryStore(), messageBus());
   await logGap(log, missing, { reach: { source: 'mic', fence: 2, coveredMs: 2_000 } });
   expect(await log.covered('mic')).toBe(2_000);
   const late = logGap(log, missing, { reach: { source: 'mic', fence: 1, coveredMs: 0 } });
@@ -31,7 +30,7 @@ test('a gap moves coverage as far as its writer says, and is refused once somebo
 
 test('a gap of a meeting that was forgotten is not written', async () => {
   const store = memoryStore();
-  const log = logOf(freshMeeting(), store, memoryBus());
+  const log = logOf(freshMeeting(), store, messageBus());
   await logGap(log, missing);
   const { epoch } = await log.head();
   await store.forget(log.meeting);

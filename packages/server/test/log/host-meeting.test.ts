@@ -1,16 +1,15 @@
 import type { LoggedEvent } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { HostMeeting } from '../../src/log/host-meeting.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 async function hosted() {
   const ref = freshMeeting();
-  const [store, bus, registry] = [memoryStore(), memoryBus(), memoryRegistry()];
+  const [store, bus, registry] = [memoryStore(), messageBus(), memoryRegistry()];
   const heard: Message[] = [];
   await bus.subscribe(ref, (message) => heard.push(message));
   const events = async (): Promise<readonly LoggedEvent[]> => (await store.read(ref, 0, 100)).events;
@@ -68,7 +67,7 @@ test('[LOG4] a number is given once, to senders and to hosts, and after a restar
   expect(await registry.nextSegmentNo(ref, 1)).toBe(1);
   expect(await meeting.nextSegmentNo()).toBe(2);
   await meeting.final({ text: 'x', startMs: 0, endMs: 1 });
-  const restarted = new HostMeeting(logOf(ref, store, memoryBus()), memoryRegistry());
+  const restarted = new HostMeeting(logOf(ref, store, messageBus()), memoryRegistry());
   expect(await restarted.nextSegmentNo()).toBe(4);
 });
 

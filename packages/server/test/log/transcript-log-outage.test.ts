@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { Retraction } from '../../src/store/store.ts';
 import { finalEntry, freshMeeting, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { seeded } from '../support/random.ts';
 import { type Condition, type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
@@ -15,7 +14,7 @@ let announced: Message[];
 beforeEach(async () => {
   vi.useFakeTimers();
   store = unsteadyStore();
-  const bus = memoryBus();
+  const bus = messageBus();
   log = logOf(freshMeeting(), store, bus);
   announced = [];
   await bus.subscribe(log.meeting, (message) => announced.push(message));
@@ -70,7 +69,7 @@ test('50 entries at once keep their order, each once, whatever the store does', 
     const own = unsteadyStore();
     const conditions: Condition[] = ['well', 'well', 'away', 'lossy'];
     own.weather = () => conditions[Math.floor(random() * conditions.length)];
-    const busy = logOf(freshMeeting(), own, memoryBus());
+    const busy = logOf(freshMeeting(), own, messageBus());
     const entries = upTo(50).map((number) =>
       random() < 0.5 ? finalEntry(number) : statusEntry(`${number}`),
     );

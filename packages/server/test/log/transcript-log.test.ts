@@ -6,20 +6,20 @@ import { HostMeeting } from '../../src/log/host-meeting.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { type HubEvent, safely } from '../../src/watch/observer.ts';
+import { type HubEvent, type Observe, safely } from '../../src/watch/observer.ts';
 import { finalEntry, freshMeeting, partialEvent, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const meeting = freshMeeting();
 let store: ReturnType<typeof memoryStore>;
-let bus: ReturnType<typeof memoryBus>;
+let bus: ReturnType<typeof messageBus>;
 let observed: HubEvent[];
 let log: TranscriptLog;
 
 beforeEach(() => {
   store = memoryStore();
-  bus = memoryBus();
   observed = [];
+  bus = messageBus();
   log = logOf(meeting, store, bus, undefined, (event) => observed.push(event));
 });
 
@@ -45,7 +45,9 @@ test('[LOG7] what the store refuses nobody hears of', async () => {
 });
 
 test('[REDIS2] a bus that fails does not fail the append, and is reported', async () => {
-  bus.publish = () => Promise.reject(new Error('the bus is down'));
+  const down = { ...memoryBus(), publish: () => Promise.reject(new Error('the bus is down')) };
+  const observe: Observe = (event) => observed.push(event);
+  log = logOf(meeting, store, messageBus(down, observe), undefined, observe);
   expect((await log.append(finalEntry(1))).seq).toBe(1);
   expect((await log.append(statusEntry('idle'))).seq).toBe(2);
   expect(log.show(partialEvent(2, 'so')).seq).toBe(0);

@@ -81,7 +81,7 @@ test('a meeting goes on with the second where the first falls silent, and no wor
   first.fates.push({ kind: 'silent', afterBytes: Math.floor(audio.length / 2) });
   const stream = await resilient(both, {
     silentMs: 40,
-    retryMinMs: 1,
+    backoff: { minMs: 1 },
     replayPace: Number.POSITIVE_INFINITY,
   }).open(request, never);
   const heard = listenTo(stream);

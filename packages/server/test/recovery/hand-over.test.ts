@@ -11,7 +11,7 @@ import { meeting } from '../recognizer/told.ts';
 import { final, toneRecognizer } from '../recognizer/tone-recognizer.ts';
 
 const never = new AbortController().signal;
-const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };
+const quick: ResilientOptions = { backoff: { minMs: 1, maxMs: 4 }, replayPace: Number.POSITIVE_INFINITY };
 
 async function start(afterBytes: number | undefined, options: ResilientOptions = {}) {
   const inner = toneRecognizer();

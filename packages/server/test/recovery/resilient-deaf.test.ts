@@ -7,7 +7,7 @@ import { toneRecognizer } from '../recognizer/tone-recognizer.ts';
 import { seeded } from '../support/random.ts';
 
 const never = new AbortController().signal;
-const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };
+const quick: ResilientOptions = { backoff: { minMs: 1, maxMs: 4 }, replayPace: Number.POSITIVE_INFINITY };
 
 const open: RecognizerStream[] = [];
 afterEach(() => {

@@ -19,8 +19,7 @@ import { roundTrips } from '../support/round-trip.ts';
 
 const never = new AbortController().signal;
 const quick: ResilientOptions = {
-  retryMinMs: 10,
-  retryMaxMs: 200,
+  backoff: { minMs: 10, maxMs: 200 },
   failuresBeforeProbing: 1_000,
   silentMs: 400,
   replayPace: Number.POSITIVE_INFINITY,
@@ -154,7 +153,7 @@ test.each(isLong ? [1, 5, 30, 90] : [1, 5])(
     const said = meeting(43, isLong ? 400 : 120);
     const { stream, heard } = await start({
       endpoint: `ws://127.0.0.1:${link.port}`,
-      options: { retryMinMs: 100, retryMaxMs: isLong ? 10_000 : 1_000 },
+      options: { backoff: { minMs: 100, maxMs: isLong ? 10_000 : 1_000 } },
     });
     const speaking = speakAt(isLong ? 1.3 : 8, stream, said.audio);
     await expect.poll(() => heard.words().length).toBeGreaterThan(20);

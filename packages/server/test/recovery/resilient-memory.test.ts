@@ -63,8 +63,7 @@ test('eight hours with a new session every two: memory stays flat, and the time 
   timeout: 300_000,
 }, async () => {
   const recognizer = resilient(twoHourSessions, {
-    retryMinMs: 1,
-    retryMaxMs: 1,
+    backoff: { minMs: 1, maxMs: 1 },
     replayPace: Number.POSITIVE_INFINITY,
   });
   const stream = await recognizer.open({ ...request, ...format }, new AbortController().signal);

@@ -24,7 +24,7 @@ import {
 import { seeded } from '../support/random.ts';
 
 const never = new AbortController().signal;
-const quick: ResilientOptions = { retryMinMs: 1, retryMaxMs: 4, replayPace: Number.POSITIVE_INFINITY };
+const quick: ResilientOptions = { backoff: { minMs: 1, maxMs: 4 }, replayPace: Number.POSITIVE_INFINITY };
 
 recognizerContract('the contract', async () => {
   const inner = toneRecognizer();
@@ -197,7 +197,7 @@ test('what is too much for the memory is replayed from a file', async () => {
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'lost', afterBytes: 30_000 });
   inner.refusals.push();
-  const { stream, heard } = await start(inner, { memoryMs: 2_000, retryMinMs: 40, retryMaxMs: 40 });
+  const { stream, heard } = await start(inner, { memoryMs: 2_000, backoff: { minMs: 40, maxMs: 40 } });
   const { said, audio } = meeting(11, 60);
   await speakInto(stream, audio);
   stream.finish();
@@ -354,7 +354,7 @@ test('a replay keeps to the pace', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   inner.refusals.push(passing());
-  const { stream, heard } = await start(inner, { replayPace: 1.25, retryMinMs: 1 });
+  const { stream, heard } = await start(inner, { replayPace: 1.25, backoff: { minMs: 1, maxMs: 4 } });
   await writeAll(stream, silence(10));
   await vi.advanceTimersByTimeAsync(4_000);
   const sent = (inner.streams[0]?.bytes ?? 0) / 32_000;
@@ -379,8 +379,7 @@ test('after many failures in a row it says so, and tries less often', async () =
   const inner = toneRecognizer();
   inner.refusals.push(...Array.from({ length: 1_000 }, passing));
   const { stream, heard } = await start(inner, {
-    retryMinMs: 100,
-    retryMaxMs: 1_000,
+    backoff: { minMs: 100, maxMs: 1_000 },
     failuresBeforeProbing: 8,
     probeMs: 20_000,
   });
@@ -405,7 +404,11 @@ test('abort at any moment leaves no stream and no timer', async () => {
   for (const moment of ['up', 'waiting', 'opening', 'replaying', 'finishing', 'holding'] as const) {
     const inner = toneRecognizer();
     if (moment !== 'up') inner.refusals.push(...Array.from({ length: 1_000 }, passing));
-    const { stream, heard } = await start(inner, { replayPace: 1.25, retryMinMs: 5, memoryMs: 2_000 });
+    const { stream, heard } = await start(inner, {
+      replayPace: 1.25,
+      backoff: { minMs: 5, maxMs: 4 },
+      memoryMs: 2_000,
+    });
     void stream.write(silence(5));
     if (moment === 'holding') for (let round = 0; round < 8; round += 1) void stream.write(silence(1));
     if (moment === 'replaying' || moment === 'finishing') inner.refusals.length = 0;

@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 function start(options: ResilientOptions) {
   const observed: Error[] = [];
   const inner = toneRecognizer();
-  const recognizer = resilient(inner, { retryMinMs: 60_000, retryMaxMs: 60_000, ...options }, (error) =>
+  const recognizer = resilient(inner, { backoff: { minMs: 60_000, maxMs: 60_000 }, ...options }, (error) =>
     observed.push(error),
   );
   return { inner, recognizer, observed };

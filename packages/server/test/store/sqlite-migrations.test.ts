@@ -42,7 +42,7 @@ test('a file of the first version opens: what was taken back there holds for wha
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-old-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   await madeByTheFirstVersion(directory);
-  const store = sqliteStore({ directory });
+  const store = sqliteStore({ folder: directory });
   onTestFinished(() => store.close());
   expect((await store.read(meeting, 0, 10)).events).toEqual(entries);
   for (const late of [

@@ -12,4 +12,4 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const hasText = async (text: string) =>
   readdirSync(directory).some((name) => readFileSync(join(directory, name)).includes(text));
 
-storeContract('the SQLite store', (options) => sqliteStore({ directory, ...options }), { hasText });
+storeContract('the SQLite store', (options) => sqliteStore({ folder: directory, ...options }), { hasText });

@@ -27,6 +27,7 @@ export const stations = [
   'sqlite.ts',
   'deepgram.ts',
   'hub.ts',
+  'hub-options.ts',
   'http',
   'ingest',
   'late-hearing',

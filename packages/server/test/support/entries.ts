@@ -1,6 +1,7 @@
 /** Entries and events as a meeting's log and rooms see them. */
 import type { LoggedEvent, Source, TranscriptFinal, TranscriptPartial } from '@meetcast/protocol';
 import { finalEntry, statusEntry, ts } from '../../../testing/src/contracts/entries.ts';
+import { writeEnvelope } from '../../src/bus/envelope.ts';
 import { ephemeralMessage, loggedMessage, type Message } from '../../src/bus/message.ts';
 
 export { finalEntry, freshMeeting, statusEntry, ts } from '../../../testing/src/contracts/entries.ts';
@@ -34,3 +35,6 @@ export const partialEvent = (segmentNo: number, text: string, source: Source = '
 
 export const partialMessage = (segmentNo: number, text: string, source: Source = 'mic'): Message =>
   ephemeralMessage(partialEvent(segmentNo, text, source));
+
+/** As another node puts it on the bus. */
+export const envelopeOf = (message: Message): Uint8Array => writeEnvelope('another-node', message);

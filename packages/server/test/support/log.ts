@@ -1,5 +1,6 @@
 /** A meeting's log on the adapters of a test. */
 import type { Bus } from '../../src/bus/bus.ts';
+import { MessageBus } from '../../src/bus/message-bus.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { Outbox, type OutboxOptions } from '../../src/log/outbox.ts';
 import { type Echo, TranscriptLog } from '../../src/log/transcript-log.ts';
@@ -9,10 +10,14 @@ import type { Observe } from '../../src/watch/observer.ts';
 export const outboxWith = (changes: Partial<OutboxOptions> = {}): Outbox =>
   new Outbox({ maxBytes: 1_000_000, slowMs: 60_000, onChange: () => {}, onFailure: () => {}, ...changes });
 
+/** What a node says and hears; without a bus, by itself. */
+export const messageBus = (bus?: Bus, observe: Observe = () => {}): MessageBus =>
+  new MessageBus(bus, observe);
+
 export const logOf = (
   meeting: MeetingRef,
   store: Store,
-  bus: Bus,
+  bus: MessageBus,
   outbox = outboxWith(),
   observe: Observe = () => {},
   echo: Echo = () => {},

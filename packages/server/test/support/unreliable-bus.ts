@@ -1,6 +1,5 @@
 /** A bus as the contract allows it to be: it loses, repeats and reorders, as a seed says. */
 
-import type { Message } from '../../src/bus/message.ts';
 import { type Bus, memoryBus } from '../../src/index.ts';
 import { seeded } from './random.ts';
 
@@ -35,18 +34,18 @@ export function unreliableBus({ seed = 1, ...first }: Unreliability = {}): Unrel
   return {
     ...inner,
     lost: 0,
-    async publish(meeting, message: Message) {
+    async publish(meeting, bytes) {
       const { lose = 0, repeat = 0, reorder = 0 } = rates;
       if (random() < lose) {
         this.lost += 1;
         return;
       }
       if (random() < reorder) {
-        held.push(() => inner.publish(meeting, message));
+        held.push(() => inner.publish(meeting, bytes));
         return;
       }
-      await inner.publish(meeting, message);
-      if (random() < repeat) await inner.publish(meeting, message);
+      await inner.publish(meeting, bytes);
+      if (random() < repeat) await inner.publish(meeting, bytes);
       if (random() < 0.5) await release();
     },
     async heal() {

@@ -1,17 +1,16 @@
 /** Which gaps in a log audio that is sent again may fill. */
 import type { LogEntry } from '@meetcast/protocol';
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { loggedOf } from '../../src/transcription/already-said.ts';
 import { finalEntry, freshMeeting, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 let log: TranscriptLog;
 
 beforeEach(() => {
-  log = logOf(freshMeeting(), memoryStore(), memoryBus());
+  log = logOf(freshMeeting(), memoryStore(), messageBus());
 });
 
 const gap = (start_ms: number, end_ms: number, source: 'mic' | 'system' = 'mic'): LogEntry => ({

@@ -1,7 +1,6 @@
 /** Words while the registry does not answer: nothing waits for it. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import type { RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
@@ -15,7 +14,7 @@ import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { UtteranceNumbers } from '../../src/transcription/utterance-numbers.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { storeWith } from '../support/store-with.ts';
 
 const never = () => new Promise<never>(() => {});
@@ -38,7 +37,7 @@ beforeEach(async () => {
     append: (...args) => gate.then(() => inner.append(...args)),
     cover: (...args) => gate.then(() => inner.cover(...args)),
   });
-  const log = logOf(freshMeeting(), store, memoryBus(), undefined, undefined, ({ type, segmentNo }) =>
+  const log = logOf(freshMeeting(), store, messageBus(), undefined, undefined, ({ type, segmentNo }) =>
     shown.push(`${type.slice('transcript.'.length)} ${segmentNo}`),
   );
   let blocks = 0;

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { EntryRefusedError } from '../../src/lib/errors.ts';
@@ -12,7 +11,7 @@ import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
 import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
-import { logOf, outboxWith } from '../support/log.ts';
+import { logOf, messageBus, outboxWith } from '../support/log.ts';
 import { numbersFrom } from '../support/numbers.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
@@ -65,7 +64,7 @@ beforeEach(() => {
   outbox = outboxWith({ slowMs });
   const show = ({ type, seq, segmentNo, text }: Message) =>
     shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`);
-  log = logOf(freshMeeting(), store, memoryBus(), outbox, undefined, show);
+  log = logOf(freshMeeting(), store, messageBus(), outbox, undefined, show);
   shown = [];
   ({ stream, transcription, ended } = transcribe(1));
 });

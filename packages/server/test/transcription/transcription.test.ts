@@ -1,5 +1,4 @@
 import { beforeEach, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { AsyncQueue } from '../../src/lib/async-queue.ts';
 import { RecognizerError } from '../../src/lib/errors.ts';
@@ -12,7 +11,7 @@ import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
 import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { numbersFrom } from '../support/numbers.ts';
 
 const second = 32_000;
@@ -48,7 +47,7 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
-  const log = logOf(meeting, store, memoryBus(), undefined, undefined, (message) => messages.push(message));
+  const log = logOf(meeting, store, messageBus(), undefined, undefined, (message) => messages.push(message));
   const transcription = new Transcription({
     log,
     numbers: numbersFrom(lastSegmentNo + 1, log, registry),

@@ -1,6 +1,5 @@
 /** A reader's way through a meeting's log, over a real store and a real room. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { LogReader, type LogReaderOptions, type Next } from '../../src/viewers/log-reader.ts';
 import type { ResumePoint } from '../../src/viewers/resume-point.ts';
@@ -8,12 +7,12 @@ import type { Batch, Member } from '../../src/viewers/room.ts';
 import { Rooms } from '../../src/viewers/rooms.ts';
 import { finalEntry, finalMessage, freshMeeting, partialEvent } from '../support/entries.ts';
 import { upTo } from '../support/hub.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { storeWith } from '../support/store-with.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
 let store: UnsteadyStore;
-let bus: ReturnType<typeof memoryBus>;
+let bus: ReturnType<typeof messageBus>;
 let rooms: Rooms;
 let log: TranscriptLog;
 let reader: LogReader;
@@ -21,7 +20,7 @@ let reader: LogReader;
 beforeEach(() => {
   vi.useFakeTimers();
   store = unsteadyStore();
-  bus = memoryBus();
+  bus = messageBus();
   rooms = new Rooms(bus, { pageEntries: 2, headCheckMs: 3_600_000 }, () => {});
   log = logOf(freshMeeting(), store, bus);
 });
@@ -160,7 +159,7 @@ describe('level with the log', () => {
     await turn();
     await rest();
     const { epoch } = await log.head();
-    await bus.publish(log.meeting, finalMessage(3, 3, 'mic', epoch));
+    bus.publish(log.meeting, finalMessage(3, 3, 'mic', epoch));
     await append(4);
     await turn();
     expect(live.took).toEqual([false, false]);
@@ -186,7 +185,7 @@ describe('level with the log', () => {
     await append(1);
     await level();
     const { epoch } = await log.head();
-    await bus.publish(log.meeting, finalMessage(9, 9, 'mic', epoch));
+    bus.publish(log.meeting, finalMessage(9, 9, 'mic', epoch));
     let reads = 0;
     store.weather = () => {
       reads += 1;
@@ -200,10 +199,11 @@ describe('level with the log', () => {
     await append(1);
     await level();
     const { epoch } = await log.head();
-    await bus.publish(log.meeting, finalMessage(2, 2, 'mic', epoch));
+    bus.publish(log.meeting, finalMessage(2, 2, 'mic', epoch));
     store.weather = () => {
       store.weather = () => undefined;
-      void bus.publish(log.meeting, finalMessage(3, 3, 'mic', epoch)).then(() => appendUnheard(2));
+      bus.publish(log.meeting, finalMessage(3, 3, 'mic', epoch));
+      void Promise.resolve().then(() => appendUnheard(2));
       return undefined;
     };
     expect(await rest()).toEqual([[2], 'level']);

@@ -15,7 +15,7 @@ import {
   statusMessage,
 } from '../support/entries.ts';
 import { gatedStore } from '../support/gated-store.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { storeWith } from '../support/store-with.ts';
 
 const unobserved = () => {};
@@ -47,12 +47,14 @@ const nameOf = ({ seq, type, segmentNo }: Message) => `${type} ${seq || segmentN
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 let store: ReturnType<typeof memoryStore>;
-let bus: ReturnType<typeof memoryBus>;
+let shared: ReturnType<typeof memoryBus>;
+let bus: ReturnType<typeof messageBus>;
 let log: TranscriptLog;
 
 beforeEach(() => {
   store = memoryStore();
-  bus = memoryBus();
+  shared = memoryBus();
+  bus = messageBus(shared);
   log = logOf(freshMeeting(), store, bus);
 });
 
@@ -274,9 +276,9 @@ const limits = { pageEntries: 10, headCheckMs: 60_000 };
 test('viewers of a meeting share a room and one subscription; the last one ends it', async () => {
   let open = 0;
   const counting = {
-    ...bus,
-    async subscribe(...args: Parameters<typeof bus.subscribe>) {
-      const stop = await bus.subscribe(...args);
+    ...shared,
+    async subscribe(...args: Parameters<typeof shared.subscribe>) {
+      const stop = await shared.subscribe(...args);
       open += 1;
       return async () => {
         open -= 1;
@@ -284,7 +286,7 @@ test('viewers of a meeting share a room and one subscription; the last one ends 
       };
     },
   };
-  const rooms = new Rooms(counting, limits, unobserved);
+  const rooms = new Rooms(messageBus(counting), limits, unobserved);
   const [first, second] = [new Recorder(), new Recorder()];
   const [room, same] = await Promise.all([rooms.join(log, first), rooms.join(log, second)]);
   expect(room).toBe(same);
@@ -301,14 +303,14 @@ test('viewers of a meeting share a room and one subscription; the last one ends 
 test('a failed subscription leaves nothing behind: the next viewer tries anew', async () => {
   let attempts = 0;
   const refusing = {
-    ...bus,
-    async subscribe(...args: Parameters<typeof bus.subscribe>) {
+    ...shared,
+    async subscribe(...args: Parameters<typeof shared.subscribe>) {
       attempts += 1;
       if (attempts === 1) throw new Error('the bus is down');
-      return bus.subscribe(...args);
+      return shared.subscribe(...args);
     },
   };
-  const rooms = new Rooms(refusing, limits, unobserved);
+  const rooms = new Rooms(messageBus(refusing), limits, unobserved);
   const viewer = new Recorder();
   await expect(rooms.join(log, new Recorder())).rejects.toThrow('the bus is down');
   await rooms.join(log, viewer);
@@ -320,8 +322,8 @@ test('a failed subscription leaves nothing behind: the next viewer tries anew', 
 });
 
 test('viewers who joined while the subscription failed are all told', async () => {
-  const refusing = { ...bus, subscribe: () => Promise.reject(new Error('the bus is down')) };
-  const rooms = new Rooms(refusing, limits, unobserved);
+  const refusing = { ...shared, subscribe: () => Promise.reject(new Error('the bus is down')) };
+  const rooms = new Rooms(messageBus(refusing), limits, unobserved);
   const joins = await Promise.allSettled([rooms.join(log, new Recorder()), rooms.join(log, new Recorder())]);
   expect(joins.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   await rooms.close();

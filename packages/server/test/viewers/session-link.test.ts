@@ -1,6 +1,6 @@
 /** A viewer's link: slow, and, in every state, silent, gone, or used for what it is not for. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { finalMessage, partialMessage } from '../support/entries.ts';
+import { envelopeOf, finalMessage, partialMessage } from '../support/entries.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { holdingStore } from '../support/holding-store.ts';
 import { expectClosed, meeting, Stage, type StageOptions, type ViewerEnd } from '../support/stage.ts';
@@ -26,7 +26,7 @@ describe('a slow link', () => {
   }
 
   async function show(segmentNo: number, text: string, source: 'mic' | 'system' = 'mic'): Promise<void> {
-    await stage.bus.publish(meeting, partialMessage(segmentNo, text, source));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(segmentNo, text, source)));
     await settled();
   }
 
@@ -43,7 +43,7 @@ describe('a slow link', () => {
 
   test('is not told of words that were final in the same turn', async () => {
     const viewer = await slow();
-    await stage.bus.publish(meeting, partialMessage(2, 'held'));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(2, 'held')));
     await say(stage, 1);
     viewer.resume();
     await settled();
@@ -73,7 +73,7 @@ describe('a slow link', () => {
 
   test('is not told of what passes and belongs to nobody', async () => {
     const viewer = await slow();
-    await stage.bus.publish(meeting, passing);
+    await stage.bus.publish(meeting, envelopeOf(passing));
     await settled();
     viewer.resume();
     await settled();
@@ -86,7 +86,7 @@ describe('a slow link', () => {
     await show(3, 'held');
     viewer.step(); // The large one is gone, the small one is not: below the bound, and no drain.
     await show(3, 'newer');
-    await stage.bus.publish(meeting, passing);
+    await stage.bus.publish(meeting, envelopeOf(passing));
     await settled();
     viewer.resume();
     await settled();
@@ -124,7 +124,7 @@ describe('a slow link', () => {
     await keep(stage, 1);
     hold('read');
     const { epoch } = await stage.store.inner.head(meeting);
-    await stage.bus.publish(meeting, finalMessage(3, 3, 'mic', epoch));
+    await stage.bus.publish(meeting, envelopeOf(finalMessage(3, 3, 'mic', epoch)));
     await settled();
     expect(stage.steps('subscriber').at(-1)).toBe('catching-up');
     viewer.resume();

@@ -30,7 +30,7 @@ import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { Registry } from '../../src/registry/registry.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
-import { finalEntry, finalMessage, partialMessage, statusMessage } from '../support/entries.ts';
+import { envelopeOf, finalEntry, finalMessage, partialMessage, statusMessage } from '../support/entries.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { holdingStore } from '../support/holding-store.ts';
 import { upTo } from '../support/hub.ts';
@@ -173,7 +173,7 @@ test('what is announced while it joins comes once, in its turn', async () => {
   hold('head');
   const viewer = await stage.viewer();
   const said = stage.hub.meeting(meeting).final(segment('more')); // Its number is asked for as well.
-  await stage.bus.publish(meeting, partialMessage(7, 'so far'));
+  await stage.bus.publish(meeting, envelopeOf(partialMessage(7, 'so far')));
   await settled();
   expect(viewer.received).toEqual([]);
   await letGo();
@@ -311,7 +311,7 @@ describe('catching up', () => {
     const viewer = await stage.viewer();
     const { epoch } = await stage.store.head(meeting);
     const before = calls.read;
-    await stage.bus.publish(meeting, statusMessage(50, epoch));
+    await stage.bus.publish(meeting, envelopeOf(statusMessage(50, epoch)));
     await settled();
     expect(calls.read - before).toBe(1);
     expect(stage.steps('subscriber').slice(2)).toEqual(['live', 'catching-up', 'live']);
@@ -338,7 +338,7 @@ describe('catching up', () => {
     await say(stage, 2);
     stage.store.weather = () => (stage.steps('subscriber').includes('catching-up') ? 'away' : undefined);
     const viewer = await stage.viewer();
-    await stage.bus.publish(meeting, partialMessage(7, 'so far'));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(7, 'so far')));
     await pass(60_000);
     expect(viewer.messages.map(({ type }) => type)).toEqual(['connected', 'transcript.partial']);
     stage.store.weather = () => undefined;
@@ -352,7 +352,7 @@ describe('catching up', () => {
   test('what was said when the store went away is shown at once', async () => {
     set();
     await stage.viewer();
-    await stage.bus.publish(meeting, partialMessage(7, 'so far'));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(7, 'so far')));
     await settled();
     const before = stage.steps('subscriber').length;
     stage.store.weather = () =>
@@ -370,8 +370,8 @@ describe('catching up', () => {
     await say(stage, 1);
     hold('read');
     const viewer = await stage.viewer();
-    await stage.bus.publish(meeting, partialMessage(7, 'so far'));
-    await stage.bus.publish(meeting, passing);
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(7, 'so far')));
+    await stage.bus.publish(meeting, envelopeOf(passing));
     await settled();
     expect(viewer.messages.map(({ type }) => type)).toEqual(['connected', 'status']);
     await letGo();
@@ -388,14 +388,14 @@ describe('catching up', () => {
     await keep(stage, 2);
     hold('read');
     const { epoch } = await stage.store.inner.head(meeting);
-    await stage.bus.publish(meeting, finalMessage(2, 2, 'mic', epoch));
+    await stage.bus.publish(meeting, envelopeOf(finalMessage(2, 2, 'mic', epoch)));
     await settled();
     expect(stage.steps('subscriber').at(-1)).toBe('catching-up');
-    await stage.bus.publish(meeting, partialMessage(3, 'so far'));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(3, 'so far')));
     await settled();
     expect(partials(viewer)).toEqual(['so far']);
-    await stage.bus.publish(meeting, partialMessage(3, 'so far and'));
-    await stage.bus.publish(meeting, finalMessage(3, 3, 'mic', epoch));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(3, 'so far and')));
+    await stage.bus.publish(meeting, envelopeOf(finalMessage(3, 3, 'mic', epoch)));
     await settled();
     expect(partials(viewer)).toEqual(['so far']);
     await letGo();
@@ -427,7 +427,7 @@ describe('catching up', () => {
     stage.clients.at(-1)?.pause();
     const viewer = await joining;
     const before = viewer.stream.writableLength;
-    await stage.bus.publish(meeting, passing);
+    await stage.bus.publish(meeting, envelopeOf(passing));
     await settled();
     expect(viewer.stream.writableLength).toBe(before);
     viewer.resume();
@@ -500,10 +500,11 @@ describe('live', () => {
     const viewer = await stage.viewer();
     await keep(stage, 3);
     const { epoch } = await stage.store.head(meeting);
-    for (const seq of announced) await stage.bus.publish(meeting, finalMessage(seq, seq, 'mic', epoch));
+    for (const seq of announced)
+      await stage.bus.publish(meeting, envelopeOf(finalMessage(seq, seq, 'mic', epoch)));
     await settled();
     expect(seqs(viewer)).toEqual(told);
-    await stage.bus.publish(meeting, finalMessage(2, 2, 'mic', epoch));
+    await stage.bus.publish(meeting, envelopeOf(finalMessage(2, 2, 'mic', epoch)));
     await settled();
     expect(seqs(viewer)).toEqual(told);
     expect(stage.steps('subscriber').at(-1)).toBe('live');
@@ -514,8 +515,8 @@ describe('live', () => {
     const viewer = await stage.viewer();
     await keep(stage, 2);
     const { epoch } = await stage.store.head(meeting);
-    await stage.bus.publish(meeting, partialMessage(2, 'so far'));
-    await stage.bus.publish(meeting, finalMessage(2, 2, 'mic', epoch));
+    await stage.bus.publish(meeting, envelopeOf(partialMessage(2, 'so far')));
+    await stage.bus.publish(meeting, envelopeOf(finalMessage(2, 2, 'mic', epoch)));
     await settled();
     expect(seqs(viewer)).toEqual([1, 2]);
     expect(partials(viewer)).toEqual([]);
@@ -550,7 +551,7 @@ describe('live', () => {
   test('an entry of another log ends it: 1012', async () => {
     set();
     const viewer = await stage.viewer();
-    await stage.bus.publish(meeting, statusMessage(1, 'another'));
+    await stage.bus.publish(meeting, envelopeOf(statusMessage(1, 'another')));
     await settled();
     expectClosed(viewer, 1012, 'restart');
   });

@@ -1,23 +1,33 @@
 import { once } from 'node:events';
 import { afterEach, expect, test, vi } from 'vitest';
+import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
-import { statusMessage } from '../support/entries.ts';
+import { envelopeOf, statusMessage } from '../support/entries.ts';
 import { gatedStore } from '../support/gated-store.ts';
 import { startHub, type TestHub, tokenFor, upTo, Viewer } from '../support/hub.ts';
 import { storeWith } from '../support/store-with.ts';
 import { unreliableBus } from '../support/unreliable-bus.ts';
 
-let running: TestHub | undefined;
+let running: TestHub[] = [];
 
 afterEach(async () => {
   vi.useRealTimers();
-  await running?.close();
-  running = undefined;
+  for (const hub of running) await hub.close();
+  running = [];
 });
 
 async function run(options: Parameters<typeof startHub>[0] = {}): Promise<TestHub> {
-  running = await startHub(options);
-  return running;
+  const hub = await startHub(options);
+  running.push(hub);
+  return hub;
+}
+
+/** A node for viewers, and another one, where everything is said, so that the bus is between them. */
+async function runTwo(
+  options: Parameters<typeof startHub>[0],
+): Promise<{ hub: TestHub; elsewhere: TestHub }> {
+  const shared = { store: memoryStore(), registry: memoryRegistry(), ...options };
+  return { hub: await run(shared), elsewhere: await run(shared) };
 }
 
 const segment = (text: string, more = {}) => ({
@@ -210,18 +220,18 @@ test('[LOG5] no partial comes after its own final, though a viewer joins between
 
 test('[LOG5] a final whose announcement was lost is not followed by its own old partial', async () => {
   const bus = unreliableBus();
-  const hub = await run({ bus, limits: { headCheckMs: 20 } });
+  const { hub, elsewhere } = await runTwo({ bus, limits: { headCheckMs: 20 } });
   const viewer = await hub.view();
   await viewer.connected();
-  const segmentNo = await hub.meeting().partial(segment('so'));
+  const segmentNo = await elsewhere.meeting().partial(segment('so'));
   await expect.poll(() => viewer.of('transcript.partial').length).toBe(1);
   bus.suffer({ lose: 1 });
-  await hub.meeting().final(segment('so it is', { segmentNo }));
+  await elsewhere.meeting().final(segment('so it is', { segmentNo }));
   bus.suffer({});
   await expect.poll(() => viewer.seqs).toEqual([1]);
   const late = await hub.view();
   await expect.poll(() => late.seqs).toEqual([1]);
-  await hub.meeting().status('idle', 'quiet');
+  await elsewhere.meeting().status('idle', 'quiet');
   await expect
     .poll(() => [viewer.seqs, late.seqs])
     .toEqual([
@@ -236,14 +246,14 @@ test.each([1, 2, 3, 4])(
   '[REDIS2] over a bus that loses, repeats and reorders every entry comes once and in order (seed %i)',
   async (seed) => {
     const bus = unreliableBus({ seed, lose: 0.2, repeat: 0.2, reorder: 0.3 });
-    const hub = await run({ bus, limits: { headCheckMs: 30, pageEntries: 5 } });
+    const { hub, elsewhere } = await runTwo({ bus, limits: { headCheckMs: 30, pageEntries: 5 } });
     const viewers = [await hub.view(), await hub.view()];
     for (const viewer of viewers) await viewer.connected();
     for (let round = 0; round < 12; round += 1) {
       await Promise.all([
-        say(hub, 5),
-        hub.meeting().partial(segment(`round ${round}`)),
-        hub.meeting().tip('ask'),
+        say(elsewhere, 5),
+        elsewhere.meeting().partial(segment(`round ${round}`)),
+        elsewhere.meeting().tip('ask'),
       ]);
       await new Promise((resolve) => setImmediate(resolve));
       if (round % 4 === 0) viewers.push(await hub.view());
@@ -259,11 +269,11 @@ test.each([1, 2, 3, 4])(
 
 test('[LOG7] the last announcement before a silence may be lost: a look at the head finds the entry', async () => {
   const bus = unreliableBus();
-  const hub = await run({ bus, limits: { headCheckMs: 20 } });
+  const { hub, elsewhere } = await runTwo({ bus, limits: { headCheckMs: 20 } });
   const viewers = [await hub.view(), await hub.view()];
   for (const viewer of viewers) await viewer.connected();
   bus.suffer({ lose: 1 });
-  await say(hub, 3);
+  await say(elsewhere, 3);
   for (const viewer of viewers) await expect.poll(() => viewer.seqs).toEqual([1, 2, 3]);
 });
 
@@ -276,7 +286,7 @@ test('an announcement beyond the log does not make its viewers spin', async () =
   await say(hub, 1);
   await expect.poll(() => viewer.seqs).toEqual([1]);
   const before = store.reads;
-  await bus.publish({ tenant: 'acme', id: 'm' }, statusMessage(50, epoch));
+  await bus.publish({ tenant: 'acme', id: 'm' }, envelopeOf(statusMessage(50, epoch)));
   await expect.poll(() => store.reads).toBeGreaterThan(before);
   for (let round = 0; round < 50; round += 1) await new Promise((resolve) => setImmediate(resolve));
   expect(store.reads - before).toBeLessThanOrEqual(2);
@@ -289,7 +299,7 @@ test('[LOG9] viewers of a meeting that gets a new log are sent away with 1012', 
   const hub = await run({ bus });
   const viewer = await hub.view();
   await viewer.connected();
-  await bus.publish({ tenant: 'acme', id: 'm' }, statusMessage(1, 'another-epoch'));
+  await bus.publish({ tenant: 'acme', id: 'm' }, envelopeOf(statusMessage(1, 'another-epoch')));
   expect((await viewer.closed).code).toBe(1012);
   expect(viewer.of('error')).toMatchObject([{ code: 'restart', retryable: true }]);
 });

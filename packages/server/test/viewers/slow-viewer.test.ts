@@ -1,7 +1,6 @@
 /** A viewer whose link is held in hand: what waits, what is let go, and in which order it goes out. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Grant } from '../../src/auth/authenticator.ts';
-import { memoryBus } from '../../src/bus/memory.ts';
 import type { Message } from '../../src/bus/message.ts';
 import { limitsWith } from '../../src/lib/limits.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
@@ -11,7 +10,7 @@ import { Rooms } from '../../src/viewers/rooms.ts';
 import { ViewerSession } from '../../src/viewers/session.ts';
 import { finalEntry, freshMeeting, partialEvent } from '../support/entries.ts';
 import { upTo } from '../support/hub.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 import { SlowLink } from '../support/slow-link.ts';
 
 const grant: Grant = {
@@ -38,7 +37,7 @@ afterEach(async () => {
 async function watch(changes: Parameters<typeof limitsWith>[0], entries = 0) {
   const observe = () => {};
   const limits = limitsWith({ headCheckMs: 600_000, ...changes });
-  const bus = memoryBus();
+  const bus = messageBus();
   const log = logOf(freshMeeting(), memoryStore(), bus);
   for (let number = 1; number <= entries; number += 1) await log.append(finalEntry(number, { text: large }));
   rooms = new Rooms(bus, limits, observe);

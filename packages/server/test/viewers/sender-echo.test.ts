@@ -5,20 +5,20 @@ import { type Bus, memoryStore } from '../../src/index.ts';
 import { isolationMessage } from '../../src/log/outage.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import { Rooms } from '../../src/viewers/rooms.ts';
-import type { Senders } from '../../src/viewers/senders.ts';
+import type { SenderEcho } from '../../src/viewers/sender-echo.ts';
 import { finalEntry, freshMeeting, statusEntry } from '../support/entries.ts';
-import { logOf } from '../support/log.ts';
+import { logOf, messageBus } from '../support/log.ts';
 
 const meeting = freshMeeting();
 let bus: Bus;
 let rooms: Rooms;
-let senders: Senders;
+let senders: SenderEcho;
 let failures: number;
 let store: ReturnType<typeof memoryStore>;
 
 beforeEach(() => {
   [bus, store, failures] = [memoryBus(), memoryStore(), 0];
-  rooms = new Rooms(bus, { pageEntries: 10, headCheckMs: 60_000 }, ({ type }) => {
+  rooms = new Rooms(messageBus(bus), { pageEntries: 10, headCheckMs: 60_000 }, ({ type }) => {
     if (type === 'error') failures += 1;
   });
   ({ senders } = rooms);
@@ -27,7 +27,7 @@ beforeEach(() => {
 
 /** Somebody's way into the meeting: of a sender, a host, or whoever hears late. */
 const speaker = (of = meeting, through = bus): TranscriptLog =>
-  logOf(of, store, through, undefined, undefined, (message, by) => senders.echo(message, by));
+  logOf(of, store, messageBus(through), undefined, undefined, (message, by) => senders.echo(message, by));
 
 /** A sender of the meeting, and what it has heard. */
 function sender(log = speaker()) {

@@ -11,7 +11,7 @@ export type Hear = (message: Message) => void;
  * whomever, for its screen may show those words; and how this node is. It hears no other source, and nothing that others
  * say of its own: a host, or whoever hears late what an earlier session sent.
  */
-export class Senders {
+export class SenderEcho {
   readonly #observe: Observe;
   /** By meeting, and there by the log through which each of them speaks. */
   readonly #meetings = new Map<string, Map<TranscriptLog, Hear>>();

@@ -1,0 +1,85 @@
+/** Everybody who watches a meeting on this node, by whichever door. */
+import type { Message } from '../bus/message.ts';
+import type { MessageBus } from '../bus/message-bus.ts';
+import type { Limits } from '../lib/limits.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
+import { staggered } from '../lib/staggered.ts';
+import type { TranscriptLog } from '../log/transcript-log.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Admission } from '../socket/admission.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Observe } from '../watch/observer.ts';
+import type { ResumePoint } from './resume-point.ts';
+import { Rooms } from './rooms.ts';
+import { ViewerSession } from './session.ts';
+
+/** Whoever follows a meeting on this node. */
+export interface Viewer {
+  /** Told to connect to another node. */
+  leave(): void;
+}
+
+export interface ViewersContext {
+  readonly bus: MessageBus;
+  readonly registry: Registry;
+  readonly limits: Limits;
+  readonly observe: Observe;
+  log(meeting: MeetingRef): TranscriptLog;
+  /** What a newcomer has to know of this node at the moment. */
+  outageMessage(meeting: MeetingRef): Message | undefined;
+}
+
+export class Viewers {
+  readonly rooms: Rooms;
+  /** To be asked in turn to go elsewhere. */
+  readonly viewers = new Set<Viewer>();
+  readonly #context: ViewersContext;
+  readonly #leaving = new AbortController();
+
+  constructor(context: ViewersContext) {
+    this.#context = context;
+    this.rooms = new Rooms(context.bus, context.limits, context.observe);
+  }
+
+  /** Aborts when all of them have been asked: who comes now is late. */
+  get leaving(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  /** One more, by a WebSocket. */
+  admit(
+    connection: Connection,
+    admission: Admission,
+    meeting: MeetingRef,
+    start: ResumePoint,
+  ): ViewerSession {
+    const { registry, limits, observe } = this.#context;
+    const context = {
+      log: this.#context.log(meeting),
+      rooms: this.rooms,
+      registry,
+      limits,
+      observe,
+      outageMessage: () => this.#context.outageMessage(meeting),
+    };
+    const session = new ViewerSession(connection, admission, context);
+    this.viewers.add(session);
+    void connection.closed.then(() => this.viewers.delete(session));
+    void session.start(start);
+    return session;
+  }
+
+  /** Asks each of them to go elsewhere; resolves when all have been asked. */
+  askToLeave(): Promise<void> {
+    return staggered(this.viewers, this.#context.limits.closeSpreadMs, (viewer) => viewer.leave());
+  }
+
+  /** From now on nobody who comes is asked any more: they are sent away. */
+  turnAway(): void {
+    this.#leaving.abort();
+  }
+
+  close(): Promise<void> {
+    return this.rooms.close();
+  }
+}
