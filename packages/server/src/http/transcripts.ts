@@ -1,6 +1,7 @@
 /** A meeting's finals: paged as JSON, or whole as text, SubRip and WebVTT. */
 import type { TranscriptPage } from '@meetcast/protocol';
 import type { MeetingRef } from '../lib/meeting.ts';
+import { expectedText } from '../lib/sentences.ts';
 import type { Store } from '../store/store.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
@@ -17,7 +18,7 @@ export async function transcript(call: MeetingCall): Promise<HubResponse> {
   const { meeting, query, context } = call;
   const format = query.get('format') ?? 'json';
   if (!isFormat(format)) {
-    return invalid('format', `"${format.slice(0, 40)}" is none of ${transcriptFormats.join(', ')}`);
+    return invalid('format', expectedText.format(transcriptFormats.join(', ')));
   }
   const after = numberIn(query, 'after', 0, 0, Number.MAX_SAFE_INTEGER);
   if (typeof after === 'string') return invalid('after', after);

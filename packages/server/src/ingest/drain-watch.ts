@@ -1,6 +1,7 @@
 /** How long the last words of a source are waited for. */
 import { RecognizerError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
+import { recognizerText } from '../lib/sentences.ts';
 import type { Transcription } from '../transcription/transcription.ts';
 
 /**
@@ -14,13 +15,10 @@ export function watchDrain(
 ): NodeJS.Timeout {
   const from = performance.now();
   const outOfPatience = (): string | undefined => {
-    if (transcription.isAway && wanted.aborted)
-      return 'the recognizer is away, and somebody else sends the source';
+    if (transcription.isAway && wanted.aborted) return recognizerText.yieldsToNewSender;
     const patienceMs = transcription.isAway ? drainAwayMs : drainSilenceMs;
     const quietMs = performance.now() - Math.max(from, transcription.heardAt);
-    return quietMs > patienceMs
-      ? `the recognizer has not given the last words for ${patienceMs / 1000} s`
-      : undefined;
+    return quietMs > patienceMs ? recognizerText.noLastWords(patienceMs / 1000) : undefined;
   };
   return setInterval(() => {
     const reason = outOfPatience();

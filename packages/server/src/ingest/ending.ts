@@ -1,6 +1,7 @@
 /** What follows the last audio of a run: its end, or the wait for its sender to come back. */
 import type { Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
+import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Aftermath } from '../registry/registry.ts';
 import type { Stretch } from '../transcription/already-said.ts';
@@ -46,7 +47,7 @@ export class IngestEnd {
    */
   async abandon(): Promise<void> {
     const { transcription, canResume } = this.#run;
-    const message = 'the hub closed before the last words came';
+    const message = recognizerText.hubClosed;
     transcription.giveUp(new RecognizerError(message, { retryable: true }));
     await transcription.over;
     if (!canResume) await this.#settle('recognizer_unavailable', false).catch((error) => this.#failed(error));

@@ -2,6 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { stamp } from '../lib/meeting.ts';
+import { statusText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizerState } from '../recognizer/recognizer.ts';
 
@@ -31,8 +32,8 @@ export class RecognizerStatus {
   }
 
   tell({ state, reason }: RecognizerState): void {
-    if (state === 'silent') this.#say('degraded', reason, { cause: 'asr_silent' });
-    else if (state === 'reconnecting') this.#doubt(reason);
+    if (state === 'silent') this.#say('degraded', statusText.reconnecting(reason), { cause: 'asr_silent' });
+    else if (state === 'reconnecting') this.#doubt(statusText.reconnecting(reason));
     else this.#recover(reason);
   }
 

@@ -7,6 +7,7 @@ import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
+import { welcomeText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Claim, Registry } from '../registry/registry.ts';
@@ -270,7 +271,7 @@ export function welcome({ log, limits, observe }: RunContext, run: Run, connecti
   connection.send({
     type: 'handshake_ack',
     status: 'success',
-    message: 'ready for audio',
+    message: welcomeText.sender,
     session_id: sessionId,
     resume_from_ms: from.ms,
     ...(sessionFromMs === undefined ? {} : { session_from_ms: sessionFromMs }),

@@ -2,6 +2,7 @@
 import type { Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { stamp } from '../lib/meeting.ts';
+import { statusText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Claim } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
@@ -35,13 +36,13 @@ export class IngestStatuses {
   async started(unheard: readonly Stretch[]): Promise<void> {
     const { isResumed, title } = this.#run;
     const told = this.nodeLost(unheard);
-    const [status, message] = isResumed ? ['recovered', 'audio goes on'] : ['live', 'audio has begun'];
+    const [status, message] = isResumed ? ['recovered', statusText.resumed] : ['live', statusText.started];
     const started = this.#say(status, message, title === undefined ? {} : { title });
     await Promise.all([told, started]);
   }
 
   async offRecord(on: boolean): Promise<void> {
-    const [status, message] = on ? ['off_record', 'off the record'] : ['on_record', 'on the record again'];
+    const [status, message] = on ? ['off_record', statusText.offRecord] : ['on_record', statusText.onRecord];
     await this.#say(status, message);
   }
 
@@ -49,7 +50,7 @@ export class IngestStatuses {
   ending(): void {
     const { source } = this.#run;
     const about = { type: 'status' as const, ...stamp(this.#log.meeting), meta: { source } };
-    const message = 'no more audio comes; the last words follow';
+    const message = statusText.ending;
     this.#connection.write(
       this.#log.show({ ...about, status: 'ending', message, details: { source } }).frame,
     );
@@ -57,14 +58,14 @@ export class IngestStatuses {
 
   /** The meeting ends with its last source, unless that has begun anew since; until then only this sender is told. */
   async ended(details: EndDetails, isLast: boolean): Promise<void> {
-    if (isLast && (await this.#isLast(this.#say('ended', 'every word is stored', details)))) return;
-    const message = 'every word of this source is stored; the meeting goes on';
+    if (isLast && (await this.#isLast(this.#say('ended', statusText.ended, details)))) return;
+    const message = statusText.sourceEnded;
     this.#connection.send({ type: 'status', ...stamp(this.#log.meeting), status: 'ended', message, details });
   }
 
   /** Nobody sends any longer, unless somebody has begun since. */
   async idle(): Promise<void> {
-    await this.#isLast(this.#say('idle', 'nobody is sending audio'));
+    await this.#isLast(this.#say('idle', statusText.idle));
   }
 
   /** Audio was received and not heard, and nobody has sent it again. Whoever cannot do so later begins behind it. */

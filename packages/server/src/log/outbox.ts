@@ -1,6 +1,7 @@
 /** Writes on their way to the store: each meeting's in order, as often as it takes. */
 import { isNamed, isStale } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import { operatorText } from '../lib/sentences.ts';
 import { storeRetryMs } from '../lib/store-retry.ts';
 
 export interface OutboxOptions {
@@ -176,10 +177,7 @@ class Lane {
     for (const write of writes) write.giveUp(error);
     for (const { bytes } of writes) this.#owner.done(bytes);
     this.#owner.empty();
-    this.#options.onFailure(
-      this.#meeting,
-      new Error(`${writes.length} writes were given up: ${error.message}`),
-    );
+    this.#options.onFailure(this.#meeting, new Error(operatorText.writesLost(writes.length)));
   }
 
   async #run(): Promise<void> {
@@ -235,4 +233,4 @@ class Lane {
   }
 }
 
-const givenUp = () => new Error('the hub closed before the store could be written');
+const givenUp = () => new Error(operatorText.notStored);

@@ -171,10 +171,10 @@ test('[OUT8] closing gives up what waits, a try that hangs as well, says how muc
   const { room } = outbox;
   await after(0);
   outbox.close();
-  for (const write of given) await expect(write).rejects.toThrow('closed');
+  for (const write of given) await expect(write).rejects.toThrow('shut down');
   await Promise.all([idle, room]);
-  expect(said).toEqual(['m 2 writes were given up: the hub closed before the store could be written']);
-  await expect(outbox.write(meeting, 1, target.write('late'))).rejects.toThrow('closed');
+  expect(said).toEqual(['m 2 writes were lost: the hub shut down before they could be stored.']);
+  await expect(outbox.write(meeting, 1, target.write('late'))).rejects.toThrow('shut down');
   target.letGo();
   await after(10_000);
   expect(target.tries).toBe(1);
@@ -189,7 +189,7 @@ test('[OUT9] closing in the wait between two tries ends it', async () => {
   await after(5_000);
   const { tries } = target;
   outbox.close();
-  await expect(write).rejects.toThrow('closed');
+  await expect(write).rejects.toThrow('shut down');
   await after(60_000);
   expect(target.tries).toBe(tries);
 });

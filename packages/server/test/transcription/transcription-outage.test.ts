@@ -218,6 +218,6 @@ test('[DEG5] a closed outbox ends the transcription: what is not durable is stil
   stream.finish();
   await after(100);
   outbox.close();
-  expect(await ended).toMatchObject({ message: 'the hub closed before the store could be written' });
+  expect(await ended).toMatchObject({ message: 'The hub shut down before the entry could be stored.' });
   expect(transcription.durableMs).toBe(0);
 });
