@@ -128,7 +128,7 @@ test('[SRV8] a taken port is named, with what to do', async () => {
   const { url } = await serveHub();
   const cwd = await temporaryDirectory();
   const run = await runCli(['serve', '--port', new URL(url).port], { cwd, env: { SECRET_KEY: secret } });
-  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is taken') });
+  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is already in use') });
   expect(run.stderr).toContain('--port 0');
 });
 

@@ -2,6 +2,7 @@
 import type { Bus, Registry } from '@meetcast/server';
 import { whyAway } from '../exit.ts';
 import type { Output } from '../output.ts';
+import { serveNote } from '../sentences.ts';
 import type { StoragePlan } from './storage.ts';
 
 export interface Cluster {
@@ -22,13 +23,10 @@ export async function joinCluster(
   const adapters = { bus: redisBus({ url }), registry: redisRegistry({ url }) };
   const where = `Redis at ${new URL(url).host}`;
   sayWhetherThere(adapters, where, output);
-  const reach =
-    storage.name === 'sqlite'
-      ? `on this machine with transcripts in ${storage.directory}`
-      : 'with this PostgreSQL';
+  const reach = storage.name === 'sqlite' ? serveNote.thisMachine(storage.directory) : serveNote.thisPostgres;
   return {
     adapters,
-    note: `one node of those ${reach} and ${where}`,
+    note: serveNote.inCluster(reach, where),
     close: async () => {
       await adapters.bus.close();
       await adapters.registry.close();
@@ -46,11 +44,7 @@ function sayWhetherThere(adapters: Cluster['adapters'], where: string, { emit, s
       else away.delete(name);
       if (wasAway === away.size > 0) return;
       emit({ event: 'redis', status: wasAway ? 'ok' : 'down' });
-      say(
-        wasAway
-          ? `${where} is there now`
-          : `${where} is not there (${whyAway(error)}): until it is, this node decides alone and the others do not hear it`,
-      );
+      say(wasAway ? serveNote.isBack(where) : serveNote.redisAway(where, whyAway(error)));
     });
   }
 }
