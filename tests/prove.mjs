@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 
 const lost = 'tests/integration/no-word-lost';
-const resilient = 'packages/server/test/recognizer/resilient';
+const resilient = 'packages/server/test/recovery/resilient';
 
 /** What each shows, about how many minutes it takes, its settings and its files. Other settings of the environment win. */
 const proofs = {

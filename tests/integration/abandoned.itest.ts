@@ -218,7 +218,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(entries.slice(-2).map(({ type }) => type)).toEqual(['gap', 'status']);
   });
 
-  test('[ING20, DEG1] a node that is only cut off from the others for long keeps its sender, and nothing is said', {
+  test('[ING20] a node that is only cut off from the others for long keeps its sender, and nothing is said', {
     timeout: 120_000,
   }, async () => {
     const cluster = await start({ nodes: 2, leaseMs, limits: { graceMs: 6_000 } });

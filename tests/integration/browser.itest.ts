@@ -33,7 +33,7 @@ describe.skipIf(!browserProgram)('in a browser', { timeout: 180_000 }, () => {
     speedUp: 4,
   });
 
-  test('[WEB3] one tab speaks, another watches: every word, once', async () => {
+  test('one tab speaks, another watches: every word, once', async () => {
     const stage = await startHub();
     const [speaker, watcher] = [await openTab(), await openTab()];
     const said = speech(24, 401);

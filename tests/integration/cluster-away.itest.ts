@@ -75,7 +75,7 @@ async function expectSame(
 
 describe.skipIf(!hasServers)('a node that Redis is cut off from', () => {
   test.each(['stall', 'refuse'] as const)(
-    '[DEG1] %s: goes on with its own, and the others find every final in the log',
+    '%s: goes on with its own, and the others find every final in the log',
     {
       timeout: 300_000,
     },
@@ -152,7 +152,7 @@ function cutOff(how: 'refuse' | 'stall'): Way {
 
 describe.skipIf(!hasServers)('Redis away from everyone', () => {
   test.each(ways)(
-    '[SUB4, LOG4, DEG1] %s: two sources on two nodes go on, and everyone hears all in order',
+    '[SUB4, LOG4] %s: two sources on two nodes go on, and everyone hears all in order',
     {
       timeout: 300_000 + awayMs,
     },

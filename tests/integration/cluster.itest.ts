@@ -38,7 +38,7 @@ async function hold(which: { seed: number; ms: number }): Promise<void> {
 const rule =
   'words said = stored = seen by every viewer, whatever happens to nodes, Redis, PostgreSQL and links';
 
-describe.skipIf(!hasServers)('[LOG1, LOG7, ING10, ING12, SUB4]', () => {
+describe.skipIf(!hasServers)('[LOG1, LOG7, ING10, ING12, SUB4] ', () => {
   test(`three nodes: ${rule}`, { timeout: ms + 600_000 }, async () => {
     await hold({ seed, ms });
   });

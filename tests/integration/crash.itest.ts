@@ -44,7 +44,7 @@ async function hold(name: 'SQLite' | 'PostgreSQL', run: { seed: number; crashes:
   }
 }
 
-describe('[LOG1, LOG7, ING10, ING12]', () => {
+describe('[LOG1, LOG7, ING10, ING12] ', () => {
   test(`SQLite: ${rule}`, { timeout: 60_000 + crashes * perCrashMs }, async () => {
     await hold('SQLite', { seed, crashes });
   });

@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 test.each(examples)(
-  '[EX1] $name: its own routes, and every word from sender to viewer',
+  '$name: its own routes, and every word from sender to viewer',
   async ({ start, notFound }) => {
     const before = sockets();
     const { url, close } = await start();
@@ -78,7 +78,7 @@ test.each(examples)(
   },
 );
 
-test.each(examples)('[EX2] $name: one command runs it, and a signal ends it', async ({ name }) => {
+test.each(examples)('$name: one command runs it, and a signal ends it', async ({ name }) => {
   const main = fileURLToPath(new URL(`../../examples/${name}/src/main.js`, import.meta.url));
   const running = spawn(process.execPath, [main], {
     env: { ...process.env, PORT: '0' },
@@ -97,7 +97,7 @@ test.each(examples)('[EX2] $name: one command runs it, and a signal ends it', as
 });
 
 describe('express', () => {
-  test('[EX3] what the host says into a meeting reaches its viewers', async () => {
+  test('what the host says into a meeting reaches its viewers', async () => {
     const { url, close } = await express();
     const viewer = subscribe({ url, meeting: 'standup', token });
     const status = new Promise((resolve) => viewer.on('status', resolve));
@@ -114,7 +114,7 @@ describe('two-nodes', () => {
   const isPossible = Object.values(services).every((url) => url !== '');
 
   test.skipIf(!isPossible).each(['SIGKILL', 'SIGTERM'] as const)(
-    '[EX4] %s of a node in mid-meeting: its clients move to the other one, and every word is there',
+    '%s of a node in mid-meeting: its clients move to the other one, and every word is there',
     async (signal) => {
       const { url, processes, ended, end } = await startTwoNodes(services);
       const meeting = { url, meeting: `stand-up-${randomUUID()}`, token };

@@ -153,7 +153,11 @@ test('[LOG10] a hub that fails at its own work leaves a gap too', async () => {
   const inner = memoryRegistry();
   const registry: Registry = {
     ...inner,
-    nextSegmentNo: () => Promise.reject(new Error('out of numbers')),
+    numbering: async () => ({
+      next() {
+        throw new Error('out of numbers');
+      },
+    }),
   };
   const stage = await startHub({ ...short, registry });
   const viewer = await stage.viewer();

@@ -13,13 +13,13 @@ type Order = 'before' | 'after';
 
 describe.each(neighbours)('$name', (neighbour) => {
   describe.each<Order>(['before', 'after'])('with the hub attached %s it', (order) => {
-    test('[ATT1] the paths of both are answered, and an unknown one by whoever is left', async () => {
+    test('the paths of both are answered, and an unknown one by whoever is left', async () => {
       const house = await moveIn(neighbour, order);
       await expectNeighbour(house, neighbour);
       await expectHub(house);
     });
 
-    test('[ATT2] detaching gives everything back', async () => {
+    test('detaching gives everything back', async () => {
       const house = await moveIn(neighbour, order);
       house.detach();
       await expectNeighbour(house, neighbour);
@@ -29,7 +29,7 @@ describe.each(neighbours)('$name', (neighbour) => {
       expect(listeners(house.server)).toEqual(listeners(untouched.server));
     });
 
-    test('[ATT3] when the hub closes, the neighbour and its sockets go on', async () => {
+    test('when the hub closes, the neighbour and its sockets go on', async () => {
       const house = await moveIn(neighbour, order);
       const open = await house.connect?.(house.port);
       const viewer = await house.stage.viewer({ port: house.port });
@@ -43,7 +43,7 @@ describe.each(neighbours)('$name', (neighbour) => {
 });
 
 describe('a server with nobody else on it', () => {
-  test('[ATT4] answers what it does not know with 404, an upgrade too', async () => {
+  test('answers what it does not know with 404, an upgrade too', async () => {
     const stage = await startHub();
     const { port } = await serve((server) => stage.hub.attach(server));
     const answer = await fetch(`http://127.0.0.1:${port}/hello`);
@@ -55,7 +55,7 @@ describe('a server with nobody else on it', () => {
     await expectHub({ stage, port });
   });
 
-  test('[ATT5] carries two hubs with their own base paths, and either may go first', async () => {
+  test('carries two hubs with their own base paths, and either may go first', async () => {
     for (const leaver of [0, 1]) {
       const stages = [await startHub({ basePath: '/one' }), await startHub({ basePath: '/two' })];
       const undo: (() => void)[] = [];
@@ -79,7 +79,7 @@ describe('a server with nobody else on it', () => {
     }
   });
 
-  test('[ATT6] leaves unknown upgrades to whoever comes, and takes them back when it goes', async () => {
+  test('leaves unknown upgrades to whoever comes, and takes them back when it goes', async () => {
     const stages = [await startHub({ basePath: '/one' }), await startHub({ basePath: '/two' })];
     const { port, server } = await serve((server) => {
       for (const { hub } of stages) hub.attach(server);
@@ -93,7 +93,7 @@ describe('a server with nobody else on it', () => {
     }
   });
 
-  test('[ATT7] outlives request targets that no URL parser takes, and clients that leave at once', async () => {
+  test('outlives request targets that no URL parser takes, and clients that leave at once', async () => {
     const stage = await startHub();
     const { port } = await serve((server) => stage.hub.attach(server));
     for (const target of ['//', '/%', '/%E0%A4%A', 'http://[', '/api/v1/ws/meetings/%', '*', '/?%', '/\\']) {
@@ -114,7 +114,7 @@ describe('a server with nobody else on it', () => {
 });
 
 describe('an offer of HTTP/2', () => {
-  test('[ATT10] that nobody listens for is a request like any other, as without the hub', async () => {
+  test('that nobody listens for is a request like any other, as without the hub', async () => {
     const stage = await startHub();
     const app = express();
     app.get('/hello', (request, response) => void response.send(`hello ${request.get('x-name')}`));
@@ -143,7 +143,7 @@ describe('an offer of HTTP/2', () => {
 });
 
 describe('by hand', () => {
-  test('[ATT8] handleRequest and handleUpgrade answer the hub’s own and touch nothing else', async () => {
+  test('handleRequest and handleUpgrade answer the hub’s own and touch nothing else', async () => {
     const { hub, ...stage } = await startHub();
     const app = express();
     const seen: (string | undefined)[] = [];
@@ -167,7 +167,7 @@ describe('by hand', () => {
     await expect(upgrade(port, '/elsewhere')).resolves.toBe(418);
   });
 
-  test('[ATT9] fetch answers the hub’s own, and nothing else', async () => {
+  test('fetch answers the hub’s own, and nothing else', async () => {
     const { hub, token } = await startHub();
     const answer = await hub.fetch(new Request('http://hub/api/v1/health'));
     expect(answer?.status).toBe(200);

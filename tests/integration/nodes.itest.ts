@@ -39,29 +39,26 @@ function watchedRegistry(inner: Registry = memoryRegistry()) {
 }
 
 describe('a fence below what the store has seen', () => {
-  test.each([false, true])(
-    '[REG20] a new run (resumed: %s) claims again above it, and goes on',
-    async (resume) => {
-      const store = memoryStore();
-      await store.cover(ref, { source: 'mic', fence: farFence, coveredMs: 0 });
-      const { registry, asked, held } = watchedRegistry();
-      const stage = await startHub({ store, registry });
-      const viewer = await stage.viewer();
-      const said = speech(8, 41);
-      const speaker = await stage.speaker({ session: 'one', resume });
-      expect(asked).toEqual([
-        { session: 'one', above: undefined },
-        { session: 'one', above: farFence },
-      ]);
-      await speaker.say(said.pcm);
-      expect(await speaker.finalize()).toEqual(done);
-      await viewer.status('ended');
-      await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
-      expect(await held()).toEqual([]);
-    },
-  );
+  test.each([false, true])('a new run (resumed: %s) claims again above it, and goes on', async (resume) => {
+    const store = memoryStore();
+    await store.cover(ref, { source: 'mic', fence: farFence, coveredMs: 0 });
+    const { registry, asked, held } = watchedRegistry();
+    const stage = await startHub({ store, registry });
+    const viewer = await stage.viewer();
+    const said = speech(8, 41);
+    const speaker = await stage.speaker({ session: 'one', resume });
+    expect(asked).toEqual([
+      { session: 'one', above: undefined },
+      { session: 'one', above: farFence },
+    ]);
+    await speaker.say(said.pcm);
+    expect(await speaker.finalize()).toEqual(done);
+    await viewer.status('ended');
+    await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
+    expect(await held()).toEqual([]);
+  });
 
-  test('[REG20] a registry that never gets above it is asked a few times, and the sender is told', async () => {
+  test('a registry that never gets above it is asked a few times, and the sender is told', async () => {
     const inner = memoryStore();
     let fence = farFence;
     const store = storeWith(inner, {
@@ -80,7 +77,7 @@ describe('a fence below what the store has seen', () => {
     await vi.waitFor(async () => expect(await held()).toEqual([]), soon);
   });
 
-  test('[REG20] a sender that leaves while its claim is raised leaves no claim behind', async () => {
+  test('a sender that leaves while its claim is raised leaves no claim behind', async () => {
     const store = memoryStore();
     await store.cover(ref, { source: 'mic', fence: farFence, coveredMs: 0 });
     const gate = new Gate();
@@ -239,7 +236,7 @@ describe('a node that cannot reach the others', () => {
     return { here, there, lines: [one.bus.remote, one.registry.remote] as const, store };
   }
 
-  test('[DEG2, LOG3] shows it once to everybody on it, newcomers too, and to nobody elsewhere; nothing is missing afterwards', async () => {
+  test('[LOG3] shows it once to everybody on it, newcomers too, and to nobody elsewhere; nothing is missing afterwards', async () => {
     const { here, there, lines, store } = await twoNodes({ headCheckMs: 600_000 });
     const said = speech(12, 45);
     const speaker = await there.speaker();
@@ -300,7 +297,7 @@ describe('a node that cannot reach the others', () => {
     });
   });
 
-  test('[DEG2] looks at once, when it is back, for what it missed', async () => {
+  test('looks at once, when it is back, for what it missed', async () => {
     const { here, there, lines } = await twoNodes({ headCheckMs: 600_000 });
     const viewer = await here.viewer();
     for (const line of lines) line.cut();

@@ -14,7 +14,7 @@ const done = { code: 1000, reason: 'done' };
 const soon = { timeout: 60_000, interval: 5 };
 
 describe('the store is away', () => {
-  test('[DEG1, LOG3] viewers and senders are told once, without a seq, and once when every word is stored', async () => {
+  test('[LOG3] viewers and senders are told once, without a seq, and once when every word is stored', async () => {
     const store = unsteadyStore();
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
@@ -187,7 +187,7 @@ describe('the store is away', () => {
     expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
     expect(await viewer.closed).toEqual({ code: 1012, reason: 'restart' });
     const failures = stage.observed.flatMap((event) => (event.type === 'error' ? [String(event.error)] : []));
-    expect(failures).toContainEqual(expect.stringMatching(/^Error: \d+ writes were lost/));
+    expect(failures).toContainEqual(expect.stringMatching(/^Error: \d+ writes? (was|were) lost/));
     expect(speaker.of('ack').at(-1)?.durable_ms ?? 0).toBe(0);
 
     const other = await startHub({ store: inner });

@@ -57,7 +57,7 @@ describe.skipIf(!inject('pgUrl'))('PostgreSQL goes away during a meeting', () =>
   const perTestMs = beforeMs + awayMs + afterMs + 180_000;
 
   test.each(outages)(
-    '[LOG7, DEG1, ING10, REST3] PostgreSQL is $name: words go on showing, nothing is lost, all is stored when it is back',
+    '[LOG7, ING10, REST3] PostgreSQL is $name: words go on showing, nothing is lost, all is stored when it is back',
     { timeout: perTestMs },
     async ({ name, leave, comeBack }) => {
       const url = `postgres://meetcast@127.0.0.1:${proxy.port}/postgres`;

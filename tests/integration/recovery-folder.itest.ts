@@ -14,7 +14,7 @@ function unwritable(): string {
   return join(folder, 'file', 'below');
 }
 
-test('[RES40] a hub whose recovery.folder cannot be written starts, and says so once before anybody comes', async () => {
+test('a hub whose recovery.folder cannot be written starts, and says so once before anybody comes', async () => {
   const folder = unwritable();
   const stage = await startHub({ recovery: { folder } });
   const errors = () => stage.observed.filter((event) => event.type === 'error');
@@ -27,7 +27,7 @@ test('[RES40] a hub whose recovery.folder cannot be written starts, and says so 
   expect(errors()).toHaveLength(1);
 });
 
-test('[RES40] with recovery left to the sender, or a folder that is there, nothing is said', async () => {
+test('with recovery left to the sender, or a folder that is there, nothing is said', async () => {
   const known = unwritable();
   const stages = [
     await startHub({ recovery: false }),

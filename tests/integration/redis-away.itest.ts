@@ -32,7 +32,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
       },
     ],
   ];
-  test.each(cuts)('[AWAY1] one node is cut off: %s', async (_, cut, heal) => {
+  test.each(cuts)('one node is cut off: %s', async (_, cut, heal) => {
     const proxy = await proxied(server);
     const nodes = [new BusNode({ url: server.url }), new BusNode({ url: proxy.url })] as const;
     await expectToOutlive(nodes, { cut: () => cut(proxy), heal: () => heal(proxy) });
@@ -51,14 +51,14 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
       (server) => server.ask('REPLICAOF', 'NO', 'ONE'),
     ],
   ];
-  test.each(faults)('[AWAY2] %s, and everybody hears everybody again', async (_, cut, heal) => {
+  test.each(faults)('%s, and everybody hears everybody again', async (_, cut, heal) => {
     const own = await startRedis();
     onTestFinished(() => own.close());
     const nodes = [new BusNode({ url: own.url }), new BusNode({ url: own.url })] as const;
     await expectToOutlive(nodes, { cut: () => cut(own), heal: () => heal(own) });
   });
 
-  test('[AWAY3] it outlives one fault after another', async () => {
+  test('it outlives one fault after another', async () => {
     const proxy = await proxied(server);
     const nodes = [new BusNode({ url: server.url }), new BusNode({ url: proxy.url })] as const;
     for (const [, cut, heal] of cuts) {
@@ -68,7 +68,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     expect(states).toEqual(cuts.flatMap(() => ['away', 'back']));
   });
 
-  test('[AWAY4] a Redis that reads its data is not back yet', async () => {
+  test('a Redis that reads its data is not back yet', async () => {
     const args = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024'];
     const own = await startRedis({ args });
     onTestFinished(() => own.close());
@@ -91,7 +91,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     expect(await Promise.all(asked)).toEqual(asked.map(() => 'OK'));
   });
 
-  test('[AWAY5] a Redis that is not there at the start is met when it comes', async () => {
+  test('a Redis that is not there at the start is met when it comes', async () => {
     const port = await freePort();
     const url = `redis://127.0.0.1:${port}`;
     const [near, far] = [new BusNode({ url }), new BusNode({ url })];
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     await expect.poll(() => heard).toEqual([finalMessage(1).text, finalMessage(2).text]);
   });
 
-  test('[AWAY6] a connection that never answers is given up', async () => {
+  test('a connection that never answers is given up', async () => {
     const proxy = await proxied(server);
     proxy.stall(true);
     const node = new BusNode(proxy);
@@ -127,7 +127,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     await expect.poll(() => node.isAway, patient).toBe(false);
   });
 
-  test('[AWAY7] what is published while Redis is away is not kept for it', async () => {
+  test('what is published while Redis is away is not kept for it', async () => {
     const proxy = await proxied(server);
     const [near, far] = [new BusNode({ url: server.url }), new BusNode({ url: proxy.url })];
     const meeting = freshMeeting();
@@ -147,7 +147,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     await expect.poll(() => heard).toEqual([finalMessage(1).text]);
   });
 
-  test('[AWAY8] a process that was busy itself does not take Redis for away', async () => {
+  test('a process that was busy itself does not take Redis for away', async () => {
     const [near, far] = [new BusNode({ url: server.url }), new BusNode({ url: server.url })];
     await Promise.all([near.ready(), far.ready()]);
     // Both of them between two beats and with one under way.

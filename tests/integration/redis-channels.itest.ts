@@ -30,7 +30,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
   }
   const subscribers = async (channel: string) => (await outsider.pubsub('NUMSUB', channel))[1];
 
-  test('[RBUS1] a node subscribes once to a meeting, however many listen, until the last one leaves', async () => {
+  test('a node subscribes once to a meeting, however many listen, until the last one leaves', async () => {
     const [near, far] = await open();
     const meeting = { tenant: 'acme', id: 'test-001' };
     const channels = ['meeting:{acme/test-001}:transcript', 'meeting:{acme/test-001}:status'];
@@ -50,7 +50,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     for (const channel of channels) expect(await subscribers(channel)).toBe(0);
   });
 
-  test('[RBUS2] a meeting that is left and joined at once stays subscribed', async () => {
+  test('a meeting that is left and joined at once stays subscribed', async () => {
     const [near, far] = await open();
     const meeting = freshMeeting();
     let stop = await far.bus.subscribe(meeting, () => {});
@@ -65,7 +65,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     expect(await subscribers(`meeting:{${meeting.tenant}/${meeting.id}}:status`)).toBe(1);
   });
 
-  test('[RBUS3] whoever subscribes to the documented channels sees each text as viewers get it', async () => {
+  test('whoever subscribes to the documented channels sees each text as viewers get it', async () => {
     const [near] = await open();
     const viewer = new Redis(server.url);
     onTestFinished(() => viewer.disconnect());
@@ -87,7 +87,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     );
   });
 
-  test('[RBUS4] what others publish there is ignored', async () => {
+  test('what others publish there is ignored', async () => {
     const [near, far] = await open();
     const meeting = freshMeeting();
     const heard = await far.listen(meeting);
@@ -102,7 +102,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     expect(far.changes).toEqual([]);
   });
 
-  test('[RBUS5] a node hears its own messages at once, once and without Redis; others hear them once', async () => {
+  test('a node hears its own messages at once, once and without Redis; others hear them once', async () => {
     const [near, far] = await open();
     const meeting = freshMeeting();
     const [here, there] = [await near.listen(meeting), await far.listen(meeting)];
@@ -122,7 +122,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     expect(here.slice(0, 200)).toEqual(fromNear.map(({ text }) => text));
   });
 
-  test('[RBUS6] a client of the host’s is neither connected, listened to, changed nor closed', async () => {
+  test('a client of the host’s is neither connected, listened to, changed nor closed', async () => {
     const client = new Redis(server.url, { lazyConnect: true, connectionName: 'host' });
     onTestFinished(() => client.disconnect());
     const before = { options: { ...client.options }, events: client.eventNames(), status: client.status };
@@ -140,7 +140,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     expect(await client.ping()).toBe('PONG');
   });
 
-  test('[RBUS7] after closing, once or twice, nothing of it is left in Redis', async () => {
+  test('after closing, once or twice, nothing of it is left in Redis', async () => {
     const bus = redisBus({ url: server.url });
     const stop = await bus.subscribe({ tenant: 'acme', id: 'left' }, () => {});
     await vi.waitFor(() => bus.remote?.ping(), patient);
@@ -152,7 +152,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     await expect.poll(() => subscribers('meeting:{acme/left}:status')).toBe(0);
   });
 
-  test('[RBUS8] a node with many meetings subscribes to all of them again', {
+  test('a node with many meetings subscribes to all of them again', {
     timeout: 300_000,
   }, async () => {
     const [near, far] = await open();
@@ -168,7 +168,7 @@ describe.skipIf(!hasRedisServer)('the channels of a meeting', () => {
     await expect.poll(() => heard, patient).toBe(3_000);
   });
 
-  test('[RBUS9] what is published and joined before the first answer has its effect with it', async () => {
+  test('what is published and joined before the first answer has its effect with it', async () => {
     const [far] = await open();
     for (;;) {
       const meeting = freshMeeting();

@@ -74,7 +74,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('[EXIT1] with Redis there', async () => {
+  test('with Redis there', async () => {
     const server = await startRedis();
     onTestFinished(() => server.close());
     expect(await run(JSON.stringify({ url: server.url }), 'there()')).toEqual({
@@ -83,12 +83,12 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000
     });
   });
 
-  test.each(['undefined', 'changed()'])('[EXIT2] with Redis never there: %s', async (when) => {
+  test.each(['undefined', 'changed()'])('with Redis never there: %s', async (when) => {
     const options = { url: `redis://127.0.0.1:${await freePort()}` };
     expect(await run(JSON.stringify(options), when)).toEqual({ code: 0, printed: '' });
   });
 
-  test.each(['undefined', 'changed()'])('[EXIT3] with a Redis that never answers: %s', async (when) => {
+  test.each(['undefined', 'changed()'])('with a Redis that never answers: %s', async (when) => {
     const server = await startRedis();
     const proxy = await faultProxy(server);
     onTestFinished(async () => {
@@ -100,7 +100,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000
     expect(await run(JSON.stringify(options), when)).toEqual({ code: 0, printed: '' });
   });
 
-  test('[EXIT4] with a Sentinel, there and gone', async () => {
+  test('with a Sentinel, there and gone', async () => {
     const sentinel = await startSentinel();
     onTestFinished(() => sentinel.close());
     const client = `{ client: new Redis({ ...${JSON.stringify(sentinel.options)}, lazyConnect: true }) }`;
@@ -109,7 +109,7 @@ describe.skipIf(!hasRedisServer)('a closed bus and registry', { timeout: 300_000
     expect(await run(client, 'changed()')).toEqual({ code: 0, printed: '' });
   });
 
-  test('[EXIT5] with a cluster, there and gone', async () => {
+  test('with a cluster, there and gone', async () => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const client = `{ client: new Cluster(${JSON.stringify(cluster.nodes)}, { lazyConnect: true }) }`;

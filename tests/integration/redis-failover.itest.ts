@@ -24,7 +24,7 @@ const master = (servers: readonly RedisServer[], index: number): RedisServer => 
 
 describe.skipIf(!hasRedisServer)('Sentinel', { timeout: 300_000 }, () => {
   const ways = ['the replica is told to take over', 'the master ends', 'the master stands still'] as const;
-  test.each(ways)('[FAIL1] %s, and everybody hears everybody again', async (way) => {
+  test.each(ways)('%s, and everybody hears everybody again', async (way) => {
     const isTold = way === 'the replica is told to take over';
     const sentinel = await startSentinel(isTold ? {} : { downAfterMs: 4_000 });
     onTestFinished(() => sentinel.close());
@@ -47,14 +47,14 @@ describe.skipIf(!hasRedisServer)('Sentinel', { timeout: 300_000 }, () => {
 });
 
 describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
-  test.each([0, 1, 2])('[FAIL2] master %i ends, and its replica takes over', async (index) => {
+  test.each([0, 1, 2])('master %i ends, and its replica takes over', async (index) => {
     const cluster = await startCluster({ replicas: true });
     onTestFinished(() => cluster.close());
     const nodes = onClients(() => new Cluster(cluster.nodes));
     await expectToOutlive(nodes, { cut: () => master(cluster.servers, index).stop(), heal: () => {} });
   });
 
-  test('[FAIL3] a master stands still, which is noticed whatever the meeting', async () => {
+  test('a master stands still, which is noticed whatever the meeting', async () => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const nodes = onClients(() => new Cluster(cluster.nodes));
@@ -63,7 +63,7 @@ describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
     }
   });
 
-  test('[FAIL4] subscriptions of one master are ended, and all are made again', async () => {
+  test('subscriptions of one master are ended, and all are made again', async () => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const nodes = onClients(() => new Cluster(cluster.nodes));
@@ -73,7 +73,7 @@ describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
     }
   });
 
-  test('[FAIL5] a slot moves to another master while a meeting goes on', async () => {
+  test('a slot moves to another master while a meeting goes on', async () => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const [near, far] = onClients(() => new Cluster(cluster.nodes));
@@ -97,7 +97,7 @@ describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
     expect(new Set(heard).size).toBe(10);
   });
 
-  test('[FAIL6] a cluster that lost a master for good is away until it has one again', async () => {
+  test('a cluster that lost a master for good is away until it has one again', async () => {
     const cluster = await startCluster();
     onTestFinished(() => cluster.close());
     const nodes = onClients(() => new Cluster(cluster.nodes));

@@ -1,5 +1,5 @@
 // Claims that a node held when it died: the nodes that are left hear of them, one of them each, and give them back.
-import type { Abandoned, MeetingRef, Registry } from '@meetcast/server';
+import type { MeetingRef, OrphanedClaim, Registry } from '@meetcast/server';
 import { type RedisConnectOptions, redisRegistry } from '@meetcast/server/redis';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -60,14 +60,14 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
 
   interface Node {
     readonly registry: Registry;
-    /** What it was told was abandoned. */
-    readonly told: Abandoned[];
+    /** The orphaned claims that it was told of. */
+    readonly told: OrphanedClaim[];
   }
 
   function startNode(againMs = neverAgainMs): Node {
     const registry = redisRegistry({ ...servers.connect(), leaseMs: ownLeaseMs });
-    const told: Abandoned[] = [];
-    const stop = registry.watchAbandoned?.(againMs, (abandoned) => void told.push(abandoned));
+    const told: OrphanedClaim[] = [];
+    const stop = registry.watchOrphaned?.(againMs, (orphan) => void told.push(orphan));
     onTestFinished(() => {
       stop?.();
       return registry.close();
@@ -94,7 +94,7 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
   const toldOf = (nodes: readonly Node[], meeting: MeetingRef) =>
     nodes.flatMap(({ told }) => told).filter((each) => each.meeting.id === meeting.id);
 
-  async function abandoned(nodes: readonly Node[], meeting: MeetingRef, count = 1): Promise<Abandoned[]> {
+  async function orphansOf(nodes: readonly Node[], meeting: MeetingRef, count = 1): Promise<OrphanedClaim[]> {
     await vi.waitFor(() => expect(toldOf(nodes, meeting).length).toBeGreaterThanOrEqual(count), generous);
     return toldOf(nodes, meeting);
   }
@@ -105,41 +105,41 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     await servers.client.zscore('meetcast:{totals}:claims', `mic ${meeting.tenant}/${meeting.id}`),
   ];
 
-  test('[REG50] a claim that its node did not give back is told to one node, which gives it back, once', async () => {
+  test('a claim that its node did not give back is told to one node, which gives it back, once', async () => {
     const nodes = [startNode(), startNode()];
     const dead = startProcess();
     const [meeting, givenBack] = [freshMeeting(), freshMeeting()];
     await claims(dead, givenBack);
     expect(await dead.order({ kind: 'release', meeting: givenBack, name: 'a' })).toMatchObject({
-      what: 'idles',
+      what: 'idle',
     });
     const fence = await claims(dead, meeting);
     await dead.kill();
-    const [one] = await abandoned(nodes, meeting);
+    const [one] = await orphansOf(nodes, meeting);
     expect(one).toMatchObject({ meeting, source: 'mic', fence });
     const answers = await Promise.all([one?.release(), one?.release()]);
-    expect(answers.sort()).toEqual(['idles', undefined]);
+    expect(answers.sort()).toEqual(['idle', undefined]);
     await vi.waitFor(async () => expect(await left(meeting)).toEqual([0, null]), generous);
     expect(toldOf(nodes, meeting)).toHaveLength(1);
     expect(toldOf(nodes, givenBack)).toEqual([]);
   });
 
-  test('[REG50] who is told and dies too leaves it to the next one', async () => {
+  test('who is told and dies too leaves it to the next one', async () => {
     const dead = startProcess();
     const meeting = freshMeeting();
     await claims(dead, meeting);
     await dead.kill();
-    const [first, second] = await abandoned([startNode(leaseMs)], meeting, 2);
-    expect([await second?.release(), await first?.release()]).toEqual(['idles', undefined]);
+    const [first, second] = await orphansOf([startNode(leaseMs)], meeting, 2);
+    expect([await second?.release(), await first?.release()]).toEqual(['idle', undefined]);
   });
 
-  test('[REG51] nobody gives back what was claimed again, by whomever', async () => {
+  test('nobody gives back what was claimed again, by whomever', async () => {
     const node = startNode();
     const dead = startProcess();
     const [resumed, taken] = [freshMeeting(), freshMeeting()];
     const fences = [await claims(dead, resumed), await claims(dead, taken)];
     await dead.kill();
-    const told = [...(await abandoned([node], resumed)), ...(await abandoned([node], taken))];
+    const told = [...(await orphansOf([node], resumed)), ...(await orphansOf([node], taken))];
     const again = [
       await node.registry.claim(resumed, 'mic', 'a'),
       await node.registry.claim(taken, 'mic', 'b'),
@@ -154,16 +154,16 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
       expect((await node.registry.counts(meeting)).ingests).toEqual(['mic']);
   });
 
-  test('[REG51] a process that was stopped past its lease goes on, whether its claim was given back or not', async () => {
+  test('a process that was stopped past its lease goes on, whether its claim was given back or not', async () => {
     const node = startNode();
     const paused = startProcess();
     const [kept, givenBack] = [freshMeeting(), freshMeeting()];
     await claims(paused, kept);
     await claims(paused, givenBack);
     paused.pause();
-    const [first] = await abandoned([node], kept);
-    const [second] = await abandoned([node], givenBack);
-    await vi.waitFor(async () => expect(await second?.release()).toBe('idles'), generous);
+    const [first] = await orphansOf([node], kept);
+    const [second] = await orphansOf([node], givenBack);
+    await vi.waitFor(async () => expect(await second?.release()).toBe('idle'), generous);
     paused.resume();
     for (const meeting of [kept, givenBack]) {
       await vi.waitFor(
@@ -175,18 +175,18 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     expect(paused.answers.filter(({ kind }) => kind === 'lost')).toEqual([]);
   });
 
-  test('[REG50] one that is looked at before its lease is over is looked at again', async () => {
+  test('one that is looked at before its lease is over is looked at again', async () => {
     const node = startNode();
     const dead = startProcess();
     const meeting = freshMeeting();
     await claims(dead, meeting);
     await dead.kill();
     await servers.client.zadd('meetcast:{totals}:claims', 1, `mic ${meeting.tenant}/${meeting.id}`);
-    const [told] = await abandoned([node], meeting);
-    expect(await told?.release()).toBe('idles');
+    const [told] = await orphansOf([node], meeting);
+    expect(await told?.release()).toBe('idle');
   });
 
-  test('[REG50] a claim of its own that Redis carried out late, and that it never knew of, is given back', async () => {
+  test('a claim of its own that Redis carried out late, and that it never knew of, is given back', async () => {
     const node = startNode();
     const meeting = freshMeeting();
     const mic = await node.registry.claim(meeting, 'mic', 'a');
@@ -194,14 +194,14 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     if (mic.kind === 'held' || system.kind === 'held') throw new Error('nobody has claimed it');
     const claimsOf = `meetcast:{${meeting.tenant}/${meeting.id}}:claims`;
     const [fence, name] = ((await servers.client.hget(claimsOf, 'mic')) ?? '').split(' ');
-    expect(await mic.release()).toBe('goes-on');
+    expect(await mic.release()).toBe('ongoing');
     await vi.waitFor(async () => expect((await left(meeting))[1]).toBe(null), generous);
     // Above the fence that was given back, and never renewed.
     await servers.client.hset(claimsOf, 'mic', `${Number(fence) + 1} ${name} 1 0 a`);
     await servers.client.zadd('meetcast:{totals}:claims', 1, `mic ${meeting.tenant}/${meeting.id}`);
-    const [told] = await abandoned([node], meeting);
-    expect(await told?.release()).toBe('goes-on');
-    expect(await system.release('finalized')).toBe('ends');
+    const [told] = await orphansOf([node], meeting);
+    expect(await told?.release()).toBe('ongoing');
+    expect(await system.release('finalized')).toBe('ended');
     await vi.waitFor(async () => expect(await left(meeting)).toEqual([0, null]), generous);
   });
 
@@ -215,10 +215,10 @@ describe.skipIf(!hasRedisServer).each(kinds)('what a dead node held in $kind', (
     if (system.kind === 'held') throw new Error('nobody has claimed it');
     await claims(dead, ending);
     await dead.kill();
-    const two = await abandoned([node], both, 2);
-    const [mic] = await abandoned([node], ending);
-    expect(await system.release('finalized')).toBe('goes-on');
-    expect(await mic?.release()).toBe('ends');
-    expect([await two[0]?.release(), await two[1]?.release()]).toEqual(['goes-on', 'idles']);
+    const two = await orphansOf([node], both, 2);
+    const [mic] = await orphansOf([node], ending);
+    expect(await system.release('finalized')).toBe('ongoing');
+    expect(await mic?.release()).toBe('ended');
+    expect([await two[0]?.release(), await two[1]?.release()]).toEqual(['ongoing', 'idle']);
   });
 });

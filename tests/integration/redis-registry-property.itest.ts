@@ -194,7 +194,7 @@ describe.skipIf(!hasRedisServer)('three nodes', { timeout: 300_000 }, () => {
   });
   afterAll(() => redis.close());
 
-  test.each(seeds)('[REG50] agree at every step while nothing fails (seed %i)', async (seed) => {
+  test.each(seeds)('agree at every step while nothing fails (seed %i)', async (seed) => {
     const random = seeded(seed);
     const world = await startWorld(redis, leaseMs.calm);
     for (let step = 0; step < 60; step += 1) {
@@ -208,7 +208,7 @@ describe.skipIf(!hasRedisServer)('three nodes', { timeout: 300_000 }, () => {
     expectUniqueNumbers(world);
   });
 
-  test.each(seeds)('[REG51] agree again after whatever befell them (seed %i)', async (seed) => {
+  test.each(seeds)('agree again after whatever befell them (seed %i)', async (seed) => {
     const random = seeded(seed * 1_000);
     const world = await startWorld(redis, leaseMs.troubled);
     for (let step = 0; step < 60; step += 1) {

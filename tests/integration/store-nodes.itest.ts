@@ -61,7 +61,7 @@ function sharedDatabase(open: () => Store): void {
     await Promise.all(more.map((store) => store.close()));
   });
 
-  test('[STORE71] fifty appends to one meeting from two nodes get fifty seqs without a hole', async () => {
+  test('fifty appends to one meeting from two nodes get fifty seqs without a hole', async () => {
     const meeting = freshMeeting();
     const logged = await Promise.all(
       upTo(50).map((number) => nodeOf(number).append(meeting, finalEntry(number))),
@@ -75,7 +75,7 @@ function sharedDatabase(open: () => Store): void {
     }
   });
 
-  test('[STORE72] one meeting that two nodes begin at once is one meeting', async () => {
+  test('one meeting that two nodes begin at once is one meeting', async () => {
     const meetings = upTo(40).map(() => freshMeeting('begun'));
     await Promise.all(
       meetings.flatMap((meeting) => stores.map((store, node) => store.append(meeting, finalEntry(node + 1)))),
@@ -88,7 +88,7 @@ function sharedDatabase(open: () => Store): void {
     expect(items).toHaveLength(40);
   });
 
-  test('[STORE73] a final that two nodes append is one entry', async () => {
+  test('a final that two nodes append is one entry', async () => {
     const meeting = freshMeeting();
     const logged = await Promise.all(
       upTo(20).map((number) => nodeOf(number).append(meeting, finalEntry(7, { text: `by ${number}` }))),
@@ -97,7 +97,7 @@ function sharedDatabase(open: () => Store): void {
     expect((await nodeOf(0).head(meeting)).seq).toBe(1);
   });
 
-  test('[STORE74] a claim that moved to another node shuts the first one out', async () => {
+  test('a claim that moved to another node shuts the first one out', async () => {
     const meeting = freshMeeting();
     const reach = (fence: number) => ({ source: 'mic' as const, fence, coveredMs: fence * 100 });
     await nodeOf(0).append(meeting, finalEntry(1), reach(1));
@@ -108,7 +108,7 @@ function sharedDatabase(open: () => Store): void {
     expect(await nodeOf(0).covered(meeting, 'mic')).toBe(200);
   });
 
-  test('[STORE75] nodes that write many meetings in any order do not stand in each other’s way', async () => {
+  test('nodes that write many meetings in any order do not stand in each other’s way', async () => {
     const meetings = upTo(30).map(() => freshMeeting('busy'));
     const segments = upTo(12);
     await Promise.all(
@@ -125,7 +125,7 @@ function sharedDatabase(open: () => Store): void {
     }
   });
 
-  test('[STORE76] nor when they take back and forget what the other one writes', async () => {
+  test('nor when they take back and forget what the other one writes', async () => {
     const meetings = upTo(10).map(() => freshMeeting('torn'));
     await Promise.all(
       upTo(300).map(async (step) => {

@@ -18,7 +18,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
   });
   afterEach(() => proxy.close());
 
-  test('[STORE90] a store that is opened while the database is away works once it is there', async () => {
+  test('a store that is opened while the database is away works once it is there', async () => {
     proxy.refuse(true);
     const store = postgresStore({ url });
     const meeting = freshMeeting();
@@ -30,7 +30,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await store.close();
   });
 
-  test('[STORE91] connections that are lost at any moment lose no final and repeat none', async () => {
+  test('connections that are lost at any moment lose no final and repeat none', async () => {
     const store = postgresStore({ url });
     const meetings = Array.from({ length: 8 }, () => freshMeeting());
     let lost = 0;
@@ -63,7 +63,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await store.close();
   });
 
-  test('[STORE92] a database that hangs is an error within seconds, and no reason not to go on later', async () => {
+  test('a database that hangs is an error within seconds, and no reason not to go on later', async () => {
     const store = postgresStore({ url });
     const meeting = freshMeeting();
     await store.append(meeting, finalEntry(1));
@@ -76,7 +76,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await store.close();
   });
 
-  test('[STORE93] a row that another client holds makes a write fail within seconds, not for ever', async () => {
+  test('a row that another client holds makes a write fail within seconds, not for ever', async () => {
     const store = postgresStore({ url });
     const meeting = freshMeeting();
     await store.append(meeting, finalEntry(1));
@@ -93,7 +93,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await store.close();
   });
 
-  test('[STORE94] a host’s pool stays open, and keeps its settings', async () => {
+  test('a host’s pool stays open, and keeps its settings', async () => {
     const pool = new pg.Pool({ connectionString: url, max: 2 });
     pool.on('error', () => {});
     const before = pool.listenerCount('error');
@@ -111,7 +111,7 @@ describe.skipIf(!pgUrl)('PostgreSQL', () => {
     await pool.end();
   });
 
-  test('[STORE95] a role that may not make tables can use those that are there', async () => {
+  test('a role that may not make tables can use those that are there', async () => {
     const owner = postgresStore({ url });
     await owner.ping();
     await owner.close();

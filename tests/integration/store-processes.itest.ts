@@ -44,12 +44,12 @@ async function write(first: number): Promise<number[]> {
   return JSON.parse(text) as number[];
 }
 
-test('[STORE80] four processes append to one meeting of a new file without a hole or a repeat', async () => {
+test('four processes append to one meeting of a new file without a hole or a repeat', async () => {
   const seqs = await Promise.all([1, 101, 201, 301].map(write));
   expect(seqs.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
 });
 
-test('[STORE81] a write waits for another process, and nothing else waits with it', async () => {
+test('a write waits for another process, and nothing else waits with it', async () => {
   const store = sqliteStore({ directory });
   const meeting = freshMeeting();
   await store.append(meeting, finalEntry(1));
@@ -75,7 +75,7 @@ test('[STORE81] a write waits for another process, and nothing else waits with i
   await store.close();
 });
 
-test('[STORE82] a write that waits too long fails, and the next one does not', async () => {
+test('a write that waits too long fails, and the next one does not', async () => {
   const store = sqliteStore({ directory });
   const meeting = freshMeeting();
   await store.ping();

@@ -675,7 +675,7 @@ async function talk(
   return { mic, system };
 }
 
-test('[STORE24] what the recognizer itself said is kept for a final when the store was asked to', async () => {
+test('what the recognizer itself said is kept for a final when the store was asked to', async () => {
   const store = memoryStore({ keepRaw: true });
   const stage = await startHub({ store });
   const speaker = await stage.speaker();

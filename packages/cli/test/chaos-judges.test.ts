@@ -83,7 +83,7 @@ const noticingAfter =
   });
 
 describe.concurrent('a hub that', () => {
-  test('[CHJ1] is well passes: it says that the recognizer is silent, and goes on with another stream', async ({
+  test('is well passes: it says that the recognizer is silent, and goes on with another stream', async ({
     expect,
   }) => {
     const { exit, status, problems, notes, recovered_ms, recognizers } = await run('recognizer-silent');
@@ -96,19 +96,19 @@ describe.concurrent('a hub that', () => {
     expect(recognizers[0]?.streams.length).toBe(2);
   });
 
-  test('[CHJ2] never notices a silent recognizer fails', async ({ expect }) => {
+  test('never notices a silent recognizer fails', async ({ expect }) => {
     const { exit, status, problems } = await run('recognizer-silent', noticingAfter(600_000));
     expect({ exit, status }).toEqual({ exit: 'failed', status: 'failed' });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
   });
 
-  test('[CHJ3] notices it too late fails, though it loses no word', async ({ expect }) => {
+  test('notices it too late fails, though it loses no word', async ({ expect }) => {
     const { exit, status, problems, lost } = await run('recognizer-silent', noticingAfter(12_000));
     expect({ exit, status, lost }).toEqual({ exit: 'failed', status: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
   });
 
-  test('[CHJ4] notices it, and is long in finding another stream, fails', async ({ expect }) => {
+  test('notices it, and is long in finding another stream, fails', async ({ expect }) => {
     const { exit, problems, lost } = await run('recognizer-silent', recognizing(slowToReturn(13_000)));
     expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s after that .* working again/)]);
@@ -122,20 +122,20 @@ describe.concurrent('a hub that', () => {
       'The speech recognizer failed.',
       /^the sender of mic was told a reason that says nothing of the access/,
     ],
-  ] as const)('[CHJ5] for %i tells its senders "%s" fails', async ([status, reason, problem], { expect }) => {
+  ] as const)('for %i tells its senders "%s" fails', async ([status, reason, problem], { expect }) => {
     const { exit, problems, lost } = await run(`recognizer-${status}`, recognizing(refusingWith(reason)));
     expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  test('[CHJ6] never says what is missing while its senders stay away fails', async ({ expect }) => {
+  test('never says what is missing while its senders stay away fails', async ({ expect }) => {
     const patient: ChangeHub = (options) => ({ ...options, limits: { ...options.limits, graceMs: 60_000 } });
     const { exit, problems, lost, gaps } = await run('recognizer-402', patient);
     expect({ exit, lost, gaps }).toEqual({ exit: 'failed', lost: 0, gaps: 0 });
     expect(problems).toEqual([expect.stringMatching(/the log did not say what is missing/)]);
   });
 
-  test('[CHJ7] lets its senders forget audio whose words it has not fails', async ({ expect }) => {
+  test('lets its senders forget audio whose words it has not fails', async ({ expect }) => {
     // A hub that looks after its recognizers does not take such a stream's word for it.
     const trusting: ChangeHub = (options) => ({
       ...recognizing(deafAtTheEnd(2_500))(options),
@@ -149,7 +149,7 @@ describe.concurrent('a hub that', () => {
   });
 });
 
-test('[CHJ9] a hub that cannot be opened has not passed', async ({ expect }) => {
+test('a hub that cannot be opened has not passed', async ({ expect }) => {
   const none: ChangeHub = () => {
     throw new Error('there is no room for a hub');
   };
@@ -161,9 +161,7 @@ test('[CHJ9] a hub that cannot be opened has not passed', async ({ expect }) => 
   });
 });
 
-test.concurrent('[CHJ8] each source has a stream of its own, with the channels asked for', async ({
-  expect,
-}) => {
+test.concurrent('each source has a stream of its own, with the channels asked for', async ({ expect }) => {
   const shape = { sources: ['mic', 'system'] as ['mic', 'system'], channels: 2 };
   const { exit, recognizers } = await run('recognizer-402', whatever, shape);
   expect(exit).toBe('done');

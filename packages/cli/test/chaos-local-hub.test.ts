@@ -21,7 +21,7 @@ function hubs() {
   return { told, listen, letLeave };
 }
 
-test('[LOC1] it comes back where it was', async () => {
+test('it comes back where it was', async () => {
   const { told, listen, letLeave } = hubs();
   letLeave();
   const hub = await localHub(listen);
@@ -31,7 +31,7 @@ test('[LOC1] it comes back where it was', async () => {
   expect(told).toEqual([`listens on ${port}`, 'leaves', `listens on ${port}`, 'leaves']);
 });
 
-test('[LOC2] one that is closed while it leaves does not come back', async () => {
+test('one that is closed while it leaves does not come back', async () => {
   const { told, listen, letLeave } = hubs();
   const hub = await localHub(listen);
   const restarted = hub.restart();
@@ -41,7 +41,7 @@ test('[LOC2] one that is closed while it leaves does not come back', async () =>
   expect(told).toEqual([`listens on ${new URL(hub.url).port}`, 'leaves', 'leaves']);
 });
 
-test('[LOC3] one that could not come back is closed all the same', async () => {
+test('one that could not come back is closed all the same', async () => {
   const { told, listen, letLeave } = hubs();
   letLeave();
   const hub = await localHub(async (port) => {

@@ -49,7 +49,7 @@ async function link(): Promise<{ proxy: FaultProxy; open(): Promise<{ client: En
 
 const soon = { timeout: 30_000 } as const;
 
-test('[FPX1] bytes pass both ways in order, and an end passes after them', async () => {
+test('bytes pass both ways in order, and an end passes after them', async () => {
   const { proxy, open } = await link();
   const { client, hub } = await open();
   const long = Array.from({ length: 50_000 }, (_, place) => `${place} `).join('');
@@ -60,7 +60,7 @@ test('[FPX1] bytes pass both ways in order, and an end passes after them', async
   await expect.poll(() => proxy.connections, soon).toBe(0);
 });
 
-test('[FPX2] a drop ends both sides, in order or with a reset, and who comes back gets through', async () => {
+test('a drop ends both sides, in order or with a reset, and who comes back gets through', async () => {
   const { proxy, open } = await link();
   const first = await open();
   proxy.drop('fin');
@@ -73,7 +73,7 @@ test('[FPX2] a drop ends both sides, in order or with a reset, and who comes bac
   await expect.poll(() => third.hub.text, soon).toBe('hello');
 });
 
-test('[FPX3] who connects is reset until it is mended', async () => {
+test('who connects is reset until it is mended', async () => {
   const { proxy, open } = await link();
   proxy.refuse();
   const refused = heardBy(connect(proxy.port, '127.0.0.1'));
@@ -84,7 +84,7 @@ test('[FPX3] who connects is reset until it is mended', async () => {
   await expect.poll(() => client.text, soon).toBe('here');
 });
 
-test('[FPX4] a silent connection takes bytes and tells of no end, a new one is sound', async () => {
+test('a silent connection takes bytes and tells of no end, a new one is sound', async () => {
   const { proxy, open } = await link();
   const silent = await open();
   proxy.silence();
@@ -101,7 +101,7 @@ test('[FPX4] a silent connection takes bytes and tells of no end, a new one is s
   await expect.poll(() => silent.client.end, soon).toBe('reset');
 });
 
-test('[FPX5] a slow link hands on a part at a time, and what it held when it is mended', async () => {
+test('a slow link hands on a part at a time, and what it held when it is mended', async () => {
   const { proxy, open } = await link();
   const { client, hub } = await open();
   proxy.slow(200);
@@ -113,7 +113,7 @@ test('[FPX5] a slow link hands on a part at a time, and what it held when it is 
   await expect.poll(() => [hub.text === text, hub.end], soon).toEqual([true, 'ended']);
 });
 
-test('[FPX6] what a slow link cannot take waits at its sender, not in the proxy', async () => {
+test('what a slow link cannot take waits at its sender, not in the proxy', async () => {
   const { proxy, open } = await link();
   const { client, hub } = await open();
   proxy.slow(100_000);
@@ -122,7 +122,7 @@ test('[FPX6] what a slow link cannot take waits at its sender, not in the proxy'
   expect(client.socket.writableLength).toBeGreaterThan(0);
 });
 
-test('[FPX7] a late link keeps the order, and loses nothing when it is mended', async () => {
+test('a late link keeps the order, and loses nothing when it is mended', async () => {
   const { proxy, open } = await link();
   const { client, hub } = await open();
   proxy.delay(600_000);
@@ -137,7 +137,7 @@ test('[FPX7] a late link keeps the order, and loses nothing when it is mended', 
   await expect.poll(() => client.text, soon).toBe('late');
 });
 
-test('[FPX8] where nobody listens, a client hears of it', async () => {
+test('where nobody listens, a client hears of it', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -149,7 +149,7 @@ test('[FPX8] where nobody listens, a client hears of it', async () => {
   await expect.poll(() => client.end, soon).toBe('reset');
 });
 
-test('[FPX9] a connection that is ending, or not there yet, is reset all the same, and leaves nothing open', async () => {
+test('a connection that is ending, or not there yet, is reset all the same, and leaves nothing open', async () => {
   const { proxy, open } = await link();
   const { client, hub } = await open();
   proxy.drop('fin');

@@ -8,14 +8,14 @@ import { chance, formatOf, phraseAt, seedOf } from '../src/chaos/script.ts';
 
 const mono = formatOf({ sources: ['mic'], channels: 1 });
 
-test('[CHS1] a seed says the same words again, another one others, and each source its own', () => {
+test('a seed says the same words again, another one others, and each source its own', () => {
   const textBy = (seed: string) => Array.from({ length: 5 }, (_, place) => phraseAt(seed, place, mono).words);
   expect(textBy('7/drop')).toEqual(textBy('7/drop'));
   expect(textBy('8/drop')).not.toEqual(textBy('7/drop'));
   expect(textBy(seedOf('7/drop', 'system'))).not.toEqual(textBy(seedOf('7/drop', 'mic')));
 });
 
-test.each([1, 2, 3])('[CHS2] a phrase sounds as its words, on %i channels', (channels) => {
+test.each([1, 2, 3])('a phrase sounds as its words, on %i channels', (channels) => {
   const format = formatOf({ sources: ['mic'], channels });
   const { words, pcm } = phraseAt('7/drop', 3, format);
   const decoder = new ToneDecoder(format);
@@ -25,7 +25,7 @@ test.each([1, 2, 3])('[CHS2] a phrase sounds as its words, on %i channels', (cha
   expect(pcm.length).toBe(channels * phraseAt('7/drop', 3, mono).pcm.length);
 });
 
-test('[CHS3] chance is from 0 up to 1, and spread', () => {
+test('chance is from 0 up to 1, and spread', () => {
   const drawn = Array.from({ length: 1_000 }, (_, place) => chance(`place ${place}`));
   expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
   expect(Math.max(...drawn)).toBeLessThan(1);
@@ -79,7 +79,7 @@ const heard = (changes: Partial<Heard>): Heard => ({
   ...changes,
 });
 
-test('[CHS4] a lost word, a repeated one and a broken promise each fail; slowness does not', () => {
+test('a lost word, a repeated one and a broken promise each fail; slowness does not', () => {
   expect(judged(heard({ recoveredMs: 40_000 }))).toMatchObject({
     status: 'passed',
     words: { said: 4, stored: 4, seen: 4 },
@@ -101,13 +101,13 @@ test('[CHS4] a lost word, a repeated one and a broken promise each fail; slownes
   expect(judged(heard({ stored: [], seen: [] })).missing).toHaveLength(words.length);
 });
 
-test('[CHS5] words that were filled in later count where they were said', () => {
+test('words that were filled in later count where they were said', () => {
   const finals = [final(mic, 0, 1), final(mic, 2, 4), final(mic, 1, 2)];
   expect(inSpokenOrder(finals).map(({ text }) => text)).toEqual(['we', 'ship', 'on friday']);
   expect(judged(heard({ stored: finals, seen: finals })).status).toBe('passed');
 });
 
-test('[CHS6] each source is judged by itself, where it begins on the meeting’s clock', () => {
+test('each source is judged by itself, where it begins on the meeting’s clock', () => {
   const all = [final(mic, 0, 2), final(system, 0, 3), final(mic, 2, 4)];
   const both = { said: [mic, system], stored: all, seen: all };
   expect(judged(heard(both))).toMatchObject({ status: 'passed', words: { said: 7, stored: 7, seen: 7 } });
@@ -126,7 +126,7 @@ test('[CHS6] each source is judged by itself, where it begins on the meeting’s
   });
 });
 
-test('[CHS7] a word more than 20 ms from where it was said fails, and the farthest is told', () => {
+test('a word more than 20 ms from where it was said fails, and the farthest is told', () => {
   const exact = judged(heard({}));
   expect([exact.status, exact.timeErrorMs]).toEqual(['passed', 0]);
   for (const offMs of [20, -20]) {
@@ -149,7 +149,7 @@ test('[CHS7] a word more than 20 ms from where it was said fails, and the farthe
   );
 });
 
-test('[CHS8] the words that did come are compared with the clock, whatever else was lost or came twice', () => {
+test('the words that did come are compared with the clock, whatever else was lost or came twice', () => {
   const stored = [final(mic, 0, 1), final(mic, 2, 3), final(mic, 2, 3), final(mic, 3, 4, { offMs: 9 })];
   expect(judged(heard({ stored }))).toMatchObject({ status: 'failed', timeErrorMs: 9, problems: [] });
   expect(judged(heard({ stored: [] })).timeErrorMs).toBe(null);
@@ -167,7 +167,7 @@ const gapOf = ({ start_ms, end_ms }: TranscriptFinal, changes: Partial<Gap> = {}
   ...changes,
 });
 
-test('[CHS9] words that fill a gap must say so; those before it and beside it need not', () => {
+test('words that fill a gap must say so; those before it and beside it need not', () => {
   const before = final(mic, 0, 2);
   const missing = final(mic, 2, 4);
   const gap = gapOf(missing, { start_ms: before.end_ms - 5 });
@@ -192,7 +192,7 @@ test('[CHS9] words that fill a gap must say so; those before it and beside it ne
   );
 });
 
-test('[CHS9] a word that comes after a gap and stands beside it, or 20 ms in it, fills nothing', () => {
+test('a word that comes after a gap and stands beside it, or 20 ms in it, fills nothing', () => {
   const [first, last] = [final(mic, 0, 2), final(mic, 2, 4)];
   const judge = (gap: Gap) => {
     const stored = [final(mic, 0, 2), final(mic, 2, 4, { repairs: gap.seq })];
@@ -214,7 +214,7 @@ test.each([
   [401, 'Deepgram refused the stream (401, Invalid credentials): check DEEPGRAM_API_KEY.'],
   [402, 'Deepgram refused the stream (402, Project does not have enough credits for an ASR request).'],
   [403, 'the key may not use this model'],
-] as const)('[CHS10] %i: one sentence that says the cause is a reason', (status, reason) => {
+] as const)('%i: one sentence that says the cause is a reason', (status, reason) => {
   expect(reasonProblem([reason, reason], status)).toBe(undefined);
 });
 
@@ -223,6 +223,6 @@ test.each([
   [['the key is wrong', ' '], /an empty reason/],
   [['The key is wrong. Ask somebody else for another.'], /2 sentences/],
   [['The speech recognizer failed.'], /nothing of the key: "The speech recognizer failed."/],
-] as const)('[CHS11] %j is none', (reasons, problem) => {
+] as const)('%j is none', (reasons, problem) => {
   expect(reasonProblem(reasons, 401)).toMatch(problem);
 });

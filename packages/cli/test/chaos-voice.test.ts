@@ -69,7 +69,7 @@ const silent: Status = {
 };
 const isSilent = ({ details }: Status) => details?.cause === 'asr_silent';
 
-test('[VOI1] told is what both the sender and the viewer were shown since the fault began', () => {
+test('told is what both the sender and the viewer were shown since the fault began', () => {
   const sender = new Sender();
   const { voice } = voiceOf(sender);
   sender.hear('status', silent);
@@ -88,7 +88,7 @@ test('[VOI1] told is what both the sender and the viewer were shown since the fa
   expect(voice.isTold(isSilent)).toBe(false);
 });
 
-test('[VOI2] why a recognizer refuses is what the hub says and closes with, and nothing else', () => {
+test('why a recognizer refuses is what the hub says and closes with, and nothing else', () => {
   const sender = new Sender();
   const { voice } = voiceOf(sender);
   sender.hear('error', { type: 'error', code: 'slow_consumer', message: 'not read', retryable: true });
@@ -105,7 +105,7 @@ test('[VOI2] why a recognizer refuses is what the hub says and closes with, and 
   expect(voice.refusals).toEqual(['no credit here', 'no credit', 'no credit yet']);
 });
 
-test('[VOI3] forgotten is audio from the first word without a final on, as far as the sender no longer has it', async () => {
+test('forgotten is audio from the first word without a final on, as far as the sender no longer has it', async () => {
   const sender = new Sender();
   const { voice, stop } = voiceOf(sender, 100);
   const fromMs = 400;
@@ -132,7 +132,7 @@ test('[VOI3] forgotten is audio from the first word without a final on, as far a
   expect(voice.forgottenMs).toBe(30);
 });
 
-test('[VOI4] a speaker who cannot keep the pace leaves others their turns', async () => {
+test('a speaker who cannot keep the pace leaves others their turns', async () => {
   const sender = new Sender();
   const { voice, stop } = voiceOf(sender, 1_000_000);
   voice.speaker.start();
@@ -143,7 +143,7 @@ test('[VOI4] a speaker who cannot keep the pace leaves others their turns', asyn
   expect(sender.pieces).toBeLessThan(10);
 });
 
-test('[VOI5] a link that was lost, and one whose token had run out, are counted; its audio begins where it first was', () => {
+test('a link that was lost, and one whose token had run out, are counted; its audio begins where it first was', () => {
   const sender = new Sender();
   const { voice } = voiceOf(sender);
   sender.receivedMs = 400;
@@ -156,7 +156,7 @@ test('[VOI5] a link that was lost, and one whose token had run out, are counted;
   expect([voice.losses, voice.expired, voice.said.fromMs]).toEqual([2, 1, 400]);
 });
 
-test('[VOI6] words are back with what was said after the fault began, not with what came late of before', async () => {
+test('words are back with what was said after the fault began, not with what came late of before', async () => {
   const sender = new Sender();
   const { voice, stop } = voiceOf(sender, 100);
   const fromMs = 400;
@@ -175,7 +175,7 @@ test('[VOI6] words are back with what was said after the fault began, not with w
 });
 
 test.each([1, 2])(
-  '[VOI7] of %i channels, another sender says what the hub has not, and is the sender',
+  'of %i channels, another sender says what the hub has not, and is the sender',
   async (channels) => {
     const sender = new Sender();
     const { voice, stop } = voiceOf(sender, 100, channels);
@@ -197,7 +197,7 @@ test.each([1, 2])(
   },
 );
 
-test('[VOI8] an alarm says that the recognizer is silent, and its end that the recognizer is well', () => {
+test('an alarm says that the recognizer is silent, and its end that the recognizer is well', () => {
   const { details, ...others } = silent;
   expect(isAlarm(silent)).toBe(true);
   expect(isAlarm({ ...silent, status: 'recovered' })).toBe(false);

@@ -40,7 +40,7 @@ const nameOf = (event: unknown) => (event as { event: string }).event;
 const local = allScenarios.map(({ name }) => name);
 const onAnyHub = allScenarios.flatMap(({ name, needs }) => (needs === 'local' ? [] : [name]));
 
-test('[CHAOS1] no fault costs a word, on hubs of its own: exit code 0', async () => {
+test('no fault costs a word, on hubs of its own: exit code 0', async () => {
   const TMPDIR = await temporaryDirectory();
   const args = ['chaos', '--local', '--parallel', String(local.length), '--seed', '7', '--json'];
   const run = await runCli(args, { env: { TMPDIR } });
@@ -80,7 +80,7 @@ test('[CHAOS1] no fault costs a word, on hubs of its own: exit code 0', async ()
   expect(await readdir(TMPDIR)).toEqual([]);
 });
 
-test('[CHAOS2] somebody’s hub is hurt from the client’s side, by ws:// and by http://', async () => {
+test('somebody’s hub is hurt from the client’s side, by ws:// and by http://', async () => {
   const { url, env } = await serveHub();
   const args = ['chaos', '--url', url.replace('http', 'ws'), '--parallel', '8', '--seed', '5'];
   const run = await runCli([...args, '--json'], { env });
@@ -96,7 +96,7 @@ test('[CHAOS2] somebody’s hub is hurt from the client’s side, by ws:// and b
   expect(plain.stderr).toContain('No word was lost');
 });
 
-test('[CHAOS3] what needs the secret is skipped without it, and said so', async () => {
+test('what needs the secret is skipped without it, and said so', async () => {
   const { url } = await serveHub();
   const args = ['chaos', '--url', url, '--token', await token(), '--only', 'expired-token', '--speed', '4'];
   const run = await runCli([...args, '--json']);
@@ -128,7 +128,7 @@ async function hubOn(server: Server, change: ChangeRecognizer = (recognizer) => 
 const hubWith = async (change: ChangeRecognizer): Promise<string> =>
   `http://127.0.0.1:${await hubOn(createServer(), change)}`;
 
-test('[CHAOS4] a hub that loses words is exit code 1, and the words are named', async () => {
+test('a hub that loses words is exit code 1, and the words are named', async () => {
   const url = await hubWith(swallowing(2, 3));
   const whom = ['--url', url, '--secret', secret];
   const args = ['chaos', ...whom, '--only', 'duplicate', '--seed', '1', '--speed', '3'];
@@ -147,7 +147,7 @@ test('[CHAOS4] a hub that loses words is exit code 1, and the words are named', 
   expect(plain.stderr).toContain('--seed 1');
 });
 
-test('[CHAOS5] a hub that hears no tone language is told apart before anything is hurt', async () => {
+test('a hub that hears no tone language is told apart before anything is hurt', async () => {
   const url = await hubWith(swallowing(0, Number.POSITIVE_INFINITY));
   const run = await runCli(['chaos', '--url', url, '--secret', secret, '--json']);
   expect(run.code).toBe(1);
@@ -167,7 +167,7 @@ async function expectNothingLeft(directory: string): Promise<void> {
   expect(await processesIn(directory)).toEqual([]);
 }
 
-test('[CHAOS6] what was on when the time was over has failed: exit code 1, and nothing is left behind', async () => {
+test('what was on when the time was over has failed: exit code 1, and nothing is left behind', async () => {
   const TMPDIR = await temporaryDirectory();
   const chaos = ['chaos', '--local', '--seed', '3', '--only'];
   const args = [...chaos, 'recognizer-silent,hub-kill', '--time-limit', '6s', '--json'];
@@ -195,7 +195,7 @@ test('[CHAOS6] what was on when the time was over has failed: exit code 1, and n
   await expectNothingLeft(TMPDIR);
 });
 
-test('[CHAOS17] what did not begin in time has not passed: exit code 1', async () => {
+test('what did not begin in time has not passed: exit code 1', async () => {
   const args = ['chaos', '--local', '--only', 'drop,hub-kill', '--parallel', '1', '--time-limit', '1s'];
   const run = await runCli([...args, '--json']);
   expect(run.code).toBe(1);
@@ -206,7 +206,7 @@ test('[CHAOS17] what did not begin in time has not passed: exit code 1', async (
   expect(plain.stderr).toContain('1 scenario failed, 1 scenario did not finish.');
 });
 
-test('[CHAOS12] a hub’s process that does not listen in time is ended too', async () => {
+test('a hub’s process that does not listen in time is ended too', async () => {
   const TMPDIR = await temporaryDirectory();
   const args = ['chaos', '--local', '--only', 'hub-kill', '--time-limit', '60ms', '--json'];
   const run = await runCli(args, { env: { TMPDIR } });
@@ -218,7 +218,7 @@ test('[CHAOS12] a hub’s process that does not listen in time is ended too', as
   await expectNothingLeft(TMPDIR);
 });
 
-test('[CHAOS13] a hub that hangs is given up when the time is over: exit code 1', async () => {
+test('a hub that hangs is given up when the time is over: exit code 1', async () => {
   // A first stream is that of the words before anything is hurt.
   const hurt = await hubWith(endless(2));
   const args = ['chaos', '--secret', secret, '--only', 'duplicate', '--speed', '3', '--json'];
@@ -237,7 +237,7 @@ test('[CHAOS13] a hub that hangs is given up when the time is over: exit code 1'
   );
 });
 
-test('[CHAOS14] two sources at once, each in stereo: every word of both', async () => {
+test('two sources at once, each in stereo: every word of both', async () => {
   const names = 'drop,duplicate,takeover,expired-token,recognizer-fin,recognizer-402,hub-restart';
   const shape = ['--sources', 'system,mic', '--channels', '2'];
   const run = await runCli([
@@ -262,7 +262,7 @@ test('[CHAOS14] two sources at once, each in stereo: every word of both', async 
   expect(notes?.map((note) => /of (mic|system) was told/.exec(note)?.[1])).toEqual(['mic', 'system']);
 });
 
-test('[CHAOS15] words of one of two sources that are lost are named with it', async () => {
+test('words of one of two sources that are lost are named with it', async () => {
   const url = await hubWith(swallowing(2, 3, 'system'));
   const whom = ['--url', url, '--secret', secret];
   const args = ['chaos', ...whom, '--only', 'duplicate', '--speed', '3', '--json'];
@@ -274,7 +274,7 @@ test('[CHAOS15] words of one of two sources that are lost are named with it', as
   expect(new Set(played?.missing.map(({ source }) => source))).toEqual(new Set(['system']));
 });
 
-test('[CHAOS16] a hub that stores words more than 20 ms from where they were said is exit code 1', async () => {
+test('a hub that stores words more than 20 ms from where they were said is exit code 1', async () => {
   const args = ['chaos', '--secret', secret, '--only', 'drop', '--speed', '3', '--json'];
   // The words before anything is hurt have the first stream, those before the fault the second.
   const run = await runCli([...args, '--url', await hubWith(late(30, 3))]);
@@ -289,7 +289,7 @@ test('[CHAOS16] a hub that stores words more than 20 ms from where they were sai
   expect(always.stderr).toMatch(/even without a fault, \d+ words stored more than 20 ms/);
 });
 
-test('[CHAOS7] Ctrl-C ends it in order', async () => {
+test('Ctrl-C ends it in order', async () => {
   const TMPDIR = await temporaryDirectory();
   const args = ['chaos', '--local', '--only', 'hub-kill,recognizer-silent', '--json'];
   const cli = startCli(args, { env: { TMPDIR } });
@@ -301,7 +301,7 @@ test('[CHAOS7] Ctrl-C ends it in order', async () => {
   expect(await readdir(TMPDIR)).toEqual([]);
 });
 
-test('[CHAOS8] a wrong command line is exit code 2, and says what would be right', async () => {
+test('a wrong command line is exit code 2, and says what would be right', async () => {
   const wrong: [args: string[], says: RegExp][] = [
     [['--local', '--only', 'flood'], /no scenario "flood".*\n.*--list/],
     [['--only', 'drop,hub-kill', '--secret', secret], /"hub-kill" needs a hub of its own.*\n.*--local/],
@@ -321,14 +321,14 @@ test('[CHAOS8] a wrong command line is exit code 2, and says what would be right
   }
 });
 
-test('[CHAOS9] a refused token is exit code 3, no hub is 4', async () => {
+test('a refused token is exit code 3, no hub is 4', async () => {
   const { url } = await serveHub();
   const args = ['chaos', '--secret', `other ${secret}`];
   expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
   expect(await runCli([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
 });
 
-test('[CHAOS10] the list has every scenario, with what it needs', async () => {
+test('the list has every scenario, with what it needs', async () => {
   const run = await runCli(['chaos', '--list', '--json']);
   expect(run.code).toBe(0);
   expect(eventsOf(run)).toEqual(
@@ -338,7 +338,7 @@ test('[CHAOS10] the list has every scenario, with what it needs', async () => {
   for (const name of local) expect(plain.stdout).toContain(`\n${name} `);
 });
 
-test('[CHAOS11] behind TLS the hub’s own certificate is what counts', async () => {
+test('behind TLS the hub’s own certificate is what counts', async () => {
   const cwd = await temporaryDirectory();
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
   const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem'];

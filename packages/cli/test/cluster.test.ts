@@ -56,7 +56,7 @@ async function areOne([here, there]: readonly [ServedHub, ServedHub]): Promise<v
   for (const { url } of [here, there]) expect(textOf(await read(url))).toBe(said);
 }
 
-together('[CLU1] two nodes on one directory are one hub', async () => {
+together('two nodes on one directory are one hub', async () => {
   const redis = await newRedis();
   await redis.start();
   const nodes = await twoNodes({ REDIS_URL: redis.url });
@@ -69,7 +69,7 @@ together('[CLU1] two nodes on one directory are one hub', async () => {
   await areOne(nodes);
 });
 
-test.skipIf(!hasRedis || !hasPostgres)('[CLU2] two nodes on one PostgreSQL are one hub', async () => {
+test.skipIf(!hasRedis || !hasPostgres)('two nodes on one PostgreSQL are one hub', async () => {
   const [redis, postgres] = await Promise.all([newRedis(), newPostgres()]);
   await Promise.all([redis.start(), postgres.start()]);
   const nodes = await twoNodes({ REDIS_URL: redis.url, DATABASE_URL: postgres.url });
@@ -77,46 +77,43 @@ test.skipIf(!hasRedis || !hasPostgres)('[CLU2] two nodes on one PostgreSQL are o
   await areOne(nodes);
 });
 
-together(
-  '[CLU3] SIGTERM of a node: its sender and its viewers go on at the other, without a gap',
-  async () => {
-    const redis = await newRedis();
-    await redis.start();
-    const nodes = await twoNodes({ REDIS_URL: redis.url });
-    const balancer = createBalancer(nodes.map(({ url }) => Number(new URL(url).port)));
-    await once(balancer.listen(0, '127.0.0.1'), 'listening');
-    onTestFinished(() => void balancer.close());
-    const url = `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`;
-    const env = { ...nodes[0].env, MEETCAST_URL: url };
+together('SIGTERM of a node: its sender and its viewers go on at the other, without a gap', async () => {
+  const redis = await newRedis();
+  await redis.start();
+  const nodes = await twoNodes({ REDIS_URL: redis.url });
+  const balancer = createBalancer(nodes.map(({ url }) => Number(new URL(url).port)));
+  await once(balancer.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void balancer.close());
+  const url = `http://127.0.0.1:${(balancer.address() as AddressInfo).port}`;
+  const env = { ...nodes[0].env, MEETCAST_URL: url };
 
-    // The balancer takes turns: one viewer for each node, and the sender to the first.
-    const watch = ['subscribe', '--meeting', 'm', '--until', 'ended', '--json'];
-    const viewers: RunningCli[] = [];
-    for (const _ of nodes) {
-      const viewer = startCli(watch, { env });
-      viewers.push(viewer);
-      await viewer.event('connection');
-    }
-    const publisher = sender(url);
-    onTestFinished(() => publisher.close());
-    await publisher.write(speak('hello thank you', { sampleRate: 16_000 }));
-    await Promise.all(viewers.map((viewer) => viewer.event<Seen>('transcript.final')));
+  // The balancer takes turns: one viewer for each node, and the sender to the first.
+  const watch = ['subscribe', '--meeting', 'm', '--until', 'ended', '--json'];
+  const viewers: RunningCli[] = [];
+  for (const _ of nodes) {
+    const viewer = startCli(watch, { env });
+    viewers.push(viewer);
+    await viewer.event('connection');
+  }
+  const publisher = sender(url);
+  onTestFinished(() => publisher.close());
+  await publisher.write(speak('hello thank you', { sampleRate: 16_000 }));
+  await Promise.all(viewers.map((viewer) => viewer.event<Seen>('transcript.final')));
 
-    nodes[0].cli.signal('SIGTERM');
-    expect(await nodes[0].cli.ended).toMatchObject({ code: 0 });
-    await publisher.write(speak('good morning all', { sampleRate: 16_000 }));
-    await publisher.finalize();
-    for (const viewer of viewers) {
-      expect(await viewer.ended).toMatchObject({ code: 0 });
-      expect(finalsOf(viewer)).toBe('hello thank you good morning all');
-      expect((viewer.events as Seen[]).map(({ event }) => event)).not.toContain('reset');
-      const seqs = (viewer.events as Seen[]).flatMap(({ seq }) => seq ?? []);
-      expect(seqs).toEqual(seqs.map((_, index) => index + 1));
-    }
-  },
-);
+  nodes[0].cli.signal('SIGTERM');
+  expect(await nodes[0].cli.ended).toMatchObject({ code: 0 });
+  await publisher.write(speak('good morning all', { sampleRate: 16_000 }));
+  await publisher.finalize();
+  for (const viewer of viewers) {
+    expect(await viewer.ended).toMatchObject({ code: 0 });
+    expect(finalsOf(viewer)).toBe('hello thank you good morning all');
+    expect((viewer.events as Seen[]).map(({ event }) => event)).not.toContain('reset');
+    const seqs = (viewer.events as Seen[]).flatMap(({ seq }) => seq ?? []);
+    expect(seqs).toEqual(seqs.map((_, index) => index + 1));
+  }
+});
 
-together('[CLU4] a Redis that starts after its hub is waited for; one that stops is missed', async () => {
+together('a Redis that starts after its hub is waited for; one that stops is missed', async () => {
   const redis = await newRedis();
   const { url, cli } = await serveHub([], { REDIS_URL: redis.url });
   const where = `Redis at 127\\.0\\.0\\.1:${redis.port}`;
@@ -140,7 +137,7 @@ together('[CLU4] a Redis that starts after its hub is waited for; one that stops
   expect(told.map(({ status }) => status)).toEqual(['down', 'ok', 'down']);
 });
 
-test('[CLU5] nodes with nothing in common are refused, and Redis passwords are never shown', async () => {
+test('nodes with nothing in common are refused, and Redis passwords are never shown', async () => {
   const cwd = await temporaryDirectory();
   const env = { REDIS_URL: 'redis://u:hunter2@127.0.0.1:2' };
   const refused = await runCli(['serve', '--port', '0', '--memory'], { cwd, env });
@@ -151,7 +148,7 @@ test('[CLU5] nodes with nothing in common are refused, and Redis passwords are n
   expect(refused.stderr + run).not.toContain('hunter2');
 });
 
-test('[CLU6] without a secret, nodes on one directory share the one they make; others are warned', async () => {
+test('without a secret, nodes on one directory share the one they make; others are warned', async () => {
   const cwd = await temporaryDirectory();
   const env = { SECRET_KEY: '', REDIS_URL: 'redis://127.0.0.1:2' };
   const nodes = await Promise.all(Array.from({ length: 3 }, () => serveHub([], env, cwd)));
@@ -164,7 +161,7 @@ test('[CLU6] without a secret, nodes on one directory share the one they make; o
   await alone.cli.said(/Set the same SECRET_KEY on all of them/);
 });
 
-together('[CLU7] rediss:// is Redis over TLS, with a password', async () => {
+together('rediss:// is Redis over TLS, with a password', async () => {
   const cwd = await temporaryDirectory();
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem'];

@@ -14,7 +14,7 @@ interface Event {
   text?: string;
 }
 
-test('[DEMO1] all words said are stored and seen by every viewer: exit code 0', async () => {
+test('all words said are stored and seen by every viewer: exit code 0', async () => {
   const run = await runCli(['demo', '--speed', '15', '--json']);
   expect(run.code).toBe(0);
   const events = eventsOf(run) as Event[];
@@ -31,7 +31,7 @@ test('[DEMO1] all words said are stored and seen by every viewer: exit code 0', 
   expect(events.at(-1)).toEqual({ event: 'done', ok: true, words: countWords(said) });
 });
 
-test('[DEMO2] for people it ends with subtitles, a table and a verdict', async () => {
+test('for people it ends with subtitles, a table and a verdict', async () => {
   const run = await runCli(['demo', '--speed', '20']);
   expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('were stored and seen') });
   expect(run.stdout).toContain('[00:00] mic speaker 0: good morning all');
@@ -39,12 +39,12 @@ test('[DEMO2] for people it ends with subtitles, a table and a verdict', async (
   expect(run.stdout.match(/✓ the same words in the same order/g)).toHaveLength(4);
 });
 
-test('[DEMO3] the meeting takes about half a minute', () => {
+test('the meeting takes about half a minute', () => {
   expect(meetingMs).toBeGreaterThan(25_000);
   expect(meetingMs).toBeLessThan(35_000);
 });
 
-test('[DEMO4] it stores in a directory of its own, which is gone afterwards, however it ends', async () => {
+test('it stores in a directory of its own, which is gone afterwards, however it ends', async () => {
   const TMPDIR = await temporaryDirectory();
   const demo = (speed: string) => startCli(['demo', '--speed', speed, '--json'], { env: { TMPDIR } });
   expect(await demo('20').ended).toMatchObject({ code: 0 });

@@ -10,7 +10,7 @@ import { temporaryDirectory } from './support/run-cli.ts';
 
 const every = Object.keys(settings) as SettingName[];
 
-test('[ENV1] .env is read below the process: a set variable wins, an empty one does not', async () => {
+test('.env is read below the process: a set variable wins, an empty one does not', async () => {
   const cwd = await temporaryDirectory();
   await writeFile(join(cwd, '.env'), 'A=file\nB=file\nC=file\n');
   expect(readEnvironment(cwd, { A: 'process', B: '', D: undefined })).toEqual({
@@ -20,14 +20,14 @@ test('[ENV1] .env is read below the process: a set variable wins, an empty one d
   });
 });
 
-test('[ENV2] no .env is fine; one that cannot be read is named', async () => {
+test('no .env is fine; one that cannot be read is named', async () => {
   const cwd = await temporaryDirectory();
   expect(readEnvironment(cwd, {})).toEqual({});
   await mkdir(join(cwd, '.env'));
   expect(() => readEnvironment(cwd, {})).toThrow(join(cwd, '.env'));
 });
 
-test('[ENV3] values become what they stand for; unknown names are ignored', () => {
+test('values become what they stand for; unknown names are ignored', () => {
   const read = readSettings(
     {
       REDIS_URL: 'rediss://u:p@cache:6380/1',
@@ -49,7 +49,7 @@ test('[ENV3] values become what they stand for; unknown names are ignored', () =
   });
 });
 
-test('[ENV4] every bad value is named at once, with what it should be and without what is secret', () => {
+test('every bad value is named at once, with what it should be and without what is secret', () => {
   const read = () =>
     readSettings(
       { INGEST_CHANNELS: 'two', REDIS_URL: 'http://u:hunter2@cache', INGEST_SAMPLE_RATE: '1' },
@@ -65,14 +65,14 @@ test('[ENV4] every bad value is named at once, with what it should be and withou
   expect(read).toThrow(expect.objectContaining({ exit: 'usage' }));
 });
 
-test('[ENV5] a duration is seconds, with or without units', () => {
+test('a duration is seconds, with or without units', () => {
   const typed = ['3600', '90s', '15m', '1h', '1h30m', '2d', '500ms', '1.5'];
   expect(typed.map(duration)).toEqual([3600, 90, 900, 3600, 5400, 172_800, 0.5, 1.5]);
   for (const bad of ['', '0', '-5', '5x', 'h', '1h 30m', '1,5', '1e3', '5 m'])
     expect(() => duration(bad), bad).toThrow('Expected a duration');
 });
 
-test('[ENV6] numbers are whole and within their range where that matters', () => {
+test('numbers are whole and within their range where that matters', () => {
   expect(['0', '8080', '65535'].map(port)).toEqual([0, 8080, 65_535]);
   for (const bad of ['', '-1', '65536', '80.5', '0x50', 'http'])
     expect(() => port(bad), bad).toThrow('65535');
@@ -80,7 +80,7 @@ test('[ENV6] numbers are whole and within their range where that matters', () =>
   expect(() => number()('0')).toThrow('above 0');
 });
 
-test('[ENV7] DATABASE_URL is an address of PostgreSQL, or file: and a directory', () => {
+test('DATABASE_URL is an address of PostgreSQL, or file: and a directory', () => {
   const url = 'postgresql://u:p@db.example:5433/meetcast?sslmode=require';
   expect(database(url)).toEqual({ name: 'postgres', url });
   const directories = [

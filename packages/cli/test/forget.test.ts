@@ -8,7 +8,7 @@ import { eventsOf, runCli } from './support/run-cli.ts';
 
 const forget = ['forget', '--meeting', 'm'];
 
-test('[FGT1] with --yes a meeting is gone, and no other', async () => {
+test('with --yes a meeting is gone, and no other', async () => {
   const { url, env } = await serveHub();
   for (const meeting of ['m', 'other']) await say(url, 'hello all', meeting);
   const { epoch } = await read(url);
@@ -25,7 +25,7 @@ test('[FGT1] with --yes a meeting is gone, and no other', async () => {
   });
 });
 
-test('[FGT2] without a terminal and without --yes nothing is forgotten', async () => {
+test('without a terminal and without --yes nothing is forgotten', async () => {
   const { url, env } = await serveHub();
   await say(url, 'hello');
   expect(await runCli(forget, { env })).toMatchObject({
@@ -36,7 +36,7 @@ test('[FGT2] without a terminal and without --yes nothing is forgotten', async (
   expect((await read(url)).segments).toHaveLength(1);
 });
 
-test('[FGT3] whoever may not manage is refused: exit code 3; no hub is 4, no meeting id 2', async () => {
+test('whoever may not manage is refused: exit code 3; no hub is 4, no meeting id 2', async () => {
   const { url, env } = await serveHub();
   await say(url, 'hello');
   const member = await runCli(['token', '--secret', secret, '--role', 'member']);
@@ -52,7 +52,7 @@ test('[FGT3] whoever may not manage is refused: exit code 3; no hub is 4, no mee
   expect(await runCli(['forget', '--yes'], { env })).toMatchObject({ code: 2 });
 });
 
-test('[FGT4] only a yes is a yes; an end without an answer is a no', async () => {
+test('only a yes is a yes; an end without an answer is a no', async () => {
   const answer = (text: string) => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     input.end(text);

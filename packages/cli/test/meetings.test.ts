@@ -5,7 +5,7 @@ import { nowhere, secret, serveHub } from './support/hub.ts';
 import { say, sender } from './support/meeting.ts';
 import { eventsOf, runCli } from './support/run-cli.ts';
 
-test('[MTG1] the newest first, with when, how long and in which language', async () => {
+test('the newest first, with when, how long and in which language', async () => {
   const { url, env } = await serveHub();
   const none = await runCli(['meetings'], { env });
   expect(none).toEqual({ code: 0, stdout: '', stderr: 'No meetings yet.\n' });
@@ -24,7 +24,7 @@ test('[MTG1] the newest first, with when, how long and in which language', async
   expect(rows[1]).toMatch(/^first +\d{4}-\d\d-\d\d \d\d:\d\d +\d{4}-\d\d-\d\d \d\d:\d\d +en +3$/);
 });
 
-test('[MTG2] --limit and --after page through them; --json is a meeting a line', async () => {
+test('--limit and --after page through them; --json is a meeting a line', async () => {
   const { url, env } = await serveHub();
   for (const meeting of ['a', 'b', 'c']) await say(url, 'hello', meeting);
   const page = async (...args: string[]) => {
@@ -41,7 +41,7 @@ test('[MTG2] --limit and --after page through them; --json is a meeting a line',
   expect(said.stderr).toBe(`There are more: --after ${more?.after}\n`);
 });
 
-test('[MTG3] wrong flags exit 2, a refused token 3, no hub 4', async () => {
+test('wrong flags exit 2, a refused token 3, no hub 4', async () => {
   const { url, env } = await serveHub();
   expect(await runCli(['meetings', '--limit', '0'], { env })).toMatchObject({ code: 2 });
   expect(await runCli(['meetings', '--after', 'yesterday'], { env })).toMatchObject({

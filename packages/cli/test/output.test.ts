@@ -25,7 +25,7 @@ function screen() {
   };
 }
 
-test('[OUT1] live lines stay below everything else, and the next ones replace them', () => {
+test('live lines stay below everything else, and the next ones replace them', () => {
   const terminal = screen();
   const output = createOutput({ json: false, stdout: terminal, stderr: terminal, env: {} });
   output.live(['one', 'two']);
@@ -38,7 +38,7 @@ test('[OUT1] live lines stay below everything else, and the next ones replace th
   expect(terminal.shown()).toBe('first\nsecond\n');
 });
 
-test('[OUT2] where lines cannot be rewritten there are none', () => {
+test('where lines cannot be rewritten there are none', () => {
   const written: string[] = [];
   const pipe = { write: (text: string) => written.push(text) };
   const output = createOutput({ json: false, stdout: pipe, stderr: pipe, env: {} });
@@ -47,7 +47,7 @@ test('[OUT2] where lines cannot be rewritten there are none', () => {
   expect(written).toEqual(['first\n']);
 });
 
-test('[OUT3] a table has its numbers to the right', () => {
+test('a table has its numbers to the right', () => {
   expect(
     table([
       ['words', 'all'],

@@ -5,7 +5,7 @@ import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
 const commands =
   'demo serve simulator keys token wav send-pcm subscribe transcript meetings search forget smoke'.split(' ');
 
-test('[CLI1] help lists the commands, and each command shows examples', async () => {
+test('help lists the commands, and each command shows examples', async () => {
   const help = await runCli(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   const names = [...help.stdout.matchAll(/^ {2}(\S+) \[options\]/gm)].map(([, name]) => name ?? '');
@@ -17,7 +17,7 @@ test('[CLI1] help lists the commands, and each command shows examples', async ()
   }
 });
 
-test('[CLI2] the version is the package’s', async () => {
+test('the version is the package’s', async () => {
   expect(await runCli(['--version'])).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -33,12 +33,12 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['Run `meetcast keys --help`', ['keys']],
 ];
 
-test.each(wrong)('[CLI3] a wrong command line exits 2 and says what to do: %s', async (says, args) => {
+test.each(wrong)('a wrong command line exits 2 and says what to do: %s', async (says, args) => {
   const run = await runCli(args, { cwd: await temporaryDirectory() });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });
 
-test('[CLI4] with --json an error is an event on stdout too', async () => {
+test('with --json an error is an event on stdout too', async () => {
   const run = await runCli(['keys', '--json']);
   expect(eventsOf(run)).toEqual([
     {
@@ -52,7 +52,7 @@ test('[CLI4] with --json an error is an event on stdout too', async () => {
   expect(run.stderr).toContain('--out');
 });
 
-test('[CLI5] pipes see no colour, unless asked', async () => {
+test('pipes see no colour, unless asked', async () => {
   const colour = '\u001b[';
   expect((await runCli(['tokn'], { env: { CI: '1' } })).stderr).not.toContain(colour);
   expect((await runCli(['tokn'], { env: { FORCE_COLOR: '1' } })).stderr).toContain(colour);

@@ -6,7 +6,7 @@ import { nowhere, secret, serveHub } from './support/hub.ts';
 import { say } from './support/meeting.ts';
 import { eventsOf, runCli } from './support/run-cli.ts';
 
-test('[SEA1] who said it when, in every meeting or in one; colour only where it is wanted', async () => {
+test('who said it when, in every meeting or in one; colour only where it is wanted', async () => {
   const { url, env } = await serveHub();
   await say(url, 'good morning all', 'first');
   await say(url, 'thank you all', 'second');
@@ -24,7 +24,7 @@ test('[SEA1] who said it when, in every meeting or in one; colour only where it 
   expect(coloured.stdout).toContain('good \u001b[1m\u001b[33mmorning\u001b[39m\u001b[22m all');
 });
 
-test('[SEA2] --json is a hit a line, --limit bounds them', async () => {
+test('--json is a hit a line, --limit bounds them', async () => {
   const { url, env } = await serveHub();
   for (const meeting of ['a', 'b']) await say(url, 'hello all', meeting);
   const run = await runCli(['search', 'all', '--json'], { env });
@@ -39,7 +39,7 @@ test('[SEA2] --json is a hit a line, --limit bounds them', async () => {
   expect(one.stderr).toBe('There are more: raise --limit\n');
 });
 
-test('[SEA3] nothing found is no failure; what is no word, no meeting or no hub is', async () => {
+test('nothing found is no failure; what is no word, no meeting or no hub is', async () => {
   const { url, env } = await serveHub();
   const found = await runCli(['search', 'zeppelin'], { env });
   expect(found).toEqual({ code: 0, stdout: '', stderr: 'nothing found\n' });
@@ -55,7 +55,7 @@ test('[SEA3] nothing found is no failure; what is no word, no meeting or no hub 
   expect(await runCli(['search', 'a', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
 });
 
-test('[SEA4] marks stand where the hub said, and text cannot steer the terminal', () => {
+test('marks stand where the hub said, and text cannot steer the terminal', () => {
   const mark = (text: string) => `<${text}>`;
   expect(
     highlighted(

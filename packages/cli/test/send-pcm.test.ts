@@ -16,7 +16,7 @@ interface Event {
 
 const send = ['send-pcm', '--meeting', 'm', '--speed', '0', '--json'];
 
-test('[SEND1] a file becomes the words it says; --json tells the steps in order', async () => {
+test('a file becomes the words it says; --json tells the steps in order', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
   const wav = await runCli(['wav', '--out', 'a.wav', '--words', '30', '--sample-rate', '44100'], { cwd });
@@ -35,7 +35,7 @@ test('[SEND1] a file becomes the words it says; --json tells the steps in order'
   expect(events.find(({ event }) => event === 'progress')).toMatchObject({ duration_ms: expect.any(Number) });
 });
 
-test('[SEND2] a test needs no file: it says its words', async () => {
+test('a test needs no file: it says its words', async () => {
   const { env } = await serveHub();
   const run = await runCli([...send, '--create-test-wav', '--test-duration', '6s'], { env });
   const [said, , ...rest] = eventsOf(run) as Event[];
@@ -45,7 +45,7 @@ test('[SEND2] a test needs no file: it says its words', async () => {
   expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining(String(said?.text)) });
 });
 
-test('[SEND3] SIGINT finishes: what was sent is stored, and the exit code is 0', async () => {
+test('SIGINT finishes: what was sent is stored, and the exit code is 0', async () => {
   const { env } = await serveHub();
   const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
   const cli = startCli(long, { env });
@@ -58,7 +58,7 @@ test('[SEND3] SIGINT finishes: what was sent is stored, and the exit code is 0',
   expect(done.stored_ms).toBe(done.sent_ms);
 });
 
-test('[SEND4] a second sender of the same source is told about the first', async () => {
+test('a second sender of the same source is told about the first', async () => {
   const { env } = await serveHub();
   const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
   const first = startCli(long, { env });
@@ -67,7 +67,7 @@ test('[SEND4] a second sender of the same source is told about the first', async
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('Stop the other sender') });
 });
 
-test('[SEND5] a hub that refuses the token is exit code 3, none at all is 4', async () => {
+test('a hub that refuses the token is exit code 3, none at all is 4', async () => {
   const { url } = await serveHub();
   const args = [...send, '--create-test-wav', '--secret', `other ${secret}`];
   expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
@@ -91,7 +91,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['from 2 to 32768', ['--create-test-wav', '--chunk-size', '65536']],
 ];
 
-test.each(wrong)('[SEND6] wrong flags are a usage error: %s', async (says, args) => {
+test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
   const run = await runCli(['send-pcm', '--meeting', 'm', '--secret', secret, ...args]);
   expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
 });
@@ -104,7 +104,7 @@ async function widen(path: string, channels: number): Promise<void> {
   await writeFile(path, bytes);
 }
 
-test('[SEND7] a file that no hub takes is refused before anything is sent', async () => {
+test('a file that no hub takes is refused before anything is sent', async () => {
   const cwd = await temporaryDirectory();
   await writeWav(join(cwd, 'low.wav'), { sampleRate: 4000, channels: 1 }, [Buffer.alloc(8000)]);
   await writeWav(join(cwd, 'wide.wav'), { sampleRate: 16_000, channels: 1 }, [Buffer.alloc(18_000)]);
@@ -119,7 +119,7 @@ test('[SEND7] a file that no hub takes is refused before anything is sent', asyn
   });
 });
 
-test('[SEND8] pace counts samples: late pieces do not shift those after them', async () => {
+test('pace counts samples: late pieces do not shift those after them', async () => {
   let now = 0;
   const waits: number[] = [];
   const pieces = Array.from({ length: 5 }, () => Buffer.alloc(100));
@@ -137,7 +137,7 @@ test('[SEND8] pace counts samples: late pieces do not shift those after them', a
   expect(waits).toEqual([50, 50, 30, 50]);
 });
 
-test('[SEND9] pieces grow with the speed, and what waits in memory is bounded', () => {
+test('pieces grow with the speed, and what waits in memory is bounded', () => {
   const voice = { sampleRate: 16_000, channels: 1 };
   const studio = { sampleRate: 192_000, channels: 8 };
   expect([1, 5, 8, 100, 0].map((speed) => chunkBytesFor(voice, speed))).toEqual([
@@ -153,7 +153,7 @@ async function storedText(env: Record<string, string>): Promise<string> {
   return run.stdout.replaceAll('Speaker 0:', '').trim().split(/\s+/).join(' ');
 }
 
-test('[SEND10] killed, and started again with its spool, it goes on where it was', async () => {
+test('killed, and started again with its spool, it goes on where it was', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
   // Half a minute in real time: none of them gets to its end before it is killed.
@@ -189,7 +189,7 @@ test('[SEND10] killed, and started again with its spool, it goes on where it was
   expect(existsSync(join(cwd, 'a.spool'))).toBe(false);
 });
 
-test('[SEND11] what comes through a pipe comes once: the rest is sent, then what is new', async () => {
+test('what comes through a pipe comes once: the rest is sent, then what is new', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
   const before = await runCli(['wav', '--out', 'one.wav', '--words', '100'], { cwd });

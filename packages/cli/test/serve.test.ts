@@ -23,7 +23,7 @@ function received(publisher: Publisher, ms: number): Promise<void> {
   });
 }
 
-test('[SRV1] with --json the first line says where the hub listens, and SIGTERM ends it with 0', async () => {
+test('with --json the first line says where the hub listens, and SIGTERM ends it with 0', async () => {
   const { url, cli } = await serveHub();
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   expect(await (await fetch(`${url}/api/v1/ping`)).json()).toEqual({ pong: true });
@@ -33,7 +33,7 @@ test('[SRV1] with --json the first line says where the hub listens, and SIGTERM 
   expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('built-in simulator') });
 });
 
-test('[SRV2] SIGTERM drains: what was heard is stored before the process ends', async () => {
+test('SIGTERM drains: what was heard is stored before the process ends', async () => {
   const { url, cli } = await serveHub();
   const publisher = sender(url);
   const finals: string[] = [];
@@ -49,7 +49,7 @@ test('[SRV2] SIGTERM drains: what was heard is stored before the process ends', 
   publisher.close();
 });
 
-test('[SRV3] a second signal ends at once, with 1', async () => {
+test('a second signal ends at once, with 1', async () => {
   const simulator = startCli(['simulator', '--port', '0', '--fault', 'silence', '--json']);
   const { endpoint } = await simulator.event<{ endpoint: string }>('listening');
   const { url, cli } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
@@ -64,7 +64,7 @@ test('[SRV3] a second signal ends at once, with 1', async () => {
   publisher.close();
 });
 
-test('[SRV4] .env is read: its secret opens the hub, unknown names are ignored', async () => {
+test('.env is read: its secret opens the hub, unknown names are ignored', async () => {
   const cwd = await temporaryDirectory();
   await writeFile(join(cwd, '.env'), `SECRET_KEY=${secret}\nJWT_AUDIENCE=there\nSOMETHING_ELSE=1\n`);
   const serve = startCli(['serve', '--port', '0', '--json'], { cwd });
@@ -89,7 +89,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: string[], env: Record<s
   ["'--port <n>' argument 'http' is invalid", ['--port', 'http'], {}],
 ];
 
-test.each(wrong)('[SRV5] a wrong setting is a usage error: %s', async (says, args, env) => {
+test.each(wrong)('a wrong setting is a usage error: %s', async (says, args, env) => {
   const cwd = await temporaryDirectory();
   const run = await runCli(['serve', '--port', '0', ...args], { cwd, env });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
@@ -97,7 +97,7 @@ test.each(wrong)('[SRV5] a wrong setting is a usage error: %s', async (says, arg
   expect(await readdir(cwd)).toEqual([]);
 });
 
-test('[SRV6] without a key a secret is made, kept under --data, and its token is ready to use', async () => {
+test('without a key a secret is made, kept under --data, and its token is ready to use', async () => {
   const cwd = await temporaryDirectory();
   const line = /MEETCAST_URL=(\S+) MEETCAST_TOKEN=(\S+)/;
   const first = startCli(['serve', '--port', '0', '--data', 'kept'], { cwd });
@@ -113,7 +113,7 @@ test('[SRV6] without a key a secret is made, kept under --data, and its token is
   expect(run).toMatchObject({ code: 0 });
 });
 
-test('[SRV7] a public key lets in what its private key signed, and nothing else', async () => {
+test('a public key lets in what its private key signed, and nothing else', async () => {
   const cwd = await temporaryDirectory();
   await runCli(['keys', '--out', '.', '--alg', 'EdDSA'], { cwd });
   const serve = startCli(['serve', '--port', '0', '--json', '--jwt-public-key-path', 'public.pem'], { cwd });
@@ -124,7 +124,7 @@ test('[SRV7] a public key lets in what its private key signed, and nothing else'
   expect(await runCli([...args, '--secret', secret])).toMatchObject({ code: 3 });
 });
 
-test('[SRV8] a taken port is named, with what to do', async () => {
+test('a taken port is named, with what to do', async () => {
   const { url } = await serveHub();
   const cwd = await temporaryDirectory();
   const run = await runCli(['serve', '--port', new URL(url).port], { cwd, env: { SECRET_KEY: secret } });
@@ -132,7 +132,7 @@ test('[SRV8] a taken port is named, with what to do', async () => {
   expect(run.stderr).toContain('--port 0');
 });
 
-test('[SRV9] the log is JSON for programs, has no tokens, and --quiet has none of it', async () => {
+test('the log is JSON for programs, has no tokens, and --quiet has none of it', async () => {
   const [loud, quiet] = await Promise.all([serveHub(), serveHub(['--quiet'])]);
   const shown = await token();
   for (const { url } of [loud, quiet]) {
@@ -155,7 +155,7 @@ test('[SRV9] the log is JSON for programs, has no tokens, and --quiet has none o
   expect(quiet.cli.stderr).not.toContain('pcm_streaming');
 });
 
-test('[SRV10] limits and warnings: one viewer too many is told so; a weak secret is named', async () => {
+test('limits and warnings: one viewer too many is told so; a weak secret is named', async () => {
   const { env, cli } = await serveHub([], {
     MAX_WS_CLIENTS_PER_MEETING: '1',
     SECRET_KEY: 'short',
@@ -168,7 +168,7 @@ test('[SRV10] limits and warnings: one viewer too many is told so; a weak secret
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('MAX_WS_CLIENTS_PER_MEETING') });
 });
 
-test('[SRV11] handshakes that name no format get the one of the settings', async () => {
+test('handshakes that name no format get the one of the settings', async () => {
   const { url } = await serveHub(['--ingest-sample-rate', '16000', '--ingest-channels', '2']);
   const socket = new WebSocket(`${url.replace('http', 'ws')}/api/v1/ws/ingest/meetings/m`, {
     headers: { authorization: `Bearer ${await token()}` },
@@ -189,7 +189,7 @@ test('[SRV11] handshakes that name no format get the one of the settings', async
   });
 });
 
-test('[SRV12] behind a proxy connections are counted by the last address of the header it sets', async () => {
+test('behind a proxy connections are counted by the last address of the header it sets', async () => {
   const { url } = await serveHub(['--client-address-header', 'X-Forwarded-For']);
   const authorization = `Bearer ${await token()}`;
   /** The types of the first messages of viewers with these headers. */

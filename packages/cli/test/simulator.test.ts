@@ -10,7 +10,7 @@ async function startSimulator(...args: string[]) {
   return { cli, endpoint, url };
 }
 
-test('[SIM1] any hub may listen through it; the first line says where, and SIGTERM ends it with 0', async () => {
+test('any hub may listen through it; the first line says where, and SIGTERM ends it with 0', async () => {
   const { cli, endpoint, url } = await startSimulator('--pace', '0', '--key', 'simulator');
   expect(endpoint).toBe(`${url.replace('http', 'ws')}/v1/listen`);
   const { env, cli: hub } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
@@ -25,7 +25,7 @@ test('[SIM1] any hub may listen through it; the first line says where, and SIGTE
   ]);
 });
 
-test('[SIM2] a key it does not accept reaches the sender as a reason', async () => {
+test('a key it does not accept reaches the sender as a reason', async () => {
   const { endpoint } = await startSimulator('--key', 'other');
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
   const args = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--connect-timeout', '5s'];
@@ -35,7 +35,7 @@ test('[SIM2] a key it does not accept reaches the sender as a reason', async () 
   });
 });
 
-test('[SIM3] a stream that breaks, or a busy Deepgram, costs no word', async () => {
+test('a stream that breaks, or a busy Deepgram, costs no word', async () => {
   const faults = ['--fault', 'fin', '--fault-after-ms', '1000', '--refuse', '429', '--refuse-count', '1'];
   const { endpoint } = await startSimulator('--pace', '0', ...faults);
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
@@ -44,7 +44,7 @@ test('[SIM3] a stream that breaks, or a busy Deepgram, costs no word', async () 
 
 const none: FaultFlags = { endWithoutStatus: false };
 
-test('[SIM4] every fault has its flag', () => {
+test('every fault has its flag', () => {
   expect(faultsOf(none)).toEqual([]);
   const flags: FaultFlags = {
     fault: 'close',
@@ -76,7 +76,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['Allowed choices are fin, rst, silence, close', ['--fault', 'fire']],
 ];
 
-test.each(wrong)('[SIM5] wrong flags are a usage error: %s', async (says, args) => {
+test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
   const run = await runCli(['simulator', '--port', '0', ...args]);
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });

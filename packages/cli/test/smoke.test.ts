@@ -17,7 +17,7 @@ interface Smoke {
 
 const resultOf = (run: { stdout: string }) => eventsOf(run)[0] as Smoke;
 
-test('[SMK1] every word said was stored and seen: exit code 0', async () => {
+test('every word said was stored and seen: exit code 0', async () => {
   const { env } = await serveHub();
   const run = await runCli(['smoke', '--words', '40', '--json'], { env });
   expect(run.code).toBe(0);
@@ -50,7 +50,7 @@ function deafBetween(recognizer: Recognizer, fromByte: number, toByte: number): 
   };
 }
 
-test('[SMK2] words that were lost are named with their places: exit code 1', async () => {
+test('words that were lost are named with their places: exit code 1', async () => {
   const simulator = await startDeepgramSimulator({ pace: 0 });
   const recognizer = deepgram({ apiKey: 'k', endpoint: simulator.url });
   // A word takes 300 ms after a lead of 100: at 16 000 Hz these are the third and the fourth.
@@ -83,7 +83,7 @@ test('[SMK2] words that were lost are named with their places: exit code 1', asy
   expect(plain.stdout).toMatch(/missing: word 3, ".+", was not stored and not seen/);
 });
 
-test('[SMK3] a hub that hears nothing is exit code 5, with what was missing until then', async () => {
+test('a hub that hears nothing is exit code 5, with what was missing until then', async () => {
   const simulator = startCli(['simulator', '--port', '0', '--fault', 'silence', '--json']);
   const { endpoint } = await simulator.event<{ endpoint: string }>('listening');
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
@@ -93,7 +93,7 @@ test('[SMK3] a hub that hears nothing is exit code 5, with what was missing unti
   expect(resultOf(run).missing).toHaveLength(3);
 });
 
-test('[SMK4] a refused token is exit code 3, no hub is 4', async () => {
+test('a refused token is exit code 3, no hub is 4', async () => {
   const { url } = await serveHub();
   const args = ['smoke', '--secret', `other ${secret}`];
   expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });

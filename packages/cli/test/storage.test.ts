@@ -48,7 +48,7 @@ async function outlives(serveAgain: () => Promise<ServedHub>): Promise<void> {
   await stop(second);
 }
 
-test('[STO1] by default everything is in meetcast-data, which is for its owner alone', async () => {
+test('by default everything is in meetcast-data, which is for its owner alone', async () => {
   const cwd = await temporaryDirectory();
   await outlives(() => serveHub([], {}, cwd));
   expect(await readdir(cwd)).toEqual(['meetcast-data']);
@@ -58,7 +58,7 @@ test('[STO1] by default everything is in meetcast-data, which is for its owner a
   await cli.said(/a secret was generated, kept in meetcast-data\/secret\.key/);
 });
 
-test('[STO2] --data and DATABASE_URL=file: name another directory', async () => {
+test('--data and DATABASE_URL=file: name another directory', async () => {
   const cwd = await temporaryDirectory();
   await outlives(() => serveHub(['--data', 'deep/kept'], {}, cwd));
   // The same directory by its other name.
@@ -68,7 +68,7 @@ test('[STO2] --data and DATABASE_URL=file: name another directory', async () => 
   expect(await readdir(cwd)).toEqual(['deep']);
 });
 
-test('[STO3] --memory keeps nothing on disk, and says so', async () => {
+test('--memory keeps nothing on disk, and says so', async () => {
   const cwd = await temporaryDirectory();
   const first = await serveHub(['--memory'], { DATABASE_URL: 'file:kept', SECRET_KEY: '' }, cwd);
   await first.cli.said(/Transcripts are kept in memory only/);
@@ -78,7 +78,7 @@ test('[STO3] --memory keeps nothing on disk, and says so', async () => {
   expect(await readdir(cwd)).toEqual([]);
 });
 
-test('[STO4] a directory that cannot be used is named, with what to do', async () => {
+test('a directory that cannot be used is named, with what to do', async () => {
   const cwd = await temporaryDirectory();
   await writeFile(join(cwd, 'file'), '');
   await mkdir(join(cwd, 'other'));
@@ -100,7 +100,7 @@ function acknowledged(events: readonly unknown[]): string[] {
   return finals.flatMap(({ text }) => wordsIn(text));
 }
 
-test('[STO5] a hub killed in mid-meeting has all it acknowledged; its sender goes on and not a word is lost', async () => {
+test('a hub killed in mid-meeting has all it acknowledged; its sender goes on and not a word is lost', async () => {
   const cwd = await temporaryDirectory();
   const killed = await serveHub(['--port', String(await freePort())], {}, cwd);
   const send = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--test-duration', '60s', '--speed', '4'];
@@ -128,7 +128,7 @@ test('[STO5] a hub killed in mid-meeting has all it acknowledged; its sender goe
   expect(new Set(whole.segments.map(({ segment_no }) => segment_no)).size).toBe(whole.segments.length);
 });
 
-test.skipIf(!hasPostgres)('[STO6] DATABASE_URL=postgres://… keeps them in PostgreSQL', async () => {
+test.skipIf(!hasPostgres)('DATABASE_URL=postgres://… keeps them in PostgreSQL', async () => {
   const cwd = await temporaryDirectory();
   const postgres = await newPostgres();
   await postgres.start();
@@ -144,7 +144,7 @@ test.skipIf(!hasPostgres)('[STO6] DATABASE_URL=postgres://… keeps them in Post
   expect(await readdir(cwd)).toEqual([]);
 });
 
-test.skipIf(!hasPostgres)('[STO7] a PostgreSQL that starts after its hub is waited for', async () => {
+test.skipIf(!hasPostgres)('a PostgreSQL that starts after its hub is waited for', async () => {
   const postgres = await newPostgres();
   const { url, cli } = await serveHub([], { DATABASE_URL: postgres.url });
   await cli.said(/PostgreSQL at 127\.0\.0\.1:\d+\/postgres cannot be reached \(.*ECONNREFUSED.*\)/);
@@ -158,7 +158,7 @@ test.skipIf(!hasPostgres)('[STO7] a PostgreSQL that starts after its hub is wait
   expect(await cli.ended).toMatchObject({ code: 0 });
 });
 
-test('[STO8] a hub whose PostgreSQL is away stops when it is told to, and shows no password', async () => {
+test('a hub whose PostgreSQL is away stops when it is told to, and shows no password', async () => {
   const away = 'postgres://u:hunter2@127.0.0.1:2/meetcast';
   const hub = await serveHub([], { DATABASE_URL: away });
   await hub.cli.said(/cannot be reached/);

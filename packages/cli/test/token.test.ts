@@ -12,7 +12,7 @@ const secret = 'a-secret-of-more-than-thirty-two-characters';
 const secretKey = new TextEncoder().encode(secret);
 const terms = { audience: 'meetcast', issuer: 'meetcast' };
 
-test('[TOK1] a token is alone on stdout, with every claim a hub asks for', async () => {
+test('a token is alone on stdout, with every claim a hub asks for', async () => {
   const who = ['--user', 'ada', '--tenant', 'acme', '--email', 'ada@acme.example', '--role', 'member'];
   const run = await runCli(['token', ...who, '--ttl', '15m', '--secret', secret]);
   expect(run).toMatchObject({ code: 0, stderr: '' });
@@ -28,7 +28,7 @@ test('[TOK1] a token is alone on stdout, with every claim a hub asks for', async
   expect(claims.exp - claims.iat).toBe(900);
 });
 
-test('[TOK2] the secret, audience and issuer come from the environment or from .env, which it overrules', async () => {
+test('the secret, audience and issuer come from the environment or from .env, which it overrules', async () => {
   const cwd = await temporaryDirectory();
   await writeFile(
     join(cwd, '.env'),
@@ -41,23 +41,20 @@ test('[TOK2] the secret, audience and issuer come from the environment or from .
   expect(event.expires_at).toBe(new Date((payload.exp ?? 0) * 1000).toISOString());
 });
 
-test.each(['RS256', 'ES256', 'EdDSA'])(
-  '[TOK3] a %s pair signs tokens that its public key checks',
-  async (alg) => {
-    const cwd = await temporaryDirectory();
-    const keys = await runCli(['keys', '--out', 'deep/keys', '--alg', alg, '--json'], { cwd });
-    expect(eventsOf(keys)).toEqual([
-      { event: 'keys', alg, private_key: 'deep/keys/private.pem', public_key: 'deep/keys/public.pem' },
-    ]);
-    expect((await stat(join(cwd, 'deep/keys/private.pem'))).mode & 0o777).toBe(0o600);
-    const run = await runCli(['token', '--key', 'deep/keys/private.pem'], { cwd });
-    const publicKey = createPublicKey(await readFile(join(cwd, 'deep/keys/public.pem')));
-    const { protectedHeader } = await jwtVerify(run.stdout.trim(), publicKey, terms);
-    expect(protectedHeader.alg).toBe(alg);
-  },
-);
+test.each(['RS256', 'ES256', 'EdDSA'])('a %s pair signs tokens that its public key checks', async (alg) => {
+  const cwd = await temporaryDirectory();
+  const keys = await runCli(['keys', '--out', 'deep/keys', '--alg', alg, '--json'], { cwd });
+  expect(eventsOf(keys)).toEqual([
+    { event: 'keys', alg, private_key: 'deep/keys/private.pem', public_key: 'deep/keys/public.pem' },
+  ]);
+  expect((await stat(join(cwd, 'deep/keys/private.pem'))).mode & 0o777).toBe(0o600);
+  const run = await runCli(['token', '--key', 'deep/keys/private.pem'], { cwd });
+  const publicKey = createPublicKey(await readFile(join(cwd, 'deep/keys/public.pem')));
+  const { protectedHeader } = await jwtVerify(run.stdout.trim(), publicKey, terms);
+  expect(protectedHeader.alg).toBe(alg);
+});
 
-test('[TOK4] a pair is replaced only by force, and stays private', async () => {
+test('a pair is replaced only by force, and stays private', async () => {
   const cwd = await temporaryDirectory();
   const args = ['keys', '--out', '.', '--alg', 'ES256'];
   await runCli(args, { cwd });
@@ -70,7 +67,7 @@ test('[TOK4] a pair is replaced only by force, and stays private', async () => {
   expect((await stat(join(cwd, 'private.pem'))).mode & 0o777).toBe(0o600);
 });
 
-test('[TOK5] keys that cannot sign are named, with what to do', async () => {
+test('keys that cannot sign are named, with what to do', async () => {
   const cwd = await temporaryDirectory();
   await runCli(['keys', '--out', '.'], { cwd });
   await writeFile(join(cwd, 'junk.pem'), 'junk');
@@ -92,12 +89,12 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['cannot be used with', ['--secret', secret, '--key', 'private.pem']],
 ];
 
-test.each(wrong)('[TOK6] a token that cannot be made is a usage error: %s', async (says, args) => {
+test.each(wrong)('a token that cannot be made is a usage error: %s', async (says, args) => {
   const run = await runCli(['token', ...args]);
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });
 
-test('[TOK7] commands send the token they are given, or mint one; flags beat variables', async () => {
+test('commands send the token they are given, or mint one; flags beat variables', async () => {
   const cwd = await temporaryDirectory();
   const env = { MEETCAST_TOKEN: 'from-env', SECRET_KEY: secret };
   const resolve = async (

@@ -10,7 +10,7 @@ import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
 
 const transcript = ['transcript', '--meeting', 'm'];
 
-test('[TXT1] text, subtitles and JSON, on stdout or in a file', async () => {
+test('text, subtitles and JSON, on stdout or in a file', async () => {
   const cwd = await temporaryDirectory();
   const { env } = await serveHub();
   await runCli(['wav', '--out', 'a.wav', '--text', 'hello thank you'], { cwd });
@@ -71,7 +71,7 @@ const page = (seqs: number[], next: number | null, epoch = 'e') => ({
 const run = (url: string, ...args: string[]) =>
   runCli([...transcript, '--url', url, '--secret', secret, ...args]);
 
-test('[TXT2] all pages become one document', async () => {
+test('all pages become one document', async () => {
   const { asked, url } = await answering({ body: page([2, 4], 4) }, { body: page([7], null) });
   const { code, stdout } = await run(url, '--format', 'json');
   expect(code).toBe(0);
@@ -81,12 +81,12 @@ test('[TXT2] all pages become one document', async () => {
   expect(asked.map((path) => new URL(path, url).searchParams.get('after'))).toEqual(['0', '4']);
 });
 
-test('[TXT3] a log that was restarted in between is no document', async () => {
+test('a log that was restarted in between is no document', async () => {
   const { url } = await answering({ body: page([2], 2) }, { body: page([3], null, 'other') });
   expect(await run(url, '--json')).toMatchObject({ code: 1, stderr: expect.stringContaining('restarted') });
 });
 
-test('[TXT4] what is no transcript is said, with the exit code for its kind', async () => {
+test('what is no transcript is said, with the exit code for its kind', async () => {
   const problem = (code: string, status: number, detail: string) => ({
     status,
     body: { type: 'about:blank', title: 'T', status, code, detail },
@@ -107,7 +107,7 @@ test('[TXT4] what is no transcript is said, with the exit code for its kind', as
   expect(await run(nowhere)).toMatchObject({ code: 4, stderr: expect.stringContaining('ECONNREFUSED') });
 });
 
-test('[TXT5] wrong flags are a usage error', async () => {
+test('wrong flags are a usage error', async () => {
   expect(await run(nowhere, '--format', 'doc')).toMatchObject({ code: 2 });
   expect(await run(nowhere, '--json', '--format', 'srt')).toMatchObject({ code: 2 });
   expect(await run(nowhere, '--meeting', '..')).toMatchObject({ code: 2 });

@@ -15,14 +15,14 @@ async function wordsIn(path: string): Promise<string> {
   return words.join(' ');
 }
 
-test('[WAV20] the text on stdout is what the file says', async () => {
+test('the text on stdout is what the file says', async () => {
   const cwd = await temporaryDirectory();
   const run = await runCli(['wav', '--out', 'a.wav', '--text', 'Hello, thank ışık!'], { cwd });
   expect(run).toMatchObject({ code: 0, stdout: 'hello thank ışık\n' });
   expect(await wordsIn(join(cwd, 'a.wav'))).toBe('hello thank ışık');
 });
 
-test('[WAV21] the same seed draws the same words, at any rate and number of channels', async () => {
+test('the same seed draws the same words, at any rate and number of channels', async () => {
   const cwd = await temporaryDirectory();
   const args = ['wav', '--words', '12', '--seed', '7'];
   const one = await runCli([...args, '--out', 'one.wav'], { cwd });
@@ -39,7 +39,7 @@ test('[WAV21] the same seed draws the same words, at any rate and number of chan
   expect(await wordsIn(join(cwd, 'other.wav'))).toBe(text);
 });
 
-test('[WAV22] a tone has the length, rate and level asked for, and a header with true sizes', async () => {
+test('a tone has the length, rate and level asked for, and a header with true sizes', async () => {
   const cwd = await temporaryDirectory();
   const run = await runCli(
     ['wav', '--out', 't.wav', '--frequency', '1000', '--duration', '1500ms', '--sample-rate', '8000'],
@@ -55,7 +55,7 @@ test('[WAV22] a tone has the length, rate and level asked for, and a header with
   expect(Math.max(...new Int16Array(file.buffer, file.byteOffset + 44, 100))).toBe(16_384);
 });
 
-test('[WAV23] with the audio on stdout the words go to stderr', async () => {
+test('with the audio on stdout the words go to stderr', async () => {
   const run = await runCli(['wav', '--out', '-', '--text', 'hello']);
   expect(run.stdout.slice(0, 4)).toBe('RIFF');
   expect(run).toMatchObject({ code: 0, stderr: 'hello\n' });
@@ -71,7 +71,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['from 8000 to 192000', ['--words', '3', '--sample-rate', '4000']],
 ];
 
-test.each(wrong)('[WAV24] wrong flags are a usage error: %s', async (says, args) => {
+test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
   const cwd = await temporaryDirectory();
   const run = await runCli(['wav', '--out', 'a.wav', ...args], { cwd });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });

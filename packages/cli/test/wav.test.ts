@@ -37,7 +37,7 @@ const data = chunk('data', int16(samples));
 const upper8 = samples.map((sample) => sample & ~0xff);
 const upper12 = samples.map((sample) => sample & ~0xf);
 
-test('[WAV1] 16-bit samples come through as they are, with rate, channels and duration', async () => {
+test('16-bit samples come through as they are, with rate, channels and duration', async () => {
   const heard = await hear(byLibrary('16', samples.slice(0, 10), 2));
   expect(heard.pcm).toEqual(int16(samples.slice(0, 10)));
   expect(heard).toMatchObject({ sampleRate, channels: 2, durationMs: 5000 / sampleRate, warnings: [] });
@@ -51,20 +51,17 @@ const depths: ReadonlyArray<readonly [name: string, depth: string, stored: numbe
   ['64-bit float', '64', samples.map((sample) => sample / 32_768), [...samples]],
 ];
 
-test.each(depths)(
-  '[WAV2] %s samples become the 16-bit ones they stand for',
-  async (_, depth, stored, heard) => {
-    expect((await hear(byLibrary(depth, stored))).pcm).toEqual(int16(heard));
-  },
-);
+test.each(depths)('%s samples become the 16-bit ones they stand for', async (_, depth, stored, heard) => {
+  expect((await hear(byLibrary(depth, stored))).pcm).toEqual(int16(heard));
+});
 
-test('[WAV3] floats beyond full scale are clipped, not wrapped; NaN is silence', async () => {
+test('floats beyond full scale are clipped, not wrapped; NaN is silence', async () => {
   const loud = Buffer.from(Float32Array.from([2, -2, Number.NaN, Number.POSITIVE_INFINITY]).buffer);
   const heard = await hear(riff([fmt({ tag: 3, bits: 32 }), chunk('data', loud)]));
   expect(heard.pcm).toEqual(int16([32_767, -32_768, 0, 32_767]));
 });
 
-test('[WAV4] a sample of odd bits lies in the upper bits of its container', async () => {
+test('a sample of odd bits lies in the upper bits of its container', async () => {
   const twelve = riff([fmt({ bits: 12, blockAlign: 2 }), chunk('data', int16(upper12))]);
   expect((await hear(twelve)).pcm).toEqual(int16(upper12));
   const in24 = Buffer.concat(samples.map((sample) => Buffer.concat([Buffer.from([0x50]), int16([sample])])));
@@ -72,13 +69,13 @@ test('[WAV4] a sample of odd bits lies in the upper bits of its container', asyn
   expect((await hear(riff([format, chunk('data', in24)]))).pcm).toEqual(int16(samples));
 });
 
-test('[WAV5] EXTENSIBLE is read by its sub-format', async () => {
+test('EXTENSIBLE is read by its sub-format', async () => {
   const floats = Buffer.from(Float32Array.from(samples, (sample) => sample / 32_768).buffer);
   const format = fmt({ tag: 0xfffe, bits: 32, extension: extension(32, 3) });
   expect((await hear(riff([format, chunk('data', floats)]))).pcm).toEqual(int16(samples));
 });
 
-test.each(['RF64', 'BW64'])('[WAV6] %s takes its length from ds64', async (id) => {
+test.each(['RF64', 'BW64'])('%s takes its length from ds64', async (id) => {
   const ds64 = Buffer.alloc(28);
   ds64.writeBigUInt64LE(BigInt(samples.length * 2), 8);
   const long = chunk('data', int16(samples), 0xffff_ffff);
@@ -90,7 +87,7 @@ test.each(['RF64', 'BW64'])('[WAV6] %s takes its length from ds64', async (id) =
   expect((await hear(byLibrary('16', samples, 1, 'RF64'))).pcm).toEqual(int16(samples));
 });
 
-test('[WAV7] chunks around the audio are passed over, odd ones with their padding', async () => {
+test('chunks around the audio are passed over, odd ones with their padding', async () => {
   const file = riff([
     chunk('JUNK', Buffer.alloc(27, 0x64)),
     chunk('bext', Buffer.alloc(70_001)),
@@ -102,7 +99,7 @@ test('[WAV7] chunks around the audio are passed over, odd ones with their paddin
   expect(await hear(file)).toMatchObject({ pcm: int16(samples), warnings: [] });
 });
 
-test('[WAV8] a file cut short is read as far as it goes, with a warning and its true duration', async () => {
+test('a file cut short is read as far as it goes, with a warning and its true duration', async () => {
   const whole = riff([fmt({ channels: 2 }), chunk('data', int16([...samples, 1, 2, 3, 4, 5]))]);
   const heard = await hear(whole.subarray(0, whole.length - 11));
   expect(heard.pcm).toEqual(int16(samples.slice(0, 10)));
@@ -111,7 +108,7 @@ test('[WAV8] a file cut short is read as far as it goes, with a warning and its 
 });
 
 test.each([0, 0xffff_ffff, 0x7fff_f000, 0x8000_0000])(
-  '[WAV9] a file streamed live, its size left at %i, is read to its end without a word',
+  'a file streamed live, its size left at %i, is read to its end without a word',
   async (size) => {
     const file = riff([fmt(), chunk('data', int16(samples), size)], { size: size === 0 ? 36 : size });
     const heard = await hear(file);
@@ -120,12 +117,12 @@ test.each([0, 0xffff_ffff, 0x7fff_f000, 0x8000_0000])(
   },
 );
 
-test('[WAV10] no audio and more chunks is no audio, not the chunks', async () => {
+test('no audio and more chunks is no audio, not the chunks', async () => {
   const file = riff([fmt(), chunk('data', Buffer.alloc(0)), chunk('LIST', Buffer.alloc(64, 1))]);
   await expect(hear(file)).rejects.toThrow('it has no audio');
 });
 
-test('[WAV11] chunks hold whole samples of all channels and no more bytes than asked', async () => {
+test('chunks hold whole samples of all channels and no more bytes than asked', async () => {
   const six = Array.from({ length: 6 * 100 }, (_, place) => place);
   const heard = await hear(byLibrary('16', six, 6), 100);
   expect(heard.channels).toBe(6);
@@ -169,7 +166,7 @@ const refused: ReadonlyArray<readonly [name: string, bytes: Buffer, says: string
   ['less than a sample', riff([fmt({ channels: 2 }), chunk('data', Buffer.alloc(3))]), 'no audio'],
 ];
 
-test.each(refused)('[WAV12] %s is refused by name', async (_, bytes, says) => {
+test.each(refused)('%s is refused by name', async (_, bytes, says) => {
   await expect(hear(bytes)).rejects.toMatchObject({
     name: 'CliError',
     exit: 'failed',
@@ -177,7 +174,7 @@ test.each(refused)('[WAV12] %s is refused by name', async (_, bytes, says) => {
   });
 });
 
-test('[WAV13] what another program can convert comes with the command for it', async () => {
+test('what another program can convert comes with the command for it', async () => {
   const path = join(await temporaryDirectory(), 'in.wav');
   await writeFile(path, riff([fmt({ tag: 7, bits: 8 }), data]));
   await expect(hearFile(path)).rejects.toMatchObject({
@@ -185,13 +182,13 @@ test('[WAV13] what another program can convert comes with the command for it', a
   });
 });
 
-test('[WAV14] a directory and a missing file are told apart', async () => {
+test('a directory and a missing file are told apart', async () => {
   const directory = await temporaryDirectory();
   await expect(hearFile(directory)).rejects.toThrow('is a directory');
   await expect(hearFile(join(directory, 'none.wav'))).rejects.toThrow('there is no file');
 });
 
-test('[WAV15] a pipe is read as it comes; a cut is noticed at its end', async () => {
+test('a pipe is read as it comes; a cut is noticed at its end', async () => {
   const pipe = join(await temporaryDirectory(), 'pipe');
   execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
   const whole = riff([fmt(), data]);
@@ -200,7 +197,7 @@ test('[WAV15] a pipe is read as it comes; a cut is noticed at its end', async ()
   expect(heard.warnings).toEqual([expect.stringContaining('cut short')]);
 });
 
-test('[WAV16] no more is taken from the stream than was asked for, but for its own buffer', async () => {
+test('no more is taken from the stream than was asked for, but for its own buffer', async () => {
   let pulled = 0;
   const endless = Readable.from(
     (function* () {

@@ -11,28 +11,28 @@ const compare = (said: string, got: string) => {
 
 const equal = { isEqual: true, missing: [], unexpected: [] };
 
-test('[WORD1] the same words in the same order are equal', () => {
+test('the same words in the same order are equal', () => {
   expect(compare('a b a', 'a b a')).toEqual(equal);
   expect(compare('', '')).toEqual(equal);
 });
 
-test('[WORD2] what is missing is named with its place among the words said', () => {
+test('what is missing is named with its place among the words said', () => {
   expect(compare('a b a c', 'a a')).toEqual({ isEqual: false, missing: ['2 b', '4 c'], unexpected: [] });
   expect(compare('a b', '')).toEqual({ isEqual: false, missing: ['1 a', '2 b'], unexpected: [] });
 });
 
-test('[WORD3] what was said twice, or never, is named with the place before it', () => {
+test('what was said twice, or never, is named with the place before it', () => {
   expect(compare('a b c', 'a b b c')).toEqual({ isEqual: false, missing: [], unexpected: ['2 b'] });
   expect(compare('', 'x')).toEqual({ isEqual: false, missing: [], unexpected: ['0 x'] });
 });
 
-test('[WORD4] a changed word is one missing and one unexpected, an exchange of two as well', () => {
+test('a changed word is one missing and one unexpected, an exchange of two as well', () => {
   expect(compare('a b c', 'a x c')).toEqual({ isEqual: false, missing: ['2 b'], unexpected: ['2 x'] });
   const { isEqual, missing, unexpected } = compare('a b', 'b a');
   expect([isEqual, missing.length, unexpected.length]).toEqual([false, 1, 1]);
 });
 
-test('[WORD5] each source is compared by itself', () => {
+test('each source is compared by itself', () => {
   const said = { mic: ['a'], system: ['b'] };
   expect(compareWords(said, { mic: ['b'], system: ['a'] }).missing).toEqual([
     { source: 'mic', place: 1, word: 'a' },
@@ -40,7 +40,7 @@ test('[WORD5] each source is compared by itself', () => {
   ]);
 });
 
-test('[WORD6] each word that came back has its place among those said, and an unexpected one none', () => {
+test('each word that came back has its place among those said, and an unexpected one none', () => {
   const { places } = compareWords(
     { mic: ['a', 'b', 'c', 'd'], system: ['e'] },
     { mic: ['a', 'c', 'x', 'd'], system: ['e'] },
@@ -48,7 +48,7 @@ test('[WORD6] each word that came back has its place among those said, and an un
   expect(places).toEqual({ mic: [0, 2, undefined, 3], system: [0] });
 });
 
-test('[WORD7] the same word at the same place of both sources is two places', () => {
+test('the same word at the same place of both sources is two places', () => {
   const said = { mic: ['a', 'b'], system: ['a', 'b'] };
   const compared = { stored: compareWords(said, noWords), seen: compareWords(said, { ...said, mic: [] }) };
   expect(placesOf('missing', compared)).toEqual([
@@ -59,11 +59,11 @@ test('[WORD7] the same word at the same place of both sources is two places', ()
   ]);
 });
 
-test('[WORD8] words that are lost behind the last one that came are lost, though one like it came', () => {
+test('words that are lost behind the last one that came are lost, though one like it came', () => {
   expect(compare('q a z a', 'a')).toEqual({ isEqual: false, missing: ['1 q', '3 z', '4 a'], unexpected: [] });
 });
 
-test('[WORD8] one word that is lost before hundreds is one', () => {
+test('one word that is lost before hundreds is one', () => {
   const rest = Array.from({ length: 256 }, (_, place) => `word${place}`).join(' ');
   expect(compare(`lost ${rest}`, rest)).toEqual({ isEqual: false, missing: ['1 lost'], unexpected: [] });
 });

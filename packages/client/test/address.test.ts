@@ -23,7 +23,7 @@ test('[ADDR3] the transcript is found over HTTP, with its query', () => {
   );
 });
 
-test('[ADDR4] a wrong url or meeting throws a TypeError that shows it', () => {
+test('a wrong url or meeting throws a TypeError that shows it', () => {
   expect(() => viewer('hub.example')).toThrow(/url must be .* got "hub.example"/);
   expect(() => viewer('ftp://h')).toThrow(TypeError);
   expect(() => meetingAddress('http://h', '/', 'a b')).toThrow(/meeting must be .* got "a b"/);

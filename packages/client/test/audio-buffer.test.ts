@@ -15,14 +15,14 @@ function filled(...sizes: number[]): AudioBuffer {
   return buffer;
 }
 
-test('[BUF1] an unfinished frame waits for its other byte', () => {
+test('an unfinished frame waits for its other byte', () => {
   const buffer = filled(3);
   expect(buffer.end).toBe(1);
   buffer.append(new Uint8Array([0]));
   expect(counted(buffer.read(0, 10))).toEqual({ from: 0, frames: 2 });
 });
 
-test('[BUF2] any stretch is read across any pieces', () => {
+test('any stretch is read across any pieces', () => {
   const buffer = filled(1, 1, 5, 0, 30, 3, 100);
   for (let from = 0; from < buffer.end; from++)
     for (const frames of [1, 2, 7, 1_000])
@@ -32,7 +32,7 @@ test('[BUF2] any stretch is read across any pieces', () => {
       });
 });
 
-test('[BUF3] what was forgotten frees its pieces, the rest stays where it is', () => {
+test('what was forgotten frees its pieces, the rest stays where it is', () => {
   const buffer = filled(7, 7, 7, 7);
   buffer.forget(5);
   expect([buffer.start, buffer.end, buffer.keptMs]).toEqual([5, 14, 9 / 8]);
@@ -45,13 +45,13 @@ test('[BUF3] what was forgotten frees its pieces, the rest stays where it is', (
   expect(counted(buffer.read(14, 2))).toEqual({ from: 14, frames: 2 });
 });
 
-test('[BUF4] a frame of several channels is one', () => {
+test('a frame of several channels is one', () => {
   const buffer = new AudioBuffer({ sampleRate: 1_000, channels: 2 });
   buffer.append(new Uint8Array(11));
   expect([buffer.end, buffer.read(0, 9).length]).toEqual([2, 8]);
 });
 
-test('[BUF5] samples are taken as they lie in memory, a part of it too', () => {
+test('samples are taken as they lie in memory, a part of it too', () => {
   const samples = new Int16Array([1, 2, 3]);
   expect([...bytesOf(samples.subarray(1, 2))]).toEqual([2, 0]);
   expect([...bytesOf(samples.buffer)]).toEqual([1, 0, 2, 0, 3, 0]);

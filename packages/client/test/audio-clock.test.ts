@@ -4,20 +4,20 @@ import { frameAt, resumption } from '../src/audio-clock.ts';
 
 const anchor = { frame: 100, ms: 5_000 };
 
-test('[POS1] every frame of a day at 44.1 kHz comes back from its own position', () => {
+test('every frame of a day at 44.1 kHz comes back from its own position', () => {
   for (let frame = 100; frame < 44_100 * 86_400; frame += 9_973_331) {
     const ms = 5_000 + ((frame - 100) * 1_000) / 44_100;
     expect(frameAt(anchor, 44_100, ms)).toBe(frame);
   }
 });
 
-test('[POS2] a position between two frames is the earlier one', () => {
+test('a position between two frames is the earlier one', () => {
   expect(frameAt(anchor, 8_000, 5_000.2)).toBe(101);
 });
 
 const from = (resumeFromMs: number, sessionFromMs?: number) => ({ resumeFromMs, sessionFromMs });
 
-test('[POS3] a known position goes on, an unknown one is where the first kept frame now stands', () => {
+test('a known position goes on, an unknown one is where the first kept frame now stands', () => {
   const kept = { start: 900, sent: 8_100 };
   expect(resumption(anchor, kept, 8_000, from(5_500))).toEqual({ anchor, from: 4_100 });
   const anew = (ms: number) => ({ anchor: { frame: 900, ms }, from: 900 });
@@ -26,7 +26,7 @@ test('[POS3] a known position goes on, an unknown one is where the first kept fr
   expect(resumption(anchor, kept, 8_000, from(9_000))).toEqual(anew(9_000));
 });
 
-test('[POS4] a millisecond beyond the end is the end', () => {
+test('a millisecond beyond the end is the end', () => {
   const kept = { start: 100, sent: 8_100 };
   expect(resumption(anchor, kept, 8_000, from(6_000.9))).toEqual({ anchor, from: 8_100 });
   expect(resumption(anchor, kept, 8_000, from(6_000.9, 5_000))).toEqual({ anchor, from: 8_100 });

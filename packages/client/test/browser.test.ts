@@ -19,7 +19,7 @@ function bundler(): Bundler {
   return createRequire(tsup)('esbuild');
 }
 
-test('[WEB1] the browser entry bundles without ws or anything of Node', async () => {
+test('the browser entry bundles without ws or anything of Node', async () => {
   const { metafile } = await bundler().build({
     entryPoints: [path('../src/index.browser.ts')],
     alias: { '@meetcast/protocol': path('../../protocol/src/index.ts') },
@@ -35,6 +35,6 @@ test('[WEB1] the browser entry bundles without ws or anything of Node', async ()
   expect(Object.values(metafile.outputs).flatMap((output) => output.imports)).toEqual([]);
 });
 
-test('[WEB2] both entries offer the same names', () => {
+test('both entries offer the same names', () => {
   expect(Object.keys(browser).sort()).toEqual(Object.keys(node).sort());
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { CommandTrack } from '../src/command-track.ts';
 
-test('[CMD1] a command at the first frame that is kept is kept with it', () => {
+test('a command at the first frame that is kept is kept with it', () => {
   const track = new CommandTrack();
   track.add(800, { type: 'off_record', on: true });
   track.add(800, { type: 'flush' });
@@ -11,7 +11,7 @@ test('[CMD1] a command at the first frame that is kept is kept with it', () => {
   expect(track.lastBefore(800)).toBe(0);
 });
 
-test('[CMD2] the record stays as it was said, after its command is let go and after a restart', () => {
+test('the record stays as it was said, after its command is let go and after a restart', () => {
   const track = new CommandTrack();
   track.add(100, { type: 'off_record', on: true });
   track.forget(101);

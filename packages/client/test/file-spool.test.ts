@@ -51,7 +51,7 @@ async function written(directory: string): Promise<{ path: string; bytes: Buffer
   return { path, bytes: await readFile(path) };
 }
 
-test('[SPL5] a file that was cut off at any byte holds what was whole before, and goes on behind that', async () => {
+test('a file that was cut off at any byte holds what was whole before, and goes on behind that', async () => {
   const directory = await newDirectory();
   const { path, bytes } = await written(directory);
   let most = 0;
@@ -75,7 +75,7 @@ test('[SPL5] a file that was cut off at any byte holds what was whole before, an
   expect(most).toBe(120);
 });
 
-test('[SPL6] a file with any changed byte is refused, with what to do, and stays as it is', async () => {
+test('a file with any changed byte is refused, with what to do, and stays as it is', async () => {
   const directory = await newDirectory();
   const { path, bytes } = await written(directory);
   for (let at = 0; at < bytes.length; at += 1) {
@@ -102,7 +102,7 @@ async function writtenLong(directory: string) {
 const spoolFiles = async (directory: string) =>
   (await readdir(directory)).filter((name) => name.endsWith('.spool')).sort();
 
-test('[SPL7] files leave the disk as their audio is stored; a missing or cut one in the middle is damage', async () => {
+test('files leave the disk as their audio is stored; a missing or cut one in the middle is damage', async () => {
   const directory = await newDirectory();
   const spool = await writtenLong(directory);
   const all = await spoolFiles(directory);
@@ -129,7 +129,7 @@ test('[SPL7] files leave the disk as their audio is stored; a missing or cut one
   await expect(fileSpool(directory)).rejects.toThrow(/is not what followed the file before it/);
 });
 
-test('[SPL7] a file ends at its length however slowly it grows', async () => {
+test('a file ends at its length however slowly it grows', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   await spool.note(session());
@@ -140,7 +140,7 @@ test('[SPL7] a file ends at its length however slowly it grows', async () => {
   await spool.remove();
 });
 
-test('[SPL5] a file that a killed process had only just begun is begun again, at every later start', async () => {
+test('a file that a killed process had only just begun is begun again, at every later start', async () => {
   const directory = await newDirectory();
   await (await writtenLong(directory)).close();
   const last = join(directory, (await spoolFiles(directory)).at(-1) ?? '');
@@ -156,7 +156,7 @@ test('[SPL5] a file that a killed process had only just begun is begun again, at
   }
 });
 
-test('[SPL6] what is changed while it is in use is not read, and is not taken for the end', async () => {
+test('what is changed while it is in use is not read, and is not taken for the end', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   await spool.note(session());
@@ -176,7 +176,7 @@ async function openIn(directory: string): Promise<string[]> {
   return paths.filter((path) => path.startsWith(directory));
 }
 
-test.skipIf(process.platform !== 'linux')('[SPL11] it has one file open, and none at its end', async () => {
+test.skipIf(process.platform !== 'linux')('it has one file open, and none at its end', async () => {
   const directory = await newDirectory();
   for (const end of ['close', 'remove'] as const) {
     const spool = await fileSpool(join(directory, end), { sync: true });
@@ -188,7 +188,7 @@ test.skipIf(process.platform !== 'linux')('[SPL11] it has one file open, and non
   }
 });
 
-test('[SPL13] a synced one waits for the disk: when a file begins, and at each write', async () => {
+test('a synced one waits for the disk: when a file begins, and at each write', async () => {
   const directory = await newDirectory();
   const handle = await open(directory);
   const sync = vi.spyOn(Object.getPrototypeOf(handle), 'sync');
@@ -210,7 +210,7 @@ test('[SPL13] a synced one waits for the disk: when a file begins, and at each w
   expect(calls()).toEqual([1, 2]);
 });
 
-test('[SPL7] every file knows of the session: those before it may leave the disk without another note', async () => {
+test('every file knows of the session: those before it may leave the disk without another note', async () => {
   const directory = await newDirectory();
   const spool = await writtenLong(directory);
   await spool.forget(4_000_000);
@@ -221,7 +221,7 @@ test('[SPL7] every file knows of the session: those before it may leave the disk
   await again.remove();
 });
 
-test('[SPL7] audio that does not follow the file before it, or without a session, is damage', async () => {
+test('audio that does not follow the file before it, or without a session, is damage', async () => {
   const directory = await newDirectory();
   await (await writtenLong(directory)).close();
   const [, second = '', third = ''] = await spoolFiles(directory);
@@ -234,7 +234,7 @@ test('[SPL7] audio that does not follow the file before it, or without a session
   await expect(fileSpool(other)).rejects.toThrow(/without its beginning/);
 });
 
-test('[SPL8] where all of two channels is stored, as much was taken as is stored', async () => {
+test('where all of two channels is stored, as much was taken as is stored', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   await spool.note(session({ channels: 2, start: 100 }));
@@ -242,7 +242,7 @@ test('[SPL8] where all of two channels is stored, as much was taken as is stored
   expect((await fileSpool(directory)).left?.takenBytes).toBe(400);
 });
 
-test('[SPL12] what was asked for before the end is done before it', async () => {
+test('what was asked for before the end is done before it', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   void spool.note(session());
@@ -255,7 +255,7 @@ test('[SPL12] what was asked for before the end is done before it', async () => 
   expect((await fileSpool(directory)).left).toBeUndefined();
 });
 
-test('[SPL8] after everything is stored the next file is where the audio is', async () => {
+test('after everything is stored the next file is where the audio is', async () => {
   const directory = await newDirectory();
   const spool = await writtenLong(directory);
   await spool.note(session({ start: 3_000_001 }));
@@ -270,7 +270,7 @@ test('[SPL8] after everything is stored the next file is where the audio is', as
   }
 });
 
-test('[SPL9] a second process is refused and told who is first; a dead one, or another one with its id, is not in the way', async () => {
+test('a second process is refused and told who is first; a dead one, or another one with its id, is not in the way', async () => {
   const directory = await newDirectory();
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
   await once(child, 'spawn');
@@ -292,7 +292,7 @@ test('[SPL9] a second process is refused and told who is first; a dead one, or a
   child.kill('SIGKILL');
 });
 
-test('[SPL9] a holder on another machine is believed while its lock is fresh', async () => {
+test('a holder on another machine is believed while its lock is fresh', async () => {
   const directory = await newDirectory();
   const path = join(directory, 'lock~1~~elsewhere~00ff');
   await writeFile(path, '');
@@ -302,7 +302,7 @@ test('[SPL9] a holder on another machine is believed while its lock is fresh', a
   await (await fileSpool(directory)).close();
 });
 
-test('[SPL9] a holder keeps its lock fresh for those on other machines', async () => {
+test('a holder keeps its lock fresh for those on other machines', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
   const directory = await newDirectory();
@@ -317,7 +317,7 @@ test('[SPL9] a holder keeps its lock fresh for those on other machines', async (
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('[SPL9] of many that start at once on what a dead one left, never two get in, and one does', async () => {
+test('of many that start at once on what a dead one left, never two get in, and one does', async () => {
   const directory = await newDirectory();
   await writeFile(join(directory, `lock~999999999~x~${encodeURIComponent(hostname())}~00`), '');
   for (let round = 0; round < 10; round += 1) {
@@ -331,7 +331,7 @@ test('[SPL9] of many that start at once on what a dead one left, never two get i
   }
 });
 
-test('[SPL10] what was left of something else is refused', async () => {
+test('what was left of something else is refused', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory, { label: 'a.wav' });
   await spool.note(session());
@@ -344,7 +344,7 @@ test('[SPL10] what was left of something else is refused', async () => {
   await (await fileSpool(directory, { label: 'a.wav' })).remove();
 });
 
-test('[SPL11] what else is in the directory stays', async () => {
+test('what else is in the directory stays', async () => {
   const directory = await newDirectory();
   const others = ['00000001.spool.bak', 'notes.txt', 'x00000001.spool'];
   for (const name of others) await writeFile(join(directory, name), 'mine');
@@ -355,7 +355,7 @@ test('[SPL11] what else is in the directory stays', async () => {
   await expect(fileSpool(join(directory, 'notes.txt'))).rejects.toThrow();
 });
 
-test('[SPL12] after a write that failed none is done: there is no hole', async () => {
+test('after a write that failed none is done: there is no hole', async () => {
   const directory = await newDirectory();
   const spool = await fileSpool(directory);
   await spool.note(session());

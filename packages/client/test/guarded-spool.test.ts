@@ -25,7 +25,7 @@ function spoolThat(...failing: string[]) {
 }
 const audio = new Uint8Array(2);
 
-test('[GUARD1] a failure is told once, and nothing is written after it', async () => {
+test('a failure is told once, and nothing is written after it', async () => {
   const { guarded, asked, failures } = spoolThat('append', 'close');
   await Promise.all([guarded.append(audio), guarded.append(audio)]);
   expect([failures, guarded.isSound]).toEqual([['no append'], false]);
@@ -34,7 +34,7 @@ test('[GUARD1] a failure is told once, and nothing is written after it', async (
   expect([asked, failures]).toEqual([['append', 'append', 'close'], ['no append']]);
 });
 
-test('[GUARD2] one that was retired is removed once, and not closed over it', async () => {
+test('one that was retired is removed once, and not closed over it', async () => {
   const { guarded, asked } = spoolThat('append');
   await guarded.append(audio);
   guarded.retire();
@@ -44,7 +44,7 @@ test('[GUARD2] one that was retired is removed once, and not closed over it', as
   expect(asked).toEqual(['append', 'remove']);
 });
 
-test('[GUARD2] one that could not be retired is closed all the same', async () => {
+test('one that could not be retired is closed all the same', async () => {
   const { guarded, asked } = spoolThat('append', 'remove');
   await guarded.append(audio);
   guarded.retire();

@@ -31,7 +31,7 @@ function stubLocks(): void {
   vi.stubGlobal('navigator', { locks: { request } });
 }
 
-test('[SPL9] another tab is refused while the first one lives', async () => {
+test('another tab is refused while the first one lives', async () => {
   stubLocks();
   const spool = await indexedDbSpool('one');
   await expect(indexedDbSpool('one')).rejects.toMatchObject({ code: 'locked' });
@@ -41,12 +41,12 @@ test('[SPL9] another tab is refused while the first one lives', async () => {
   for (let round = 0; round < 2; round += 1) await (await indexedDbSpool('one')).remove();
 });
 
-test('[SPL9] a browser that refuses a lock is told of', async () => {
+test('a browser that refuses a lock is told of', async () => {
   vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(new Error('not in this page')) } });
   await expect(indexedDbSpool('refused')).rejects.toThrow('not in this page');
 });
 
-test('[SPL10] what was left of something else is refused, and the refusal does not hold the spool', async () => {
+test('what was left of something else is refused, and the refusal does not hold the spool', async () => {
   stubLocks();
   const spool = await indexedDbSpool('two', { label: 'a' });
   await spool.note(session());
@@ -58,7 +58,7 @@ test('[SPL10] what was left of something else is refused, and the refusal does n
   await expect(indexedDbSpool('two', { label: 'a' })).rejects.toThrow(/left by another version/);
 });
 
-test('[SPL8] where all of two channels is stored, as much was taken as is stored', async () => {
+test('where all of two channels is stored, as much was taken as is stored', async () => {
   const spool = await indexedDbSpool('three');
   await spool.note(session({ channels: 2 }));
   await spool.append(new Uint8Array(40));
@@ -67,7 +67,7 @@ test('[SPL8] where all of two channels is stored, as much was taken as is stored
   expect((await indexedDbSpool('three')).left?.takenBytes).toBe(400);
 });
 
-test('[SPL3] what is not needed any more leaves the database', async () => {
+test('what is not needed any more leaves the database', async () => {
   const spool = await indexedDbSpool('four');
   await spool.note(session());
   for (let frame = 0; frame < 30; frame += 10) await spool.append(counting(frame, 10));
@@ -76,7 +76,7 @@ test('[SPL3] what is not needed any more leaves the database', async () => {
   await spool.remove();
 });
 
-test('[SPL12] what was asked for before the end is done before it', async () => {
+test('what was asked for before the end is done before it', async () => {
   const spool = await indexedDbSpool('five');
   void spool.note(session());
   void spool.append(counting(0, 10));
@@ -88,7 +88,7 @@ test('[SPL12] what was asked for before the end is done before it', async () => 
   expect((await indexedDbSpool('five')).left).toBeUndefined();
 });
 
-test('[SPL12] a browser that gives up writing is told of, and nothing is written after it', async () => {
+test('a browser that gives up writing is told of, and nothing is written after it', async () => {
   const spool = await indexedDbSpool('six');
   await spool.note(session());
   await spool.append(counting(0, 10));

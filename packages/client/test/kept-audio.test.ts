@@ -32,7 +32,7 @@ function slowSpool() {
   return { spool: new GuardedSpool(spool, () => {}), writes };
 }
 
-test('[KEEP1] what is let go of is gone from memory, never more than there is, and never comes back', () => {
+test('what is let go of is gone from memory, never more than there is, and never comes back', () => {
   const kept = new KeptAudio(format);
   void kept.append(counting(0, 800));
   kept.forget(400);
@@ -45,7 +45,7 @@ test('[KEEP1] what is let go of is gone from memory, never more than there is, a
   expect(counted(kept.read(800, 80) ?? new Uint8Array())).toEqual({ from: 800, frames: 80 });
 });
 
-test('[KEEP2] a spool that is far behind, and then fails, has cost no audio', async () => {
+test('a spool that is far behind, and then fails, has cost no audio', async () => {
   const { spool, writes } = slowSpool();
   const kept = new KeptAudio(format, spool);
   const first = kept.append(counting(0, second));
@@ -60,7 +60,7 @@ test('[KEEP2] a spool that is far behind, and then fails, has cost no audio', as
   expect(counted(audio)).toEqual({ from: second, frames: 15 * second });
 });
 
-test('[KEEP3] the newest ten seconds are at hand; what is older is fetched, from where it is asked for', async () => {
+test('the newest ten seconds are at hand; what is older is fetched, from where it is asked for', async () => {
   const { spool, writes } = slowSpool();
   const kept = new KeptAudio(format, spool);
   const taken = kept.append(counting(0, 15 * second));
@@ -73,7 +73,7 @@ test('[KEEP3] the newest ten seconds are at hand; what is older is fetched, from
   expect(kept.read(2 * second - 80, 80)).toBeUndefined();
 });
 
-test('[KEEP4] half a sample is in no spool before its other half is there', () => {
+test('half a sample is in no spool before its other half is there', () => {
   const { spool, writes } = slowSpool();
   const kept = new KeptAudio(format, spool);
   expect([kept.append(new Uint8Array(1)), writes.length]).toEqual([undefined, 0]);

@@ -79,7 +79,7 @@ async function connect(): Promise<HandSocket> {
 const waits = () => changes.flatMap((change) => change.retryInMs ?? []);
 const lose = (socket: HandSocket) => socket.play('onclose', { code: 1006, reason: '' });
 
-test('[CLOCK1] waits double while links die young, and start anew after ten healthy seconds', async () => {
+test('waits double while links die young, and start anew after ten healthy seconds', async () => {
   for (const wait of [1_000, 2_000, 4_000]) {
     const socket = await connect();
     await vi.advanceTimersByTimeAsync(9_999);
@@ -92,7 +92,7 @@ test('[CLOCK1] waits double while links die young, and start anew after ten heal
   expect(waits()).toEqual([1_000, 2_000, 4_000, 1_000]);
 });
 
-test('[CLOCK2] after the trusted silence a ping, ten seconds later the link is dead', async () => {
+test('after the trusted silence a ping, ten seconds later the link is dead', async () => {
   const socket = await connect();
   await vi.advanceTimersByTimeAsync(24_999);
   expect(socket.sent).toEqual([]);
@@ -105,7 +105,7 @@ test('[CLOCK2] after the trusted silence a ping, ten seconds later the link is d
   expect(socket.closedWith).toHaveLength(1);
 });
 
-test('[CLOCK3] anything that arrives is an answer', async () => {
+test('anything that arrives is an answer', async () => {
   const socket = await connect();
   for (let round = 0; round < 20; round++) {
     await vi.advanceTimersByTimeAsync(20_000);
@@ -119,7 +119,7 @@ test('[CLOCK3] anything that arrives is an answer', async () => {
   expect(link.status).toBe('connected');
 });
 
-test('[CLOCK4] a left socket is not heard any more, and close leaves no timer', async () => {
+test('a left socket is not heard any more, and close leaves no timer', async () => {
   const socket = await connect();
   link.drop('for a reason');
   expect([socket.onopen, socket.onmessage, socket.onclose]).toEqual([null, null, null]);
@@ -128,14 +128,14 @@ test('[CLOCK4] a left socket is not heard any more, and close leaves no timer', 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('[CLOCK5] close is polite: the hub is told that the work is done', async () => {
+test('close is polite: the hub is told that the work is done', async () => {
   const socket = await connect();
   link.close('');
   expect(socket.closedWith).toEqual([1000]);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('[CLOCK6] a token function that never answers is asked again, and its late answer is not heard', async () => {
+test('a token function that never answers is asked again, and its late answer is not heard', async () => {
   link.close('');
   changes = [];
   sockets = [];

@@ -95,7 +95,7 @@ test('[LINK4] a token function that answers with the refused token has no other:
   expect(hub.peers).toHaveLength(1);
 });
 
-test('[LINK5] every connection asks for a token, and a token that cannot be had is asked for again', async () => {
+test('every connection asks for a token, and a token that cannot be had is asked for again', async () => {
   const answers = [() => 't1', () => Promise.reject(new Error('offline')), () => Promise.resolve('t3')];
   const subscription = watch({ token: () => answers.shift()?.() ?? 'none' });
   const changes = heard((listener) => subscription.on('connection', listener));
@@ -108,7 +108,7 @@ test('[LINK5] every connection asks for a token, and a token that cannot be had 
   );
 });
 
-test('[LINK6] before its token expires, a client hands over another in band, and no event says so', async () => {
+test('before its token expires, a client hands over another in band, and no event says so', async () => {
   const subscription = watch({ token: freshTokens() });
   const events = heard((listener) => subscription.on('event', listener));
   const peer = await hub.peer();
@@ -120,7 +120,7 @@ test('[LINK6] before its token expires, a client hands over another in band, and
   expect(events).toMatchObject([{ seq: 1 }]);
 });
 
-test('[LINK6] a token function without another token has nothing to hand over', async () => {
+test('a token function without another token has nothing to hand over', async () => {
   watch({ token: () => 'same', heartbeatMs: 30 });
   const peer = await hub.peer();
   peer.connected();
@@ -129,7 +129,7 @@ test('[LINK6] a token function without another token has nothing to hand over', 
   expect(peer.texts).toEqual([{ type: 'ping' }]);
 });
 
-test('[LINK7] a silent hub is asked, and one that answers is kept', async () => {
+test('a silent hub is asked, and one that answers is kept', async () => {
   const subscription = watch({ heartbeatMs: 30 });
   const peer = await hub.peer();
   peer.connected();
@@ -141,7 +141,7 @@ test('[LINK7] a silent hub is asked, and one that answers is kept', async () => 
   expect(hub.peers).toHaveLength(1);
 });
 
-test('[LINK8] a hub that stalls is left at once, without its consent', async () => {
+test('a hub that stalls is left at once, without its consent', async () => {
   const subscription = watch({ heartbeatMs: 30 });
   const first = await hub.peer();
   first.connected();
@@ -154,21 +154,21 @@ test('[LINK8] a hub that stalls is left at once, without its consent', async () 
   await connectionOf(subscription, 'connected');
 });
 
-test('[LINK9] the silence that is trusted is what the hub says, unless the client says', async () => {
+test('the silence that is trusted is what the hub says, unless the client says', async () => {
   watch();
   const peer = await hub.peer();
   peer.connected({ heartbeat_ms: 20 });
   await peer.next('ping');
 });
 
-test('[LINK10] a hub that accepts and never greets is left after connectTimeoutMs', async () => {
+test('a hub that accepts and never greets is left after connectTimeoutMs', async () => {
   const subscription = watch({ connectTimeoutMs: 40 });
   expect(await connectionOf(subscription, 'reconnecting')).toMatchObject({
     reason: 'the hub did not greet in time',
   });
 });
 
-test('[LINK11] after maxAttempts failures in a row the link fails and says why', async () => {
+test('after maxAttempts failures in a row the link fails and says why', async () => {
   const subscription = watch({ maxAttempts: 3 });
   const attempts = heard<{ attempt?: number }>((listener) => subscription.on('connection', listener));
   for (let left = 3; left > 0; left--) (await hub.peer()).socket.close(1011, 'out of order');
@@ -180,7 +180,7 @@ test('[LINK11] after maxAttempts failures in a row the link fails and says why',
   expect(attempts.map((change) => change.attempt)).toEqual([1, 2, undefined]);
 });
 
-test('[LINK12] being greeted does not reset the attempts, a message beyond the greeting does', async () => {
+test('being greeted does not reset the attempts, a message beyond the greeting does', async () => {
   const subscription = watch();
   const lost = heard<{ attempt?: number; status: string }>((listener) =>
     subscription.on('connection', listener),
@@ -195,14 +195,14 @@ test('[LINK12] being greeted does not reset the attempts, a message beyond the g
   await expect.poll(attempts).toEqual([1, 2, 1, 2]);
 });
 
-test('[LINK13] an address that refuses the upgrade is tried again, and the cause is told', async () => {
+test('an address that refuses the upgrade is tried again, and the cause is told', async () => {
   const subscription = subscribe({ url: 'http://127.0.0.1:1', meeting: 'm', token: 't', maxAttempts: 1 });
   open.push(subscription);
   expect(await subscription.closed).toMatchObject({ status: 'failed', word: 'lost' });
   expect((await subscription.closed).reason).toContain('ECONNREFUSED');
 });
 
-test('[LINK14] a socket that can never be opened fails at once', async () => {
+test('a socket that can never be opened fails at once', async () => {
   const subscription = watch({ token: 'not a sub-protocol' });
   expect(await subscription.closed).toMatchObject({
     status: 'failed',
@@ -210,7 +210,7 @@ test('[LINK14] a socket that can never be opened fails at once', async () => {
   });
 });
 
-test('[LINK15] close ends a link in any state, once, and no timer is left', async () => {
+test('close ends a link in any state, once, and no timer is left', async () => {
   const waiting = watch({ backoff: { minMs: 60_000, maxMs: 60_000 } });
   (await hub.peer()).socket.terminate();
   await connectionOf(waiting, 'reconnecting');
@@ -230,7 +230,7 @@ test('[LINK15] close ends a link in any state, once, and no timer is left', asyn
   expect(changes).toEqual([{ status: 'closed', code: 1000, reason: 'close() was called' }]);
 });
 
-test('[LINK16] a listener may close the link that it hears of', async () => {
+test('a listener may close the link that it hears of', async () => {
   const subscription = watch();
   subscription.on('connection', () => subscription.close());
   (await hub.peer()).connected();

@@ -77,7 +77,7 @@ const end = (peer: Peer) => {
   peer.socket.close(1000);
 };
 
-test('[SPL20] the next process goes on: session, place, what is not stored, commands, then what is new', async () => {
+test('the next process goes on: session, place, what is not stored, commands, then what is new', async () => {
   const first = send(await openSpool());
   const { peer } = await accepted(5_000);
   await first.write(counting(0, 2_000));
@@ -113,7 +113,7 @@ test('[SPL20] the next process goes on: session, place, what is not stored, comm
   await empty.remove();
 });
 
-test('[SPL21] finalize of a process that ended before its end is said again by the next one', async () => {
+test('finalize of a process that ended before its end is said again by the next one', async () => {
   const first = send(await openSpool(), { url: nowhere });
   void first.write(counting(0, 800));
   void first.finalize().catch(() => {});
@@ -132,7 +132,7 @@ test('[SPL21] finalize of a process that ended before its end is said again by t
   expect(order(peer).filter((one) => one === 'finalize')).toHaveLength(1);
 });
 
-test('[SPL22] in a new log, what is kept stands where the hub says', async () => {
+test('in a new log, what is kept stands where the hub says', async () => {
   const first = send(await openSpool());
   const { peer } = await accepted(5_000, 'e1');
   await first.write(counting(0, 8_000));
@@ -181,7 +181,7 @@ const asPlain = (spool: Spool): Spool => ({
   remove: () => spool.remove(),
 });
 
-test('[SPL23] the hub never has what the spool has not: neither audio nor its place', async () => {
+test('the hub never has what the spool has not: neither audio nor its place', async () => {
   const { slowed, release } = slow(await openSpool());
   const publisher = send(slowed);
   await release('note');
@@ -210,7 +210,7 @@ test('[SPL23] the hub never has what the spool has not: neither audio nor its pl
   await expect.poll(() => counted(peer.audio)).toEqual({ from: 0, frames: 1_600 });
 });
 
-test('[SPL24] a spool that cannot be written any more is told once, and the audio goes on from memory', async () => {
+test('a spool that cannot be written any more is told once, and the audio goes on from memory', async () => {
   const spool = await openSpool();
   const broken: Spool = { ...asPlain(spool), append: () => Promise.reject(new Error('the disk is full')) };
   const publisher = send(broken);
@@ -226,7 +226,7 @@ test('[SPL24] a spool that cannot be written any more is told once, and the audi
   await done;
 });
 
-test('[SPL25] audio that cannot be read back ends the publisher, and says so', async () => {
+test('audio that cannot be read back ends the publisher, and says so', async () => {
   const first = send(await openSpool(), { url: nowhere });
   await first.write(counting(0, 8_000));
   await stop(first);
@@ -245,7 +245,7 @@ test('[SPL25] audio that cannot be read back ends the publisher, and says so', a
   await third.close();
 });
 
-test('[SPL26] what was left by another meeting, source or format is refused, and stays', async () => {
+test('what was left by another meeting, source or format is refused, and stays', async () => {
   await stop(send(await openSpool()));
   const spool = await openSpool();
   for (const other of [
@@ -266,7 +266,7 @@ function collectGarbage(): void {
 }
 
 const minutes = 10;
-test(`[SPL27] ${minutes} minutes without a hub take little memory, and arrive whole`, async () => {
+test(`${minutes} minutes without a hub take little memory, and arrive whole`, async () => {
   const sampleRate = 16_000;
   const publisher = send(await openSpool(), { sampleRate, url: nowhere, backoff: {} });
   const memory = () => {
@@ -295,7 +295,7 @@ test(`[SPL27] ${minutes} minutes without a hub take little memory, and arrive wh
   await done;
 });
 
-test('[SPL28] the bound holds for a spool too: writers wait, and it is said', async () => {
+test('the bound holds for a spool too: writers wait, and it is said', async () => {
   const publisher = send(await openSpool(), { maxBufferedMs: 1_000 });
   const overflows = heard((listener) => publisher.on('overflow', listener));
   let isTaken = false;
@@ -311,7 +311,7 @@ test('[SPL28] the bound holds for a spool too: writers wait, and it is said', as
   await waiting;
 });
 
-test('[SPL29] a spool that failed leaves nothing once all it took is stored: its remains are not sent again', async () => {
+test('a spool that failed leaves nothing once all it took is stored: its remains are not sent again', async () => {
   const spool = await openSpool();
   let isFull = false;
   const whileRoom = (write: () => Promise<void>) => (isFull ? Promise.reject(new Error('full')) : write());

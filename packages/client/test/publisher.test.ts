@@ -57,7 +57,7 @@ async function accepted(resumeFromMs = 0, epoch = 'e1') {
 const frames = (peer: Peer) => counted(peer.audio).frames;
 const ended = status('ended', { seq: 9, details: { last_seq: 9, coverage: { mic: 1 } } });
 
-test('[PUB1] it introduces its audio, and sends it in whole frames, whatever the sizes of the writes', async () => {
+test('it introduces its audio, and sends it in whole frames, whatever the sizes of the writes', async () => {
   const publisher = send({ language: 'en', title: 'Stand-up', deviceId: 'd', aiMode: 'super' });
   const audio = counting(0, 4_000);
   for (let at = 0; at < audio.length; at += 333) void publisher.write(audio.slice(at, at + 333));
@@ -80,7 +80,7 @@ test('[PUB1] it introduces its audio, and sends it in whole frames, whatever the
   for (const message of peer.arrived) if (message instanceof Uint8Array) expect(message.length % 2).toBe(0);
 });
 
-test('[PUB2] no frame is larger than any hub takes, and none splits a sample of several channels', async () => {
+test('no frame is larger than any hub takes, and none splits a sample of several channels', async () => {
   const publisher = send({ channels: 3 });
   const { peer } = await accepted();
   await publisher.write(new Int16Array(60_000));
@@ -94,7 +94,7 @@ test('[PUB2] no frame is larger than any hub takes, and none splits a sample of 
   }
 });
 
-test('[PUB3] acknowledged audio is let go of, and after a drop the rest is sent again, once', async () => {
+test('acknowledged audio is let go of, and after a drop the rest is sent again, once', async () => {
   const publisher = send();
   const acks = heard((listener) => publisher.on('ack', listener));
   const { peer: first } = await accepted(5_000);
@@ -114,7 +114,7 @@ test('[PUB3] acknowledged audio is let go of, and after a drop the rest is sent 
   expect(counted(second.audio)).toEqual({ from: 4_000, frames: 5_001 });
 });
 
-test('[PUB4] at 44.1 kHz a position finds its own frame, not the one before', async () => {
+test('at 44.1 kHz a position finds its own frame, not the one before', async () => {
   const publisher = send({ sampleRate: 44_100 });
   const { peer: first } = await accepted();
   await publisher.write(counting(0, 44_100));
@@ -128,7 +128,7 @@ test('[PUB4] at 44.1 kHz a position finds its own frame, not the one before', as
   expect(counted(second.audio)).toEqual({ from: 31_337, frames: 44_100 - 31_337 });
 });
 
-test('[PUB5] in a new log, the first kept sample stands where the hub says', async () => {
+test('in a new log, the first kept sample stands where the hub says', async () => {
   const publisher = send();
   const { peer: first } = await accepted(5_000, 'e1');
   await publisher.write(counting(0, 8_000));
@@ -144,7 +144,7 @@ test('[PUB5] in a new log, the first kept sample stands where the hub says', asy
   await expect.poll(() => counted(third.audio)).toEqual({ from: 6_000, frames: 2_000 });
 });
 
-test('[PUB5] a position of a new log means nothing in the old one, even where both have it', async () => {
+test('a position of a new log means nothing in the old one, even where both have it', async () => {
   const publisher = send();
   const { peer: first } = await accepted(0, 'e1');
   await publisher.write(counting(0, 8_000));
@@ -155,7 +155,7 @@ test('[PUB5] a position of a new log means nothing in the old one, even where bo
   expect([publisher.receivedMs, publisher.durableMs]).toEqual([500, 500]);
 });
 
-test('[PUB6] finalize resolves when the hub has stored every word and closed', async () => {
+test('finalize resolves when the hub has stored every word and closed', async () => {
   const publisher = send();
   void publisher.write(counting(0, 100));
   const { peer } = await accepted();
@@ -170,7 +170,7 @@ test('[PUB6] finalize resolves when the hub has stored every word and closed', a
   expect(await publisher.finalize()).toEqual(await done);
 });
 
-test('[PUB7] finalize survives a drop: the rest is sent again, then finalize', async () => {
+test('finalize survives a drop: the rest is sent again, then finalize', async () => {
   const publisher = send();
   await publisher.write(counting(0, 8_000));
   const { peer: first } = await accepted();
@@ -188,7 +188,7 @@ test('[PUB7] finalize survives a drop: the rest is sent again, then finalize', a
   expect(hub.peers).toHaveLength(2);
 });
 
-test('[PUB8] finalize without a connection waits for one', async () => {
+test('finalize without a connection waits for one', async () => {
   const publisher = send();
   await publisher.write(counting(0, 800));
   const done = publisher.finalize();
@@ -204,7 +204,7 @@ test('[PUB8] finalize without a connection waits for one', async () => {
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
 
-test('[PUB9] the end of the other source is not the end of this one', async () => {
+test('the end of the other source is not the end of this one', async () => {
   const publisher = send();
   const done = publisher.finalize();
   const { peer } = await accepted();
@@ -214,7 +214,7 @@ test('[PUB9] the end of the other source is not the end of this one', async () =
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
 
-test('[PUB9] the end of another session of its source is not the end of this one', async () => {
+test('the end of another session of its source is not the end of this one', async () => {
   const publisher = send();
   const done = publisher.finalize();
   const { peer } = await accepted();
@@ -225,7 +225,7 @@ test('[PUB9] the end of another session of its source is not the end of this one
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
 
-test('[PUB3] a hub that greets twice is sent nothing twice', async () => {
+test('a hub that greets twice is sent nothing twice', async () => {
   const publisher = send();
   const { peer } = await accepted();
   await publisher.write(counting(0, 800));
@@ -239,7 +239,7 @@ test('[PUB3] a hub that greets twice is sent nothing twice', async () => {
   expect(counted(peer.audio)).toEqual({ from: 0, frames: 1_600 });
 });
 
-test('[PUB9] an end that came before this connection was told to finalize is an older one', async () => {
+test('an end that came before this connection was told to finalize is an older one', async () => {
   const publisher = send();
   const done = publisher.finalize();
   const peer = await hub.peer();
@@ -252,7 +252,7 @@ test('[PUB9] an end that came before this connection was told to finalize is an 
   expect(await done).toMatchObject({ lastSeq: 9 });
 });
 
-test('[PUB10] a link that fails for good rejects finalize and waiting writers, with the reason', async () => {
+test('a link that fails for good rejects finalize and waiting writers, with the reason', async () => {
   const publisher = send({ maxBufferedMs: 1_000 });
   const waiting = publisher.write(counting(0, 8_000));
   const done = publisher.finalize();
@@ -268,7 +268,7 @@ test('[PUB10] a link that fails for good rejects finalize and waiting writers, w
   await expect(publisher.finalize()).rejects.toThrow(PublishError);
 });
 
-test('[PUB11] a superseded sender does not come back', async () => {
+test('a superseded sender does not come back', async () => {
   const publisher = send();
   const { peer } = await accepted();
   await connectionOf(publisher, 'connected');
@@ -277,7 +277,7 @@ test('[PUB11] a superseded sender does not come back', async () => {
   expect(hub.peers).toHaveLength(1);
 });
 
-test('[PUB12] a refused handshake fails with the field that was wrong', async () => {
+test('a refused handshake fails with the field that was wrong', async () => {
   const publisher = send();
   const peer = await hub.peer();
   await peer.next('handshake');
@@ -286,7 +286,7 @@ test('[PUB12] a refused handshake fails with the field that was wrong', async ()
   expect(await publisher.closed).toMatchObject({ word: 'bad_handshake', reason: '"language": not known' });
 });
 
-test('[PUB13] at the bound it asks for a flush once, writers wait, and nothing is dropped', async () => {
+test('at the bound it asks for a flush once, writers wait, and nothing is dropped', async () => {
   const publisher = send({ maxBufferedMs: 1_000 });
   const overflows = heard((listener) => publisher.on('overflow', listener));
   const { peer } = await accepted();
@@ -303,7 +303,7 @@ test('[PUB13] at the bound it asks for a flush once, writers wait, and nothing i
   expect(peer.texts.filter((message) => message.type === 'flush')).toHaveLength(1);
 });
 
-test('[PUB14] a hub that stops reading holds the writer back', async () => {
+test('a hub that stops reading holds the writer back', async () => {
   const publisher = send({ sampleRate: 192_000, channels: 8 });
   const { peer } = await accepted();
   await connectionOf(publisher, 'connected');
@@ -323,7 +323,7 @@ test('[PUB14] a hub that stops reading holds the writer back', async () => {
   expect(peer.audio.length).toBe(writes.length * 192_000);
 });
 
-test('[PUB15] commands keep their place among the audio, also when it is sent again', async () => {
+test('commands keep their place among the audio, also when it is sent again', async () => {
   const publisher = send();
   const { peer: first } = await accepted();
   const write = (from: number, count: number) => publisher.write(counting(from, count));
@@ -345,7 +345,7 @@ test('[PUB15] commands keep their place among the audio, also when it is sent ag
   expect(order(second)).toEqual([true, 50, false, 100, 'flush']);
 });
 
-test('[PUB16] its own words come back', async () => {
+test('its own words come back', async () => {
   const publisher = send();
   const finals = heard<{ text: string }>((listener) => publisher.on('final', listener));
   const { peer } = await accepted();
@@ -367,7 +367,7 @@ test('[ING14] what is taken back is told to a screen that is fed from its sender
   await expect.poll(() => shown.finals.map(({ text }) => text)).toEqual(['final 2']);
 });
 
-test('[PUB17] close says so and gives up what is not stored', async () => {
+test('close says so and gives up what is not stored', async () => {
   const publisher = send();
   const { peer } = await accepted();
   await connectionOf(publisher, 'connected');
@@ -377,7 +377,7 @@ test('[PUB17] close says so and gives up what is not stored', async () => {
   await expect(publisher.finalize()).rejects.toThrow(/close\(\) was called/);
 });
 
-test('[PUB18] wrong options and audio throw a TypeError at the call', () => {
+test('wrong options and audio throw a TypeError at the call', () => {
   expect(() => send({ source: 'sys' as 'mic' })).toThrow(/source must be "mic" or "system", got "sys"/);
   expect(() => send({ sampleRate: 4_000 })).toThrow(/sampleRate must be .* from 8000 to 192000, got 4000/);
   expect(() => send({ channels: 0 })).toThrow(TypeError);

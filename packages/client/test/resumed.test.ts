@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { checkLeft } from '../src/spool/resumed.ts';
 import { session } from './support/spool.ts';
 
-test('[SPL20] of two channels, it goes on behind the last frame, where the first that is not stored stands', () => {
+test('of two channels, it goes on behind the last frame, where the first that is not stored stands', () => {
   const anchored = session({ channels: 2, start: 12_000, anchor: { frame: 8_000, ms: 250 } });
   expect(checkLeft({ session: anchored, takenBytes: 80_000 }, anchored)).toMatchObject({
     start: 12_000,

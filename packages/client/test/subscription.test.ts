@@ -216,7 +216,7 @@ test('[SUB11] a slow loop misses no entry, and of partials it gets the newest', 
   expect(texts).toEqual(['final 1', 'a b', 'final 2']);
 });
 
-test('[SUB12] a listener that throws stops neither the link nor the other listeners', async () => {
+test('a listener that throws stops neither the link nor the other listeners', async () => {
   const thrown: unknown[] = [];
   const listeners = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
@@ -236,7 +236,7 @@ test('[SUB12] a listener that throws stops neither the link nor the other listen
   for (const listener of listeners) process.on('uncaughtException', listener);
 });
 
-test('[SUB13] wrong options throw a TypeError at the call', () => {
+test('wrong options throw a TypeError at the call', () => {
   expect(() => watch({ history: -1 })).toThrow(/history must be .* got -1/);
   expect(() => watch({ since: 1.5 })).toThrow(TypeError);
   expect(() => watch({ epoch: 'e' })).toThrow(TypeError);

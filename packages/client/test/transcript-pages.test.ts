@@ -27,11 +27,11 @@ const page = (seqs: number[], next: number | null, epoch = 'e') => ({
   next,
 });
 
-test('[PAGES1] pages are read to the wanted entry and no further', async () => {
+test('pages are read to the wanted entry and no further', async () => {
   expect(await load(page([1, 2], 2), page([4, 5], 5), page([6], null))).toEqual([1, 2, 4]);
 });
 
-test('[PAGES2] pages of another log, without an end or without a transcript are refused', async () => {
+test('pages of another log, without an end or without a transcript are refused', async () => {
   await expect(load(page([1], null, 'f'))).rejects.toThrow('restarted');
   await expect(load(page([1], 2), page([1], 2))).rejects.toThrow('do not end');
   await expect(load({ hello: 'world' })).rejects.toThrow('not a transcript');

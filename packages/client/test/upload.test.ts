@@ -42,7 +42,7 @@ const resume = (resumeFromMs: number, isNewLog: boolean) =>
 const shown = () => sent.map((one) => (one instanceof Uint8Array ? one.length / 2 : one));
 const audio = () => counted(Buffer.concat(sent.filter((one) => one instanceof Uint8Array)));
 
-test('[UP1] live audio travels in pieces of forty milliseconds, a backlog in the largest frames', () => {
+test('live audio travels in pieces of forty milliseconds, a backlog in the largest frames', () => {
   void upload.append(counting(0, 20_000));
   resume(0, true);
   for (let at = 20_000; at < 20_960; at += 80) void upload.append(counting(at, 80));
@@ -67,7 +67,7 @@ test('[ING8] a hub that would take larger frames than are usual is sent the usua
   expect(shown()).toEqual([16_384, 3_616]);
 });
 
-test('[UP2] a full socket is waited for, by a timer that ends with the connection', () => {
+test('a full socket is waited for, by a timer that ends with the connection', () => {
   resume(0, true);
   unsentBytes = 256 * 1024;
   void upload.append(counting(0, 8_000));
@@ -81,7 +81,7 @@ test('[UP2] a full socket is waited for, by a timer that ends with the connectio
   expect([upload.isBlocked, vi.getTimerCount()]).toEqual([false, 0]);
 });
 
-test('[UP3] what the hub asked for is sent, even if its words were stored meanwhile', () => {
+test('what the hub asked for is sent, even if its words were stored meanwhile', () => {
   void upload.append(counting(0, 8_000));
   unsentBytes = 256 * 1024;
   resume(0, true);
@@ -94,7 +94,7 @@ test('[UP3] what the hub asked for is sent, even if its words were stored meanwh
   expect(upload.keptMs).toBe(500);
 });
 
-test('[UP4] whoever was off the record stays off it when old audio is sent again, and comes back to it', () => {
+test('whoever was off the record stays off it when old audio is sent again, and comes back to it', () => {
   resume(0, true);
   void upload.append(counting(0, 800));
   upload.command({ type: 'off_record', on: true });
@@ -111,7 +111,7 @@ test('[UP4] whoever was off the record stays off it when old audio is sent again
   expect(sent[0]).toEqual(offRecord(true));
 });
 
-test('[UP5] a command is sent when it is out on this connection, not before', () => {
+test('a command is sent when it is out on this connection, not before', () => {
   void upload.append(counting(0, 800));
   unsentBytes = 256 * 1024;
   resume(0, true);
@@ -124,7 +124,7 @@ test('[UP5] a command is sent when it is out on this connection, not before', ()
   expect(upload.hasSent(finalize)).toBe(false);
 });
 
-test('[UP6] what was sent once is known, however little of it is sent again before the next loss', () => {
+test('what was sent once is known, however little of it is sent again before the next loss', () => {
   void upload.append(counting(0, 20_000));
   resume(0, true);
   upload.pause();
@@ -146,7 +146,7 @@ test('[UP6] what was sent once is known, however little of it is sent again befo
   expect(audio()).toEqual({ from: 20_000, frames: 800 });
 });
 
-test('[UP7] a command whose audio is stored is kept no longer, but for what it said of the record', () => {
+test('a command whose audio is stored is kept no longer, but for what it said of the record', () => {
   resume(0, true);
   upload.command({ type: 'off_record', on: true });
   upload.command({ type: 'flush' });
@@ -183,7 +183,7 @@ function leftIn(spool: Partial<Spool>, left: NonNullable<UploadSpool['left']> = 
   return { spool: guarded, left };
 }
 
-test('[UP8] a connection that is lost while its place is noted sends nothing, also not on the next one', async () => {
+test('a connection that is lost while its place is noted sends nothing, also not on the next one', async () => {
   const notes = asked<void>();
   noted = notes.ask;
   void upload.append(counting(0, 800));
@@ -198,7 +198,7 @@ test('[UP8] a connection that is lost while its place is noted sends nothing, al
   expect(audio()).toEqual({ from: 0, frames: 800 });
 });
 
-test('[UP9] audio that was being fetched for a lost connection is not sent on the next one', async () => {
+test('audio that was being fetched for a lost connection is not sent on the next one', async () => {
   const reads = asked<Uint8Array<ArrayBuffer>>();
   upload = newUpload(leftIn({ read: reads.ask }));
   resume(0, false);
@@ -212,7 +212,7 @@ test('[UP9] audio that was being fetched for a lost connection is not sent on th
   expect(audio()).toEqual({ from: 0, frames: 800 });
 });
 
-test('[UP9] audio that cannot be fetched is of no matter once its connection is lost', async () => {
+test('audio that cannot be fetched is of no matter once its connection is lost', async () => {
   const reads = asked<Uint8Array<ArrayBuffer>>();
   upload = newUpload(leftIn({ read: reads.ask }));
   resume(0, false);
@@ -222,7 +222,7 @@ test('[UP9] audio that cannot be fetched is of no matter once its connection is 
   expect(failures).toEqual([]);
 });
 
-test('[UP10] the spool lets go of audio only after it was noted where the rest begins', async () => {
+test('the spool lets go of audio only after it was noted where the rest begins', async () => {
   const told: string[] = [];
   const forget = async () => void told.push('forget');
   upload = newUpload(leftIn({ forget }));
@@ -234,7 +234,7 @@ test('[UP10] the spool lets go of audio only after it was noted where the rest b
   expect(told).toEqual(['note 0', 'note 400', 'forget']);
 });
 
-test('[UP4] a hub that may remember more than the spool does is told again of the record', async () => {
+test('a hub that may remember more than the spool does is told again of the record', async () => {
   const offRecord = (number: number, frame: number, on: boolean) =>
     ({ number, frame, message: { type: 'off_record', on } }) as const;
   const commands = { last: 2, commands: [offRecord(1, 400, true), offRecord(2, 800, false)] };
@@ -247,7 +247,7 @@ test('[UP4] a hub that may remember more than the spool does is told again of th
   expect(shown()).toEqual([on, 400, off, 400, on]);
 });
 
-test('[UP11] a command is noted at once: who is on the record again is so after a restart', () => {
+test('a command is noted at once: who is on the record again is so after a restart', () => {
   const told: unknown[] = [];
   noted = () => void told.push(upload.note.commands.commands.map(({ message }) => message));
   upload.command({ type: 'off_record', on: true });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { deferred } from '../src/deferred.ts';
 import { WriteQueue } from '../src/spool/write-queue.ts';
 
-test('[WQ1] one write at a time, in order, those that wait together as one; idle when nothing waits', async () => {
+test('one write at a time, in order, those that wait together as one; idle when nothing waits', async () => {
   const begun: number[][] = [];
   const first = deferred<void>();
   const queue = new WriteQueue<number>(async (items) => {
@@ -22,7 +22,7 @@ test('[WQ1] one write at a time, in order, those that wait together as one; idle
   await Promise.all(done);
 });
 
-test('[WQ2] after a write that failed none is tried, and each is told why', async () => {
+test('after a write that failed none is tried, and each is told why', async () => {
   const tried: number[] = [];
   const queue = new WriteQueue<number>(async (items) => {
     tried.push(...items);

@@ -50,17 +50,30 @@ test('no example stands in the document that is not golden', () => {
   expect(strays).toEqual([]);
 });
 
-const defined = [...protocolDocument.matchAll(/^- \[([A-Z]+\d+)\]/gm)].map(([, id]) => id);
+const root = new URL('../../../', import.meta.url);
+const rulesIn = (text: string) => [...text.matchAll(/^- \[([A-Z]+\d+)\]/gm)].map(([, id]) => id);
+const idsIn = (text: string) =>
+  [...text.matchAll(/\[([A-Z]{2,}\d+(?:, [A-Z]{2,}\d+)*)\]/g)].flatMap(([, ids = '']) => ids.split(', '));
+
+/** Of the wire, and of what adapters promise. */
+const defined = [
+  ...rulesIn(protocolDocument),
+  ...rulesIn(readFileSync(new URL('docs/contracts.md', root), 'utf8')),
+];
 
 test('a rule id is given once', () => {
-  expect(defined.length).toBeGreaterThan(50);
+  expect(defined.length).toBeGreaterThan(150);
   expect(defined).toEqual([...new Set(defined)]);
 });
 
-test('every rule id that the document or a test of this package names is defined', () => {
-  const folder = new URL('./', import.meta.url);
-  const tests = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));
-  const texts = [protocolDocument, ...tests.map((name) => readFileSync(new URL(name, folder), 'utf8'))];
-  const named = texts.flatMap((text) => [...text.matchAll(/\[([A-Z]{3,}\d+)\]/g)].map(([, id]) => id));
-  expect(named.filter((id) => !defined.includes(id))).toEqual([]);
+test('every rule id that the document or the name of a test has is defined', () => {
+  const tests = ['packages', 'tests'].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.tsx?$/.test(path) && !/(node_modules|dist)\//.test(path))
+      .map((path) => new URL(`${folder}/${path}`, root)),
+  );
+  expect(tests.length).toBeGreaterThan(500);
+  const named = [protocolDocument, ...tests.map((path) => readFileSync(path, 'utf8'))].flatMap(idsIn);
+  expect(named.length).toBeGreaterThan(500);
+  expect([...new Set(named)].filter((id) => !defined.includes(id))).toEqual([]);
 });

@@ -15,14 +15,14 @@ import { fromNode, fromWeb, targetText, toNode, toWeb } from './http/node.ts';
 import { answer } from './http/rest.ts';
 import { isOwnPath, targetOf } from './http/routes.ts';
 import { Upgrades } from './http/websocket.ts';
-import { watchAbandoned } from './ingest/abandoned.ts';
+import { watchDeadNodes } from './ingest/dead-node.ts';
 import { Grace } from './ingest/grace.ts';
 import { SenderSession } from './ingest/session.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
 import { atMost, nextTurn } from './lib/at-most.ts';
 import { type Limits, limitsWith } from './lib/limits.ts';
-import { type MeetingRef, meetingKey } from './lib/meeting.ts';
+import type { MeetingRef } from './lib/meeting.ts';
 import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
 import { staggered } from './lib/staggered.ts';
@@ -145,7 +145,7 @@ class Hub {
   readonly #connects: SlidingWindow;
   readonly #upgrades: Upgrades;
   readonly #clusterReach: ClusterReach;
-  readonly #leaveAbandoned: () => void;
+  readonly #leaveDeadNodes: () => void;
   readonly #viewers = new Set<Viewer>();
   readonly #senders = new Set<SenderSession>();
   readonly #detach = new Set<() => void>();
@@ -186,7 +186,7 @@ class Hub {
     });
     this.#connects = new SlidingWindow(this.#limits.connectsPerWindow, this.#limits.connectWindowMs);
     this.#upgrades = this.#makeUpgrades();
-    this.#leaveAbandoned = watchAbandoned({ ...parts, grace: this.#grace, graceMs: this.#limits.graceMs });
+    this.#leaveDeadNodes = watchDeadNodes({ ...parts, grace: this.#grace, graceMs: this.#limits.graceMs });
   }
 
   attach(server: Server): () => void {
@@ -243,7 +243,7 @@ class Hub {
 
   async #close(): Promise<void> {
     void this.#late.stop();
-    this.#leaveAbandoned();
+    this.#leaveDeadNodes();
     for (const session of this.#senders) session.end();
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;
@@ -281,24 +281,15 @@ class Hub {
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
   #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
-    this.#showSenders(meeting, this.#log(meeting).show(outageStatusOf(meeting, 'storage', status)));
+    const message = this.#log(meeting).show(outageStatusOf(meeting, 'storage', status));
+    this.#rooms.senders.show(meeting, message);
   }
 
   /** For everybody on this node, and nobody else. */
   #sayRemote(state: RemoteState): void {
-    const here = [...this.#rooms.meetings, ...[...this.#senders].map(({ meeting }) => meeting)];
-    for (const meeting of new Map(here.map((meeting) => [meetingKey(meeting), meeting])).values()) {
-      const message = isolationMessage(meeting, state === 'away' ? 'degraded' : 'recovered');
-      this.#rooms.show(meeting, message);
-      this.#showSenders(meeting, message);
-    }
+    const status = state === 'away' ? 'degraded' : 'recovered';
+    for (const meeting of this.#rooms.meetings) this.#rooms.show(meeting, isolationMessage(meeting, status));
     this.#rooms.setIsolated(state === 'away');
-  }
-
-  #showSenders(meeting: MeetingRef, message: Message): void {
-    for (const session of this.#senders) {
-      if (meetingKey(session.meeting) === meetingKey(meeting)) session.show(message);
-    }
   }
 
   #outageMessage(meeting: MeetingRef): Message | undefined {
@@ -311,6 +302,7 @@ class Hub {
       outbox: this.#outbox,
       bus: this.#bus,
       observe: this.#observe,
+      echo: (message, by) => this.#rooms.senders.echo(message, by),
     });
   }
 
@@ -378,6 +370,7 @@ class Hub {
           grace: this.#grace,
           late: this.#late,
           connects: this.#connects,
+          senders: this.#rooms.senders,
           limits: this.#limits,
           defaultFormat: { ...defaultFormat, ...this.#options.ingestDefaults },
           observe: this.#observe,

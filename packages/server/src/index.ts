@@ -32,14 +32,15 @@ export type {
 export { type ResilientOptions, resilient } from './recovery/resilient.ts';
 export { memoryRegistry } from './registry/memory.ts';
 export type {
-  Abandoned,
-  Aftermath,
   Claim,
   ClaimOptions,
   Full,
   Held,
   HubCounts,
   MeetingCounts,
+  MeetingState,
+  Numbering,
+  OrphanedClaim,
   Registry,
   Seat,
 } from './registry/registry.ts';

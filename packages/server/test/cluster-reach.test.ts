@@ -18,7 +18,7 @@ function remotesOf() {
   return { bus: node.bus.remote, registry: node.registry.remote, observed, changes, remotes };
 }
 
-test('[DEG2] a node is cut off when the first of its ways is, and back when the last is; each is observed once', () => {
+test('a node is cut off when the first of its ways is, and back when the last is; each is observed once', () => {
   const { bus, registry, observed, changes, remotes } = remotesOf();
   bus.cut();
   bus.cut();
@@ -38,7 +38,7 @@ test('[DEG2] a node is cut off when the first of its ways is, and back when the 
   ]);
 });
 
-test('[DEG2] a hub that is made while they are cut off knows it', () => {
+test('a hub that is made while they are cut off knows it', () => {
   const [node] = clusterOf(1);
   node?.bus.remote.cut();
   const changes: RemoteState[] = [];
@@ -51,14 +51,14 @@ test('[DEG2] a hub that is made while they are cut off knows it', () => {
   expect(changes).toEqual(['away']);
 });
 
-test('[DEG2] a closed hub hears no more of adapters that outlive it', () => {
+test('a closed hub hears no more of adapters that outlive it', () => {
   const { bus, observed, changes, remotes } = remotesOf();
   remotes.close();
   bus.cut();
   expect([observed, changes]).toEqual([[], []]);
 });
 
-test('[DEG2] a single node has no ways, and is never cut off', () => {
+test('a single node has no ways, and is never cut off', () => {
   const remotes = new ClusterReach(
     { bus: memoryBus(), registry: memoryRegistry() },
     () => {},

@@ -24,7 +24,7 @@ export async function readAll(spool: Spool, from: number, to: number): Promise<U
 
 /** `reopen` opens the same spool again, each time. */
 export function spoolContract(name: string, make: () => { reopen: () => Promise<Spool> }): void {
-  test(`[SPL1] ${name}: what was appended is there for the next one, with the newest note`, async () => {
+  test(`${name}: what was appended is there for the next one, with the newest note`, async () => {
     const { reopen } = make();
     const first = await reopen();
     expect(first.left).toBeUndefined();
@@ -47,7 +47,7 @@ export function spoolContract(name: string, make: () => { reopen: () => Promise<
     await third.remove();
   });
 
-  test(`[SPL2] ${name}: a removed one leaves nothing`, async () => {
+  test(`${name}: a removed one leaves nothing`, async () => {
     const { reopen } = make();
     const first = await reopen();
     await first.note(session());
@@ -59,7 +59,7 @@ export function spoolContract(name: string, make: () => { reopen: () => Promise<
     await second.remove();
   });
 
-  test(`[SPL3] ${name}: forgetting keeps what comes after, and where it stands`, async () => {
+  test(`${name}: forgetting keeps what comes after, and where it stands`, async () => {
     const { reopen } = make();
     const first = await reopen();
     await first.note(session());
@@ -77,7 +77,7 @@ export function spoolContract(name: string, make: () => { reopen: () => Promise<
     await second.remove();
   });
 
-  test(`[SPL4] ${name}: a large piece comes back as it was, and audio that is not there is not made up`, async () => {
+  test(`${name}: a large piece comes back as it was, and audio that is not there is not made up`, async () => {
     const { reopen } = make();
     const spool = await reopen();
     await spool.note(session());

@@ -1,18 +1,23 @@
 /** Sources that broke off: for how long their meetings wait for them, and what follows if they stay away. */
 import type { Source } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { Claim } from '../registry/registry.ts';
 
 /** What follows if a source stays away. Nothing of it rejects. */
 export interface Parting {
-  /** Says its last words, or that they are missing: at once if somebody else wants to send the source. */
-  settle(): Promise<void>;
   /** Gives its claim back, and says what becomes of the meeting. */
-  leave(): Promise<void>;
-  /** Gives its claim to whoever wants it. What becomes of the meeting is then up to them, if they are let in. */
-  makeWay(): Promise<void>;
-  /** Its claim is another node's: the registry knows whether it holds up the meeting, and not this wait. Default false. */
-  readonly isElsewhere?: boolean;
+  leaveMeeting(): Promise<void>;
+  /** Not if it is another node's: the registry knows whether that holds up the meeting, and not this wait. */
+  readonly claim?: VacantClaim;
+}
+
+/** A claim of this node, whose sender is gone. */
+export interface VacantClaim {
+  /** Aborts when somebody else wants to send the source. */
+  readonly wanted: AbortSignal;
+  /** Says the source's last words, or that they are missing: at once if somebody else wants to send it. */
+  sayLastWords(): Promise<void>;
+  /** Gives it to whoever wants it. What becomes of the meeting is then up to them, if they are let in. */
+  release(): Promise<void>;
 }
 
 interface Waiting {
@@ -24,7 +29,7 @@ interface Waiting {
   timer: NodeJS.Timeout | undefined;
   /** Senders of the source that stand at the door. */
   holds: number;
-  settled: Promise<void> | undefined;
+  saidLastWords: Promise<void> | undefined;
 }
 
 export class Grace {
@@ -39,15 +44,16 @@ export class Grace {
   }
 
   /** Waits for the source to come back to this node. Its claim is or becomes vacant, and is held meanwhile. */
-  begin(meeting: MeetingRef, source: Source, { wanted }: Pick<Claim, 'wanted'>, parting: Parting): void {
+  begin(meeting: MeetingRef, source: Source, parting: Parting): void {
     this.#forget(meeting, source);
     const deadline = performance.now() + (this.#isClosed ? 0 : this.#graceMs);
     const about = { meeting, source, parting, deadline };
-    const waiting: Waiting = { ...about, timer: undefined, holds: 0, settled: undefined };
+    const waiting: Waiting = { ...about, timer: undefined, holds: 0, saidLastWords: undefined };
     this.#waiting.set(keyOf(meeting, source), waiting);
     this.#schedule(waiting);
-    if (wanted.aborted) this.#makeWay(waiting);
-    else wanted.addEventListener('abort', () => this.#makeWay(waiting), { once: true });
+    const { claim } = parting;
+    if (claim?.wanted.aborted) this.#makeWay(waiting, claim);
+    else claim?.wanted.addEventListener('abort', () => this.#makeWay(waiting, claim), { once: true });
   }
 
   /** Somebody may be the source: nobody gives it up until the returned function says that it was not. */
@@ -70,7 +76,7 @@ export class Grace {
   /** Whether a source of the meeting that broke off here may come back to this node. */
   isOpen(meeting: MeetingRef): boolean {
     return [...this.#waiting.values()].some(
-      (each) => meetingKey(each.meeting) === meetingKey(meeting) && !each.parting.isElsewhere,
+      (each) => meetingKey(each.meeting) === meetingKey(meeting) && each.parting.claim !== undefined,
     );
   }
 
@@ -89,23 +95,24 @@ export class Grace {
   #giveUp(waiting: Waiting): void {
     this.#forget(waiting.meeting, waiting.source);
     this.#do(async () => {
-      await this.#settle(waiting);
-      await waiting.parting.leave();
+      const { parting } = waiting;
+      if (parting.claim) await this.#sayLastWords(waiting, parting.claim);
+      await parting.leaveMeeting();
     });
   }
 
   /** The time goes on: whoever wants the source may yet be refused, or leave. */
-  #makeWay(waiting: Waiting): void {
+  #makeWay(waiting: Waiting, claim: VacantClaim): void {
     if (!this.#isWaiting(waiting)) return;
     this.#do(async () => {
-      await this.#settle(waiting);
-      await waiting.parting.makeWay();
+      await this.#sayLastWords(waiting, claim);
+      await claim.release();
     });
   }
 
-  #settle(waiting: Waiting): Promise<void> {
-    waiting.settled ??= waiting.parting.settle();
-    return waiting.settled;
+  #sayLastWords(waiting: Waiting, claim: VacantClaim): Promise<void> {
+    waiting.saidLastWords ??= claim.sayLastWords();
+    return waiting.saidLastWords;
   }
 
   #do(act: () => Promise<void>): void {

@@ -1,6 +1,5 @@
 /** What everyone is told of one source's way to its recognizer. None of it is logged. */
 import type { Source } from '@meetcast/protocol';
-import type { Message } from '../bus/message.ts';
 import { stamp } from '../lib/meeting.ts';
 import { statusText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
@@ -22,13 +21,11 @@ type State =
 export class RecognizerStatus {
   readonly #log: TranscriptLog;
   readonly #source: Source;
-  readonly #onMessage: (message: Message) => void;
   #state: State = { name: 'well' };
 
-  constructor(log: TranscriptLog, source: Source, onMessage: (message: Message) => void) {
+  constructor(log: TranscriptLog, source: Source) {
     this.#log = log;
     this.#source = source;
-    this.#onMessage = onMessage;
   }
 
   tell({ state, reason }: RecognizerState): void {
@@ -62,7 +59,7 @@ export class RecognizerStatus {
     const source = this.#source;
     const details = { part: 'recognizer', source, ...more };
     const about = { type: 'status' as const, ...stamp(this.#log.meeting), meta: { source } };
-    this.#onMessage(this.#log.show({ ...about, status, message, details }));
+    this.#log.show({ ...about, status, message, details });
   }
 
   #enter(next: State): void {

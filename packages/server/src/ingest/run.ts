@@ -1,8 +1,7 @@
 /** An accepted sender: its claim, and its audio's way into the log. */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Handshake, Source } from '@meetcast/protocol';
-import type { Message } from '../bus/message.ts';
+import type { Handshake, IngestDownstream, Source } from '@meetcast/protocol';
 import type { LateHearing, Sent } from '../late-hearing/late-hearing.ts';
 import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
@@ -10,17 +9,19 @@ import { TokenBucket } from '../lib/rate-limit.ts';
 import { welcomeText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
-import type { Claim, Registry } from '../registry/registry.ts';
+import type { Claim, Numbering, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
-import { loggedOf, nothingLogged, type Stretch } from '../transcription/already-said.ts';
+import { type AlreadySaid, loggedOf, nothingLogged } from '../transcription/already-said.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
 import { MeetingClock } from '../transcription/meeting-clock.ts';
-import { Transcription } from '../transcription/transcription.ts';
+import { Transcription, type TranscriptionOptions } from '../transcription/transcription.ts';
+import { UtteranceNumbers } from '../transcription/utterance-numbers.ts';
 import type { Observe } from '../watch/observer.ts';
-import { heardOf, positionElsewhere } from './audio-notes.ts';
+import { positionElsewhere } from './audio-notes.ts';
+import { unheardOf } from './coverage.ts';
 import type { Grace } from './grace.ts';
 import { RecognizerStatus } from './recognizer-status.ts';
-import { unheardOf } from './unheard.ts';
+import { logLostWithNode } from './statuses.ts';
 
 export interface RunContext {
   readonly log: TranscriptLog;
@@ -54,8 +55,6 @@ export interface Run {
   /** Whether its sender knows the session by name, and so may send again what is not durable. */
   readonly canResume: boolean;
   readonly recognizerStatus: RecognizerStatus;
-  /** What a node that died had received of the source, and nobody sends again. */
-  readonly unheard: readonly Stretch[];
   /** What the sender calls the meeting. */
   readonly title: string | undefined;
 }
@@ -71,6 +70,8 @@ export interface Sender {
 /** The claim a sender holds while its place is looked for: another one may take its place. */
 export interface Holding {
   claim: Claim;
+  /** Aborts when its sender is not to be let in any longer. */
+  readonly signal: AbortSignal;
 }
 
 /** Between two tries to claim a source whose last holder only drains, or waits for its sender. */
@@ -113,13 +114,7 @@ async function stillThere({ handshake, connection }: Sender): Promise<void> {
  * Opens the sender's recognizer, and then finds its place on the meeting's clock: whoever is refused has moved nothing,
  * and what was left by the session before it can still be told.
  */
-export async function openRun(
-  context: RunContext,
-  sender: Sender,
-  holding: Holding,
-  signal: AbortSignal,
-  onMessage: (message: Message) => void,
-): Promise<Run> {
+export async function openRun(context: RunContext, sender: Sender, holding: Holding): Promise<Run> {
   const { recognizer, defaultFormat } = context;
   const { source, handshake } = sender;
   const format = {
@@ -130,11 +125,12 @@ export async function openRun(
   const canWait = handshake.session_id !== undefined;
   const stream = await recognizer.open(
     { ...format, source, canWait, ...(language === undefined ? {} : { language }) },
-    signal,
+    holding.signal,
   );
   try {
     const isResumed = await resumes(context, sender);
-    return await placeRun(context, sender, holding, signal, { format, stream, isResumed, onMessage });
+    const place = await findPlace(context, sender, holding, isResumed);
+    return runAt(place, { ...context, sender, claim: holding.claim, format, stream });
   } catch (error) {
     stream.abort();
     throw error;
@@ -148,64 +144,70 @@ async function resumes({ log }: RunContext, { handshake, sessionId, source }: Se
   return last?.session === markOf(sessionId) && (await log.covered(source)) > last.fromMs;
 }
 
-interface Opened {
-  readonly format: AudioFormat;
-  readonly stream: RecognizerStream;
+/** Where a sender's audio goes on, and what the log has of it. */
+interface Place {
+  readonly from: Beginning;
+  readonly sessionFromMs: number | undefined;
   readonly isResumed: boolean;
-  readonly onMessage: (message: Message) => void;
+  readonly isOffRecord: boolean;
+  /** The highest `segment_no` in the log. */
+  readonly numbering: Numbering;
+  readonly alreadySaid: AlreadySaid;
 }
 
-async function placeRun(
+async function findPlace(
   context: RunContext,
   sender: Sender,
   holding: Holding,
-  signal: AbortSignal,
-  { format, stream, isResumed, onMessage }: Opened,
-): Promise<Run> {
-  const { log, registry, ledger, limits, observe } = context;
-  const canResume = sender.handshake.session_id !== undefined;
-  const { sessionId, source, handshake } = sender;
-  const unheard = holding.claim.wasAbandoned && !isResumed ? await unheardOf(context, source) : [];
-  const fromMs = await place(context, sender, holding, signal, isResumed);
+  isResumed: boolean,
+): Promise<Place> {
+  const { log, ledger, registry } = context;
+  const { source, sessionId } = sender;
+  const lost = holding.claim.wasOrphaned && !isResumed ? await unheardOf(context, source) : [];
+  const fromMs = await moveFence(context, sender, holding, isResumed);
+  // Whoever ended the session has seen to it.
+  holding.signal.throwIfAborted();
+  await logLostWithNode(log, { source, fence: holding.claim.fence }, lost);
   const last = await log.lastSession(source);
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
   const { epoch, seq, segmentNo } = await log.settledHead();
   ledger.forget(log.meeting, epoch);
-  const { alreadySaid, isOffRecord } = isResumed ? await loggedOf(log, source, fromMs, seq) : nothingLogged;
-  const heardMs = isResumed ? await heardElsewhere(context, source, epoch) : 0;
-  const clock = new MeetingClock(format, fromMs);
+  const [logged, heardMs, numbering] = await Promise.all([
+    isResumed ? loggedOf(log, source, fromMs, seq) : nothingLogged,
+    isResumed ? heardElsewhere(context, source, epoch) : 0,
+    registry.numbering(log.meeting, segmentNo + 1),
+  ]);
+  return { from: { ms: fromMs, epoch, heardMs }, sessionFromMs, isResumed, numbering, ...logged };
+}
+
+interface Opened extends RunContext {
+  readonly sender: Sender;
+  readonly claim: Claim;
+  readonly format: AudioFormat;
+  readonly stream: RecognizerStream;
+}
+
+function runAt(place: Place, opened: Opened): Run {
+  const { log, ledger, limits, sender, claim, format, stream } = opened;
+  const { from, sessionFromMs, isResumed, isOffRecord } = place;
+  const { sessionId, source, handshake } = sender;
+  const canResume = handshake.session_id !== undefined;
+  const clock = new MeetingClock(format, from.ms);
   const account = ledger.account(log.meeting, source);
-  const { claim } = holding;
-  const recognizerStatus = new RecognizerStatus(log, source, onMessage);
-  const transcription = new Transcription({
-    log,
-    registry,
-    source,
-    fence: claim.fence,
-    stream,
+  const recognizerStatus = new RecognizerStatus(log, source);
+  const transcription = transcriptionAt(place, opened, {
     clock,
     account,
-    lastSegmentNo: segmentNo,
-    alreadySaid,
-    onMessage,
-    onState: (state) => {
-      recognizerStatus.tell(state);
-      const { state: name, reason } = state;
-      observe({ type: 'recognizer', state: name, meeting: log.meeting, source, reason });
-    },
+    onState: (state) => recognizerStatus.tell(state),
     onLeft: (audio) => {
       const { language } = handshake;
       const offsets = [...clock.offsetsFrom(audio.startMs)];
       const cause = 'recognizer_unavailable';
-      context.late.keep({ ...sentBy(context, run), format, language, offsets, canResume, cause }, audio);
+      opened.late.keep({ ...sentBy(opened, run), format, language, offsets, canResume, cause }, audio);
     },
   });
   const perSecond = limits.ingestFramesPerSecond;
-  const frames = new TokenBucket(perSecond, perSecond, Date.now());
-  const from = { ms: fromMs, epoch, heardMs };
-  const { title } = handshake;
-  const placed = { from, sessionFromMs, isResumed, isOffRecord, canResume, title };
-  const run = {
+  const run: Run = {
     sessionId,
     source,
     format,
@@ -215,15 +217,44 @@ async function placeRun(
     account,
     transcription,
     recognizerStatus,
-    unheard,
-    frames,
-    ...placed,
+    frames: new TokenBucket(perSecond, perSecond, Date.now()),
+    from,
+    sessionFromMs,
+    isResumed,
+    isOffRecord,
+    canResume,
+    title: handshake.title,
   };
   return run;
 }
 
+function transcriptionAt(
+  { numbering, alreadySaid }: Place,
+  { log, registry, observe, sender, claim, stream }: Opened,
+  own: Pick<TranscriptionOptions, 'clock' | 'account' | 'onState' | 'onLeft'>,
+): Transcription {
+  const { source } = sender;
+  const { meeting } = log;
+  return new Transcription({
+    ...own,
+    log,
+    numbers: new UtteranceNumbers(log, registry, numbering),
+    source,
+    fence: claim.fence,
+    stream,
+    alreadySaid,
+    onState: (state) => {
+      own.onState(state);
+      observe({ type: 'recognizer', state: state.state, meeting, source, reason: state.reason });
+    },
+  });
+}
+
 /** What a run has sent, for whoever deals with what is missing of it. */
-export function sentBy({ log }: RunContext, { source, from, claim, isResumed, ...run }: Run): Sent {
+export function sentBy(
+  { log }: Pick<RunContext, 'log'>,
+  { source, from, claim, isResumed, ...run }: Run,
+): Sent {
   const { transcription, clock } = run;
   return {
     meeting: log.meeting,
@@ -241,11 +272,10 @@ export function sentBy({ log }: RunContext, { source, from, claim, isResumed, ..
  * nobody else's words of this source can be added. Words of an earlier session that still wait for the store go before:
  * they need not be said again.
  */
-async function place(
+async function moveFence(
   context: RunContext,
   sender: Sender,
   holding: Holding,
-  signal: AbortSignal,
   isResumed: boolean,
 ): Promise<number> {
   const atLeastMs = isResumed ? 0 : await positionOf(context);
@@ -257,7 +287,7 @@ async function place(
       return await context.log.cover({ source, fence, coveredMs: atLeastMs, session });
     } catch (error) {
       if (!isNamed('StaleFenceError', error) || raised === raises) throw error;
-      await raise(context, sender, holding, signal, error);
+      await raise(context, sender, holding, error);
     }
   }
 }
@@ -265,10 +295,9 @@ async function place(
 /** Tells sessions apart where they are kept: their ids let whoever has them take their place. */
 const markOf = (sessionId: string): string => createHash('sha256').update(sessionId).digest('base64url');
 
-/** Tells a sender that it is accepted, and from then on what is taken back: its screen may show those words. */
-export function welcome({ log, limits, observe }: RunContext, run: Run, connection: Connection): void {
-  const { sessionId, from, sessionFromMs } = run;
-  connection.send({
+/** What a sender is told that is accepted. */
+export function acceptanceOf({ sessionId, from, sessionFromMs }: Run, limits: Limits): IngestDownstream {
+  return {
     type: 'handshake_ack',
     status: 'success',
     message: welcomeText.sender,
@@ -277,13 +306,7 @@ export function welcome({ log, limits, observe }: RunContext, run: Run, connecti
     ...(sessionFromMs === undefined ? {} : { session_from_ms: sessionFromMs }),
     epoch: from.epoch,
     max_frame_bytes: limits.ingestFrameBytes,
-  });
-  const listening = log.listen(({ type, frame }) => {
-    if (type === 'retract') connection.write(frame);
-  });
-  Promise.all([listening, connection.closed])
-    .then(([unsubscribe]) => unsubscribe())
-    .catch((error: unknown) => observe({ type: 'error', stage: 'bus', meeting: log.meeting, error }));
+  };
 }
 
 /** Where a meeting's clock stands, as far as anybody knows: a fresh source begins there. */
@@ -310,9 +333,9 @@ async function raise(
   { log, registry }: RunContext,
   sender: Sender,
   holding: Holding,
-  signal: AbortSignal,
   stale: StaleFenceError,
 ): Promise<void> {
+  const { signal } = holding;
   await stillThere(sender);
   signal.throwIfAborted();
   if (holding.claim.lost.aborted) throw stale; // It is no mistake: the same session has connected again.
@@ -322,23 +345,4 @@ async function raise(
   if (signal.aborted) await claim.release(); // Whoever ended the session gave back the claim it knew of.
   signal.throwIfAborted();
   holding.claim = claim;
-}
-
-/** How much of each source was received, how much of that reached the recognizer, and how much has its words stored. */
-export async function coverageOf(
-  { ledger, registry, log }: Pick<RunContext, 'ledger' | 'registry' | 'log'>,
-  epoch: string,
-) {
-  const { elsewhere } = await registry.counts(log.meeting);
-  const heard = heardOf(ledger, log.meeting, epoch, elsewhere);
-  return Object.fromEntries(
-    Object.entries(heard).map(([source, { receivedMs, forwardedMs, coveredMs }]) => [
-      source,
-      {
-        received_ms: Math.floor(receivedMs),
-        forwarded_ms: Math.floor(forwardedMs),
-        covered_ms: Math.floor(coveredMs),
-      },
-    ]),
-  );
 }

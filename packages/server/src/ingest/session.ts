@@ -11,30 +11,30 @@ import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
 import { closeText, expectedText, recognizerText } from '../lib/sentences.ts';
-import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import type { Connection } from '../socket/connection.ts';
+import type { Senders } from '../viewers/senders.ts';
 import type { IngestStep } from '../watch/observer.ts';
 import { AudioIntake } from './audio-intake.ts';
 import { noteOf } from './audio-notes.ts';
-import { watchDrain } from './drain-watch.ts';
-import { type Ending, giveBackUnheard, IngestEnd } from './ending.ts';
+import { abandonRun, awaitReturn, type Ending, endRun, giveBack, watchDrain } from './ending.ts';
 import {
+  acceptanceOf,
   claimSource,
   type Holding,
   openRun,
   type Run,
   type RunContext,
   type Sender,
-  welcome,
 } from './run.ts';
 import { type Control, type Early, isLeaving, type State } from './state.ts';
-import { IngestStatuses } from './statuses.ts';
+import { logOffRecord, logStarted, showEnding } from './statuses.ts';
 
 type Ping = Extract<IngestUpstream, { type: 'ping' }>;
 
 export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
+  readonly senders: Senders;
   /** What a newcomer has to know of this node at the moment. */
   outageMessage(): Message | undefined;
 }
@@ -130,15 +130,9 @@ export class SenderSession {
   abandon(): void {
     const state = this.#state;
     if (state.name === 'closed') return;
-    if ('run' in state) this.#told = this.#endOf(state.run).abandon();
+    if ('run' in state) this.#told = abandonRun(this.#context, state.run);
     this.#enter({ name: 'closed', claim: 'released' });
     void this.ended.then(() => this.#connection.close('restart', closeText.shuttingDown));
-  }
-
-  /** Shows an accepted sender what the meeting's viewers are shown. */
-  show(message: Message): void {
-    const { name } = this.#state;
-    if (name === 'streaming' || name === 'finishing') this.#connection.write(message.frame);
   }
 
   /** The socket is gone. */
@@ -176,14 +170,13 @@ export class SenderSession {
     const claiming: State = { name: 'claiming', abort, early };
     this.#enter(claiming);
     const claim = await claimSource(this.#context, sender, abort.signal);
-    if (!this.#isIn(claiming)) return claim && (await this.#giveBackUnheard(claim));
+    if (!this.#isIn(claiming)) return claim && (await giveBack(this.#context, sender.source, claim));
     if (!claim) return this.#refuse('ingest_exists', closeText.sourceTaken(sender.source));
-    const holding: Holding = { claim };
-    const opening: State = { name: 'opening', holding, abort, early };
+    const holding: Holding = { claim, signal: abort.signal };
+    const opening: State = { name: 'opening', source: sender.source, holding, abort, early };
     this.#enter(opening);
     this.#report('handshake_complete', sender.source);
-    const show = ({ frame }: { frame: Buffer }) => this.#connection.write(frame);
-    const run = await openRun(this.#context, sender, holding, abort.signal, show);
+    const run = await openRun(this.#context, sender, holding);
     if (!this.#isIn(opening)) return run.stream.abort();
     this.#stream(run, early);
   }
@@ -198,18 +191,26 @@ export class SenderSession {
     this.#report('pcm_streaming', run.source);
     if (run.claim.lost.aborted) return this.#superseded(run);
     run.claim.lost.addEventListener('abort', () => this.#superseded(run), { once: true });
-    welcome(this.#context, run, this.#connection);
-    const outage = this.#context.outageMessage();
-    if (outage) this.#connection.write(outage.frame);
-    this.#statusesOf(run)
-      .started(run.unheard)
-      .catch((error: unknown) => this.#fail(error));
+    this.#welcome(run);
+    const { source, claim } = run;
+    const { log } = this.#context;
+    logStarted(log, { source, fence: claim.fence }, run).catch((error: unknown) => this.#fail(error));
     this.#transcribe(run).catch((error: unknown) => this.#fail(error));
     for (const item of early) {
       if (item instanceof Uint8Array) this.receiveBinary(item);
       else this.#control(item);
     }
     intake.read();
+  }
+
+  /** From here on it hears itself. */
+  #welcome(run: Run): void {
+    const { log, senders, limits } = this.#context;
+    this.#connection.send(acceptanceOf(run, limits));
+    const leave = senders.enter(log, ({ frame }) => this.#connection.write(frame));
+    void this.#connection.closed.then(leave);
+    const outage = this.#context.outageMessage();
+    if (outage) this.#connection.write(outage.frame);
   }
 
   /** A sender that asks and never reads must not fill the memory. */
@@ -230,18 +231,16 @@ export class SenderSession {
     if (change === 'none') return;
     state.run.stream.flush();
     if (message.type !== 'off_record' || change === 'known') return;
-    this.#statusesOf(state.run)
-      .offRecord(message.on)
-      .catch((error: unknown) => this.#fail(error));
+    const { source, claim } = state.run;
+    const { log } = this.#context;
+    logOffRecord(log, { source, fence: claim.fence }, message.on).catch((error: unknown) =>
+      this.#fail(error),
+    );
   }
 
   #stop(): void {
     this.#connection.close('done');
     if (this.#state.name === 'streaming') this.#finish(this.#state.run, 'stopped');
-  }
-
-  #statusesOf(run: Run): IngestStatuses {
-    return new IngestStatuses(run, this.#context.log, this.#connection);
   }
 
   /** Runs until the last word is stored, whatever became of the socket. */
@@ -263,20 +262,17 @@ export class SenderSession {
     this.#report('draining', run.source);
     if (ending !== 'finalized') run.claim.drain().catch((error: unknown) => this.#observeError(error));
     if (ending !== 'finalized') run.transcription.breakOff();
-    else this.#statusesOf(run).ending();
+    else showEnding(this.#context.log, run.source);
     run.stream.finish();
   }
 
   async #conclude(run: Run, ending: Ending): Promise<void> {
     this.#ack(run);
-    await this.#endOf(run).conclude(ending);
+    const answer = await endRun(this.#context, run, ending);
+    if (answer) this.#connection.send(answer);
     if (ending === 'restart') this.#connection.close('restart', closeText.shuttingDown);
     else this.#connection.close('done');
     this.#enter({ name: 'closed', claim: ending === 'vanished' ? 'vacant' : 'released' });
-  }
-
-  #endOf(run: Run): IngestEnd {
-    return new IngestEnd(this.#context, run, this.#statusesOf(run));
   }
 
   #superseded(run: Run): void {
@@ -316,12 +312,12 @@ export class SenderSession {
     state.run.transcription.abort();
     if (isReplaced) return;
     const loss = isNamed('RecognizerError', error) ? 'recognizer_unavailable' : 'hub_failed';
-    this.#endOf(state.run)
-      .awaitReturn(loss)
-      .catch((failure: unknown) => this.#observeError(failure));
+    awaitReturn(this.#context, state.run, loss).catch((failure: unknown) => this.#observeError(failure));
   }
 
+  /** Whether its place is still looked for. A sender that was told to go may take its time to go. */
   #isIn(state: State): boolean {
+    if (!this.#connection.isOpen) this.closed();
     return this.#state === state;
   }
 
@@ -347,7 +343,7 @@ export class SenderSession {
     this.#admission.end();
     if (before.name === 'claiming' || before.name === 'opening') before.abort.abort();
     const claim = 'run' in before && before.run.claim;
-    if (before.name === 'opening') this.#told = this.#giveBackUnheard(before.holding.claim);
+    if (before.name === 'opening') this.#told = giveBack(this.#context, before.source, before.holding.claim);
     if ('run' in before) {
       before.run.recognizerStatus.end();
       before.run.account.end();
@@ -356,13 +352,6 @@ export class SenderSession {
     this.#report('cleanup_complete');
     const released = this.#told.then(() => (claim && isReleased ? claim.release() : undefined));
     void released.catch((error: unknown) => this.#observeError(error)).then(this.#ended);
-  }
-
-  async #giveBackUnheard(claim: Claim): Promise<void> {
-    const source = this.#source ?? 'mic';
-    const speaking = { source, claim, isResumed: false, canResume: true, title: undefined };
-    const statuses = new IngestStatuses(speaking, this.#context.log, this.#connection);
-    await giveBackUnheard(this.#context, statuses, speaking);
   }
 
   #report(step: IngestStep, source?: Source): void {

@@ -1,5 +1,5 @@
 /** Where one sender's conversation stands. */
-import type { IngestUpstream } from '@meetcast/protocol';
+import type { IngestUpstream, Source } from '@meetcast/protocol';
 import type { AudioIntake } from './audio-intake.ts';
 import type { Ending } from './ending.ts';
 import type { Holding, Run } from './run.ts';
@@ -15,6 +15,7 @@ export type State =
   | { readonly name: 'claiming'; readonly abort: AbortController; readonly early: Early }
   | {
       readonly name: 'opening';
+      readonly source: Source;
       readonly holding: Holding;
       readonly abort: AbortController;
       readonly early: Early;

@@ -4,13 +4,14 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
-import type { Registry } from '../registry/registry.ts';
+import type { Numbering, Registry } from '../registry/registry.ts';
 import { AlreadySaid } from '../transcription/already-said.ts';
 import { skipsIn } from '../transcription/clock-offsets.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
 import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
+import { numberingFor } from '../transcription/utterance-numbers.ts';
 import type { Kept } from './kept.ts';
 
 export interface HearingOptions {
@@ -96,7 +97,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
 class LateWords {
   readonly #options: HearingOptions;
   readonly #alreadySaid: AlreadySaid;
-  #lastSegmentNo = 0;
+  #numbering: Numbering | undefined;
 
   constructor(options: HearingOptions) {
     this.#options = options;
@@ -110,7 +111,7 @@ class LateWords {
 
   async say(utterance: Utterance): Promise<void> {
     const { kept } = this.#options;
-    const body = entryOf(utterance, await this.#nextSegmentNo(), this.#place);
+    const body = entryOf(utterance, await this.#segmentNo(), this.#place);
     if (body.text !== '') await this.#append(utterance, body);
     const { channel, endMs } = utterance;
     await kept.save({ saidMs: kept.leftover.saidMs.with(channel, endMs), saying: undefined });
@@ -121,7 +122,8 @@ class LateWords {
     const { channel, endMs } = utterance;
     const announce = (segmentNo: number) => kept.save({ saying: { segmentNo, ts: body.ts, channel, endMs } });
     const renumber = async () => {
-      const segmentNo = await this.#nextSegmentNo();
+      this.#numbering = undefined;
+      const segmentNo = await this.#segmentNo();
       await announce(segmentNo);
       return segmentNo;
     };
@@ -139,13 +141,10 @@ class LateWords {
     return { meeting: log.meeting, source, offsets, channels: saidMs.length };
   }
 
-  /** A number above every one in the log, whatever the registry remembers. */
-  async #nextSegmentNo(): Promise<number> {
+  async #segmentNo(): Promise<number> {
     const { log, registry } = this.#options;
-    const { segmentNo } = await log.head();
-    const next = await registry.nextSegmentNo(log.meeting, Math.max(segmentNo, this.#lastSegmentNo) + 1);
-    this.#lastSegmentNo = next;
-    return next;
+    this.#numbering ??= await numberingFor(log, registry);
+    return this.#numbering.next();
   }
 }
 

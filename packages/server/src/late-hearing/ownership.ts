@@ -1,7 +1,7 @@
 /** Whose a stretch of unheard audio is: its sender's, who may send it again, or the hub's, so that no word is said twice. */
 import type { Gap } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
-import { stamp } from '../lib/meeting.ts';
+import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Reach } from '../store/store.ts';
 import type { GapHistory } from './gap-history.ts';
@@ -85,6 +85,6 @@ async function tellGap(
   reach: Reach | undefined,
 ): Promise<void> {
   const { source, cause, epoch } = leftover;
-  const stretch = { source, start_ms: fromMs(leftover), end_ms: toMs(leftover), cause };
-  await log.append({ type: 'gap', ...stamp(log.meeting), ...stretch }, { reach, epoch });
+  const missing = { source, start_ms: fromMs(leftover), end_ms: toMs(leftover), cause };
+  await logGap(log, missing, { reach, epoch });
 }

@@ -159,7 +159,7 @@ export const operatorText = {
   folderRefuses: (folder: string, why: string, seconds: number) =>
     `Audio cannot be buffered in recovery.folder ${folder} (${why}). During an outage of the speech recognizer, audio older than ${seconds} s may be lost. Make the folder writable, free its disk, or set recovery.folder (or TMPDIR) to another one.`,
   writesLost: (writes: number) =>
-    `${writes} writes were lost: the hub shut down before they could be stored.`,
+    `${writes} ${writes === 1 ? 'write was' : 'writes were'} lost: the hub shut down before everything could be stored.`,
   notStored: 'The hub shut down before the entry could be stored.',
 } as const;
 

@@ -23,7 +23,11 @@ export interface LogContext {
   readonly outbox: Outbox;
   readonly bus: Bus;
   readonly observe: Observe;
+  /** Hears whatever is said through a log, before the bus has it. Never throws. */
+  readonly echo?: Echo;
 }
+
+export type Echo = (message: Message, by: TranscriptLog) => void;
 
 /** What goes with an entry. */
 export interface Appending {
@@ -58,13 +62,15 @@ export class TranscriptLog {
   readonly #outbox: Outbox;
   readonly #bus: Bus;
   readonly #observe: Observe;
+  readonly #echo: Echo | undefined;
 
-  constructor(meeting: MeetingRef, { store, outbox, bus, observe }: LogContext) {
+  constructor(meeting: MeetingRef, { store, outbox, bus, observe, echo }: LogContext) {
     this.meeting = meeting;
     this.#store = store;
     this.#outbox = outbox;
     this.#bus = bus;
     this.#observe = observe;
+    this.#echo = echo;
   }
 
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
@@ -177,6 +183,7 @@ export class TranscriptLog {
 
   // The bus is a hint: a viewer who misses it finds the entry in the log.
   #announce(message: Message): void {
+    this.#echo?.(message, this);
     this.#bus.publish(this.meeting, message).catch((error: unknown) => {
       this.#observe({ type: 'error', stage: 'bus', meeting: this.meeting, error });
     });

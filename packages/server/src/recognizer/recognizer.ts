@@ -93,7 +93,7 @@ export type RecognitionResult = RecognizedSpan | UtteranceEnd | RecognizerState 
  * - `write` never drops audio and never throws. It answers with a promise when the writer should wait for it.
  * - `flush` asks for the words so far as final spans and goes on. `finish` says that no more audio comes.
  * - After `abort`, or when `results` has ended, nothing is left open.
- * - `surrender` is an `abort` that hands over the audio nobody heard, if there is any. A stream that has it, and whose
+ * - `handOver` is an `abort` that hands over the audio nobody heard, if there is any. A stream that has it, and whose
  *   `results` throws, holds on to that audio until one of the two is called.
  */
 export interface RecognizerStream {

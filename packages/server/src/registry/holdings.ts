@@ -1,7 +1,8 @@
 /** What this node holds of every meeting, and what it decides by that alone. */
 import { type Source, sources } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import type { Aftermath, ClaimOptions, Held, HubCounts } from './registry.ts';
+import type { GivenBack } from './meeting-state.ts';
+import type { ClaimOptions, Held, HubCounts } from './registry.ts';
 
 /** A claim as its node sees it. */
 export interface Holder {
@@ -13,8 +14,8 @@ export interface Holder {
   readonly lost: AbortController;
   readonly wanted: AbortController;
   state: 'sent' | 'draining' | 'vacant';
-  /** Another source was finalized while this one's sender was gone. */
-  isEnding: boolean;
+  /** When its sender was gone. */
+  goneAt: number | undefined;
 }
 
 /** A meeting in which this node holds something. */
@@ -22,12 +23,16 @@ export interface Present {
   readonly meeting: MeetingRef;
   readonly claims: Map<Source, Holder>;
   readonly seats: Set<string>;
+  /** When a source that this node held was last finalized; 0 if none was. */
+  finalizedAt: number;
 }
 
 export class Holdings {
   readonly #meetings = new Map<string, Present>();
   #lastFence = 0;
   #seats = 0;
+  /** Counts what senders do: the clock of `goneAt` and `finalizedAt`. */
+  #instant = 0;
 
   /** The highest fence this node knows of, in any meeting. */
   get lastFence(): number {
@@ -68,7 +73,7 @@ export class Holdings {
   hold(meeting: MeetingRef, source: Source, session: string, fence: number): Holder {
     const [lost, wanted] = [new AbortController(), new AbortController()];
     const about = { meeting, source, session, fence, lost, wanted };
-    const holder: Holder = { kind: 'holder', ...about, state: 'sent', isEnding: false };
+    const holder: Holder = { kind: 'holder', ...about, state: 'sent', goneAt: undefined };
     this.#lastFence = Math.max(this.#lastFence, fence);
     const { claims } = this.#open(meeting);
     const before = claims.get(source);
@@ -89,16 +94,23 @@ export class Holdings {
   leave(holder: Holder, state: 'draining' | 'vacant'): boolean {
     if (!this.isHeld(holder)) return false;
     holder.state = state;
+    holder.goneAt ??= this.#now();
     return true;
   }
 
-  /** Says what becomes of the meeting, as far as this node knows. */
-  release(holder: Holder, how?: 'finalized'): Aftermath {
+  /** What is left of the meeting, as far as this node knows. */
+  release(holder: Holder, how?: 'finalized'): GivenBack {
+    const present = this.find(holder.meeting);
+    const isFinalized = how === 'finalized';
+    if (isFinalized && present) present.finalizedAt = this.#now();
     this.#remove(holder);
-    const others = [...(this.find(holder.meeting)?.claims.values() ?? [])];
-    if (how === 'finalized') for (const other of others) other.isEnding ||= other.state !== 'sent';
-    if (others.length > 0) return 'goes-on';
-    return how === 'finalized' || holder.isEnding ? 'ends' : 'idles';
+    const { goneAt } = holder;
+    return {
+      claimed: present?.claims.size ?? 0,
+      isFinalized,
+      goneAt,
+      finalizedAt: present?.finalizedAt ?? 0,
+    };
   }
 
   /** Somebody has a higher fence. */
@@ -158,6 +170,11 @@ export class Holdings {
     });
   }
 
+  #now(): number {
+    this.#instant += 1;
+    return this.#instant;
+  }
+
   #remove(holder: Holder): boolean {
     if (!this.isHeld(holder)) return false;
     this.find(holder.meeting)?.claims.delete(holder.source);
@@ -169,7 +186,7 @@ export class Holdings {
     const key = meetingKey(meeting);
     let present = this.#meetings.get(key);
     if (!present) {
-      present = { meeting, claims: new Map(), seats: new Set() };
+      present = { meeting, claims: new Map(), seats: new Set(), finalizedAt: 0 };
       this.#meetings.set(key, present);
     }
     return present;

@@ -1,6 +1,9 @@
 /** A registry for one node: maps in this process. */
+
+import type { MeetingRef } from '../lib/meeting.ts';
 import { Holdings } from './holdings.ts';
-import type { Registry } from './registry.ts';
+import { meetingStateAfter } from './meeting-state.ts';
+import type { Numbering, Registry } from './registry.ts';
 import { SegmentNos } from './segment-nos.ts';
 
 export function memoryRegistry(): Registry {
@@ -24,7 +27,7 @@ export function memoryRegistry(): Registry {
         },
         note() {}, // There is no other node.
         async release(how) {
-          return holdings.release(holder, how);
+          return meetingStateAfter(holdings.release(holder, how));
         },
       };
     },
@@ -52,9 +55,23 @@ export function memoryRegistry(): Registry {
     async nextSegmentNo(meeting, atLeast) {
       return segmentNos.next(meeting, atLeast);
     },
+    async numbering(meeting, atLeast) {
+      return numberingOf(segmentNos, meeting, atLeast);
+    },
     async close() {
       holdings.clear();
       segmentNos.clear();
+    },
+  };
+}
+
+/** Nobody else gives numbers, so none are taken ahead. */
+function numberingOf(segmentNos: SegmentNos, meeting: MeetingRef, atLeast: number): Numbering {
+  let given = atLeast - 1;
+  return {
+    next() {
+      given = segmentNos.next(meeting, given + 1);
+      return given;
     },
   };
 }

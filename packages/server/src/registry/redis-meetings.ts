@@ -4,17 +4,17 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Holder } from './holdings.ts';
 import {
-  abandonedScript,
   claimScript,
   countsScript,
   leaveScript,
   leftScript,
-  nextSegmentScript,
-  releaseAbandonedScript,
+  orphanedScript,
+  releaseOrphanedScript,
   renewScript,
   runScript,
   type Script,
   seatScript,
+  takeSegmentsScript,
 } from './redis-scripts.ts';
 
 export type ClaimAnswer =
@@ -27,7 +27,7 @@ export type ClaimAnswer =
       segmentNo: number;
       claimed: Source[];
       /** Whether a claim was in its place that another node did not give back. */
-      isAbandoned: boolean;
+      isOrphaned: boolean;
     };
 
 /** A vacant claim that is in somebody's way. */
@@ -68,6 +68,15 @@ export interface NodeShare {
   readonly seats: Iterable<string>;
   readonly notes: ReadonlyMap<Source, string>;
   readonly segmentNo: number;
+  readonly isUnsure: boolean;
+}
+
+/** Segment numbers that are asked for. */
+export interface Wish {
+  readonly count: number;
+  readonly atLeast: number;
+  /** The highest that the asker knows of. */
+  readonly known: number;
   readonly isUnsure: boolean;
 }
 
@@ -123,14 +132,14 @@ export class RedisMeetings {
       const draining = state !== stateOf.sent;
       return { kind: 'held', draining, wanted: draining ? { node, fence } : undefined };
     }
-    const [, , fence, from, segmentNo, claimed, isAbandoned] = answer;
+    const [, , fence, from, segmentNo, claimed, isOrphaned] = answer;
     return {
       kind: 'granted',
       fence,
       from: from || undefined,
       segmentNo,
       claimed,
-      isAbandoned: isAbandoned === 1,
+      isOrphaned: isOrphaned === 1,
     };
   }
 
@@ -140,15 +149,15 @@ export class RedisMeetings {
   }
 
   /** The fence of a claim whose lease is over, or why there is none. */
-  async abandoned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
-    const [fence, isOver] = (await this.#run(abandonedScript, meeting, [source])) as [number, 0 | 1] | [];
+  async orphaned(meeting: MeetingRef, source: Source): Promise<number | 'held' | 'free'> {
+    const [fence, isOver] = (await this.#run(orphanedScript, meeting, [source])) as [number, 0 | 1] | [];
     if (fence === undefined) return 'free';
     return isOver === 1 ? fence : 'held';
   }
 
   /** `at`: when its node was last heard of. Undefined if it is held again, or was given back. */
-  async releaseAbandoned(meeting: MeetingRef, source: Source, fence: number): Promise<Left | undefined> {
-    const answer = await this.#run(releaseAbandonedScript, meeting, [source, fence, this.#leaseMs]);
+  async releaseOrphaned(meeting: MeetingRef, source: Source, fence: number): Promise<Left | undefined> {
+    const answer = await this.#run(releaseOrphanedScript, meeting, [source, fence, this.#leaseMs]);
     return (answer as unknown[]).length === 0 ? undefined : leftOf(answer);
   }
 
@@ -218,14 +227,10 @@ export class RedisMeetings {
     return { seats, sent, vacant, notes };
   }
 
-  async nextSegmentNo(
-    meeting: MeetingRef,
-    atLeast: number,
-    known: number,
-    isUnsure: boolean,
-  ): Promise<number> {
-    const args = [keepMs, atLeast, known, skip(), isUnsure ? 1 : 0];
-    return (await this.#run(nextSegmentScript, meeting, args)) as number;
+  /** The first of so many numbers in a row that nobody has. */
+  async takeSegmentNos(meeting: MeetingRef, { count, atLeast, known, isUnsure }: Wish): Promise<number> {
+    const args = [keepMs, count, atLeast, known, skip(), isUnsure ? 1 : 0];
+    return (await this.#run(takeSegmentsScript, meeting, args)) as number;
   }
 
   #run(script: Script, meeting: MeetingRef, args: readonly (string | number)[]): Promise<unknown> {

@@ -110,10 +110,10 @@ export class Renewals {
 
   /** Only in turn. A renewal that fails is made up for by the next one. */
   async renew(meeting: MeetingRef): Promise<void> {
-    const { holdings, segmentNos, meetings } = this.#parts;
+    const { link, holdings, segmentNos, meetings } = this.#parts;
     const present = holdings.find(meeting);
     const standing = present && this.#standingOf(present);
-    const known = segmentNos.known(meeting);
+    const known = link.isPresent ? segmentNos.tell(meeting) : segmentNos.known(meeting);
     const claims = [...(present?.claims.values() ?? [])];
     const isDue = standing !== undefined && standing.dueAt <= performance.now();
     const notes = new Map(

@@ -59,7 +59,7 @@ local function live(source)
   if claim and claim.till > now then return claim end
   return nil
 end
-local function abandoned(source)
+local function orphaned(source)
   local claim = record(source)
   if claim and claim.till <= now then return claim end
   return nil
@@ -118,13 +118,13 @@ if holder and (holder.session ~= session or isAnew and holder.state ~= '0') then
   if holder.state == '2' then turn(source, '3') end
   return { now, 'held', holder.state, holder.node, holder.fence }
 end
-local lapsed = abandoned(source)
-local isAbandoned = lapsed and lapsed.node ~= node and 1 or 0
+local lapsed = orphaned(source)
+local isOrphaned = lapsed and lapsed.node ~= node and 1 or 0
 local fence = math.max(passed(source) + 1, above + 1, micros)
 write(source, fence, node, lease, keepMs, '0', session)
 pass(source, fence, node)
 keep(numbers, keepMs)
-return { now, 'claim', fence, holder and holder.node or '', segment(), claimed(), isAbandoned }
+return { now, 'claim', fence, holder and holder.node or '', segment(), claimed(), isOrphaned }
 `);
 
 /** node, source, fence, state: the claim's sender is gone, if it is still this claim → as leaveScript. */
@@ -167,7 +167,7 @@ return left()
 `);
 
 /** source → the fence of its claim, and whether its lease is over; nothing if it was given back. */
-export const abandonedScript = script(`${meeting}
+export const orphanedScript = script(`${meeting}
 local source = arg()
 local claim = record(source)
 if not claim then return {} end
@@ -178,9 +178,9 @@ return { claim.fence, claim.till <= now and 1 or 0 }
  * source, fence, lease: gives back what its node did not, if its lease is over → as leaveScript, with the instant at
  * which its node was last heard of in place of now; or nothing.
  */
-export const releaseAbandonedScript = script(`${meeting}
+export const releaseOrphanedScript = script(`${meeting}
 local source, fence, lease = arg(), number(), number()
-local claim = abandoned(source)
+local claim = orphaned(source)
 if not claim or claim.fence ~= fence then return {} end
 redis.call('HDEL', claims, source)
 local all = left()
@@ -241,16 +241,17 @@ return { taken, claimed('[01]'), claimed('[23]'), redis.call('HGETALL', notes) }
 /**
  * A floor beyond what is known says that somebody who is cut off counts there: not on into their numbers, but over them.
  *
- * keep, at least, known, skip, is unsure → a number nobody has.
+ * keep, count, at least, known, skip, is unsure → the first of so many numbers in a row that nobody has.
  */
-export const nextSegmentScript = script(`${meeting}
-local keepMs, atLeast, known, skip, isUnsure = number(), number(), number(), number(), arg() == '1'
+export const takeSegmentsScript = script(`${meeting}
+local keepMs, count, atLeast = number(), number(), number()
+local known, skip, isUnsure = number(), number(), arg() == '1'
 local last = segment()
-local nextNo = math.max(last, known) + 1
-if isUnsure or last == 0 and known > 0 or atLeast > nextNo then nextNo = math.max(nextNo, atLeast) + skip end
-redis.call('HSET', numbers, 'segment', text(nextNo))
+local first = math.max(last, known) + 1
+if isUnsure or last == 0 and known > 0 or atLeast > first then first = math.max(first, atLeast) + skip end
+redis.call('HSET', numbers, 'segment', text(first + count - 1))
 keep(numbers, keepMs)
-return nextNo
+return first
 `);
 
 /*

@@ -6,18 +6,21 @@ import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts'
 import type { RedisConnectOptions } from '../redis/options.ts';
 import { decodeNote, encodeNote } from './audio-note.ts';
 import { type Holder, Holdings } from './holdings.ts';
+import { type GivenBack, meetingStateAfter } from './meeting-state.ts';
+import { BlockNumbering, blockSize, type NumberSupply } from './numbering.ts';
 import { type Left, RedisMeetings, skip } from './redis-meetings.ts';
 import { Renewals } from './redis-renewals.ts';
 import { RedisTotals } from './redis-totals.ts';
 import type {
-  Abandoned,
-  Aftermath,
   Claim,
   ClaimOptions,
   Full,
   Held,
   HubCounts,
   MeetingCounts,
+  MeetingState,
+  Numbering,
+  OrphanedClaim,
   Registry,
   Seat,
 } from './registry.ts';
@@ -43,11 +46,18 @@ const unable = /^(OOM|MISCONF|NOREPLICAS|BUSY) /;
 const isAway = (error: unknown): boolean =>
   error instanceof RedisAwayError || (error instanceof Error && unable.test(error.message));
 
+/** What the nodes agree is left of a meeting. */
+const agreed = (
+  { claimed, finalizedAt }: Left,
+  isFinalized: boolean,
+  goneAt: number | undefined,
+): GivenBack => ({ claimed: claimed.length, finalizedAt, isFinalized, goneAt });
+
 /*
  * The holdings are what counts here, and Redis what the nodes agree by. A command that seemed to fail may have been
  * carried out all the same, even later. That is harmless: a claim of this node that it does not know of is written
  * over by its next renewal, or given back once its lease is over, and has never met the store; it cannot take over from another node,
- * as a claim names the time after which it is void; a seat ends with its lease; a segment number is left out; a
+ * as a claim names the time after which it is void; a seat ends with its lease; segment numbers are left out; a
  * renewal gives back to a lease what was released, but not against a higher fence.
  */
 class RedisRegistry implements Registry {
@@ -109,7 +119,7 @@ class RedisRegistry implements Registry {
     // Redis may have forgotten who is in the way, or know of somebody who has replaced them.
     if (before && (before.session !== session || isAnew)) await this.#renewals.renew(meeting);
     const floor = Math.max(above, holdings.lastFence);
-    let wasAbandoned = false;
+    let wasOrphaned = false;
     const holder = await this.#decide(
       async () => {
         const answer = await this.#meetings.claim(meeting, source, session, floor, isAnew);
@@ -117,7 +127,7 @@ class RedisRegistry implements Registry {
           if (answer.wanted) this.#renewals.tellWanted(answer.wanted, meeting, source);
           return { kind: 'held' as const, draining: answer.draining };
         }
-        wasAbandoned = answer.isAbandoned;
+        wasOrphaned = answer.isOrphaned;
         const granted = holdings.hold(meeting, source, session, answer.fence);
         if (answer.from !== undefined) this.#renewals.tellLost(answer.from, meeting, source, answer.fence);
         this.#segmentNos.raise(meeting, answer.segmentNo);
@@ -130,14 +140,14 @@ class RedisRegistry implements Registry {
     this.#totals.noteSource(meeting, source, true);
     this.#totals.noteClaim(meeting, source, true);
     await this.#cameIn(meeting);
-    return this.#claimOf(holder, wasAbandoned);
+    return this.#claimOf(holder, wasOrphaned);
   }
 
-  #claimOf(holder: Holder, wasAbandoned: boolean): Claim {
+  #claimOf(holder: Holder, wasOrphaned: boolean): Claim {
     return {
       kind: 'claim',
       fence: holder.fence,
-      wasAbandoned,
+      wasOrphaned,
       lost: holder.lost.signal,
       wanted: holder.wanted.signal,
       drain: async () => void (await this.#leave(holder, 'draining')),
@@ -167,7 +177,7 @@ class RedisRegistry implements Registry {
     return left;
   }
 
-  async #release(holder: Holder, how?: 'finalized'): Promise<Aftermath> {
+  async #release(holder: Holder, how?: 'finalized'): Promise<MeetingState> {
     const { meeting, source } = holder;
     const others = this.#renewals.othersIn(meeting);
     const isHeld = this.#holdings.isHeld(holder);
@@ -181,15 +191,12 @@ class RedisRegistry implements Registry {
       this.#noteGivenBack(meeting, source, left);
       await this.#wentOut(meeting, left);
     }
-    if (left) return this.#aftermathOf(holder, here, left);
-    if (isHeld) this.#unreported.set(holder, here === 'ends' ? 'finalized' : how);
-    return others.length > 0 ? 'goes-on' : here;
-  }
-
-  #aftermathOf(holder: Holder, here: Aftermath, left: Left): Aftermath {
-    if (left.claimed.length > 0) return 'goes-on';
-    const goneAt = this.#goneAt.get(holder) ?? Number.POSITIVE_INFINITY;
-    return here === 'ends' || left.finalizedAt > goneAt ? 'ends' : 'idles';
+    const alone = meetingStateAfter(here);
+    // What was finalized while Redis was away only this node knows.
+    const isFinalized = alone === 'ended';
+    if (left) return meetingStateAfter(agreed(left, isFinalized, this.#goneAt.get(holder)));
+    if (isHeld) this.#unreported.set(holder, isFinalized ? 'finalized' : how);
+    return meetingStateAfter({ ...here, claimed: here.claimed + others.length });
   }
 
   async seat(meeting: MeetingRef, connection: string, seats: number): Promise<Seat | Full> {
@@ -250,26 +257,26 @@ class RedisRegistry implements Registry {
     );
   }
 
-  watchAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): () => void {
-    const watch = setInterval(() => void this.#tellAbandoned(againMs, onAbandoned), this.#leaseMs / 3);
+  watchOrphaned(againMs: number, onOrphaned: (orphan: OrphanedClaim) => void): () => void {
+    const watch = setInterval(() => void this.#tellOrphaned(againMs, onOrphaned), this.#leaseMs / 3);
     watch.unref();
     return () => clearInterval(watch);
   }
 
   /** After an outage of Redis every lease is over until its node has renewed it. */
-  async #tellAbandoned(againMs: number, onAbandoned: (abandoned: Abandoned) => void): Promise<void> {
+  async #tellOrphaned(againMs: number, onOrphaned: (orphan: OrphanedClaim) => void): Promise<void> {
     if (!this.#link.isPresent || performance.now() < this.#unsureUntil) return;
     try {
       for (const { meeting, source } of await this.#totals.lapsed(againMs)) {
-        const fence = await this.#meetings.abandoned(meeting, source);
+        const fence = await this.#meetings.orphaned(meeting, source);
         // One that is held still is looked at again after a lease.
         if (typeof fence === 'string') this.#totals.noteClaim(meeting, source, fence === 'held');
         // Its own it renews, but for one that Redis carried out late: nobody knows of that.
         if (typeof fence !== 'number' || this.#knowsOf(meeting, source)) continue;
-        const release = () => this.#releaseAbandoned(meeting, source, fence);
-        onAbandoned({ meeting, source, fence, release });
+        const release = () => this.#releaseOrphaned(meeting, source, fence);
+        onOrphaned({ meeting, source, fence, release });
       }
-      this.#reportReleased(onAbandoned);
+      this.#reportReleased(onOrphaned);
       await this.#totals.tell();
     } catch {
       // The next look makes up for it.
@@ -285,18 +292,18 @@ class RedisRegistry implements Registry {
   }
 
   /** What was given back while Redis was away is still there for the others: nobody else would ever give it back. */
-  #reportReleased(onAbandoned: (abandoned: Abandoned) => void): void {
+  #reportReleased(onOrphaned: (orphan: OrphanedClaim) => void): void {
     for (const [holder, how] of [...this.#unreported].slice(0, atOnce)) {
       this.#unreported.delete(holder);
       const { meeting, source, fence } = holder;
       // Whoever sends it by now gives back more than that.
       if (this.#holdings.find(meeting)?.claims.has(source)) continue;
       const release = () => this.#releaseUnreported(holder, how);
-      onAbandoned({ meeting, source, fence, isHeardOut: true, release });
+      onOrphaned({ meeting, source, fence, isHeardOut: true, release });
     }
   }
 
-  async #releaseUnreported(holder: Holder, how: 'finalized' | undefined): Promise<Aftermath | undefined> {
+  async #releaseUnreported(holder: Holder, how: 'finalized' | undefined): Promise<MeetingState | undefined> {
     const { meeting, source } = holder;
     const left = await this.#decide(
       () => this.#meetings.leave(meeting, { claims: [holder] }, how),
@@ -308,36 +315,53 @@ class RedisRegistry implements Registry {
     }
     this.#noteGivenBack(meeting, source, left);
     await this.#wentOut(meeting, left);
-    return this.#aftermathOf(holder, how === 'finalized' ? 'ends' : 'idles', left);
+    return meetingStateAfter(agreed(left, how === 'finalized', this.#goneAt.get(holder)));
   }
 
-  async #releaseAbandoned(
+  async #releaseOrphaned(
     meeting: MeetingRef,
     source: Source,
     fence: number,
-  ): Promise<Aftermath | undefined> {
+  ): Promise<MeetingState | undefined> {
     const left = await this.#decide(
-      () => this.#meetings.releaseAbandoned(meeting, source, fence),
+      () => this.#meetings.releaseOrphaned(meeting, source, fence),
       () => undefined,
     );
     if (!left) return undefined;
     this.#noteGivenBack(meeting, source, left);
     await this.#wentOut(meeting, left);
-    if (left.claimed.length > 0) return 'goes-on';
-    return left.finalizedAt > left.at ? 'ends' : 'idles';
+    return meetingStateAfter(agreed(left, false, left.at));
   }
 
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number> {
-    const known = this.#segmentNos.known(meeting);
-    const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
     return this.#decide(
-      async () => {
-        const next = await this.#meetings.nextSegmentNo(meeting, atLeast, known?.highest ?? 0, isUnsure);
-        this.#segmentNos.agree(meeting, next);
-        return next;
-      },
+      () => this.#takeSegmentNos(meeting, 1, atLeast),
       () => this.#segmentNos.nextAlone(meeting, atLeast, skip()),
     );
+  }
+
+  async numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering> {
+    const supply: NumberSupply = {
+      take: (floor) =>
+        this.#decide(
+          () => this.#takeSegmentNos(meeting, blockSize, floor),
+          () => undefined,
+        ),
+      alone: (floor) => this.#segmentNos.nextAlone(meeting, floor, skip()),
+    };
+    const numbering = new BlockNumbering(supply, atLeast);
+    await numbering.takeAhead();
+    return numbering;
+  }
+
+  async #takeSegmentNos(meeting: MeetingRef, count: number, atLeast: number): Promise<number> {
+    // While Redis is away it is not told: everything goes on alone.
+    const known = this.#link.isPresent ? this.#segmentNos.tell(meeting) : this.#segmentNos.known(meeting);
+    const isUnsure = known ? known.isUnsure : performance.now() < this.#unsureUntil;
+    const wish = { count, atLeast, known: known?.highest ?? 0, isUnsure };
+    const first = await this.#meetings.takeSegmentNos(meeting, wish);
+    this.#segmentNos.agree(meeting, first + count - 1);
+    return first;
   }
 
   /** Gives back what is held; if Redis is away, the leases do. */

@@ -14,16 +14,16 @@ export interface AudioNote {
   readonly positionMs: number;
 }
 
-/** What becomes of a meeting when one of its sources is given back: with the last one it idles, or ends. */
-export type Aftermath = 'goes-on' | 'idles' | 'ends';
+/** What a meeting comes to when one of its sources is given back: with the last one it idles, or ends. */
+export type MeetingState = 'ongoing' | 'idle' | 'ended';
 
 /** The right to send one source of a meeting. */
 export interface Claim {
   readonly kind: 'claim';
   /** Higher than that of every earlier claim of this source; stores refuse lower ones. */
   readonly fence: number;
-  /** Whether the source had a claim that its node did not give back: see `Abandoned`. Default false. */
-  readonly wasAbandoned?: boolean;
+  /** Whether the source had a claim that its node did not give back: see `OrphanedClaim`. Default false. */
+  readonly wasOrphaned?: boolean;
   /** Aborts when the same session claims again elsewhere. */
   readonly lost: AbortSignal;
   /** Aborts when somebody who is not let in waits for this claim, whose sender is gone, to be given back. */
@@ -38,7 +38,13 @@ export interface Claim {
    * Gives the claim back. The meeting goes on while any of its sources is claimed, vacant or not. With the last one it
    * ends if that one has `finalized`, or another one has since this one's sender was gone; otherwise it idles.
    */
-  release(how?: 'finalized'): Promise<Aftermath>;
+  release(how?: 'finalized'): Promise<MeetingState>;
+}
+
+/** Segment numbers of one meeting for one source. */
+export interface Numbering {
+  /** The next one, at once, whether or not the registry can be reached. They rise, and may leave numbers out. */
+  next(): number;
 }
 
 export interface ClaimOptions {
@@ -56,7 +62,7 @@ export interface Held {
 }
 
 /** A claim that its node did not give back: its lease is over, for the node has died, or is cut off. */
-export interface Abandoned {
+export interface OrphanedClaim {
   readonly meeting: MeetingRef;
   readonly source: Source;
   readonly fence: number;
@@ -66,7 +72,7 @@ export interface Abandoned {
    * Gives it back in that node's place, as `Claim.release` does; for a node that finalized nothing. Undefined if the
    * source was claimed, renewed or given back meanwhile.
    */
-  release(): Promise<Aftermath | undefined>;
+  release(): Promise<MeetingState | undefined>;
 }
 
 /** A viewer's place. */
@@ -105,9 +111,9 @@ export interface HubCounts {
  * - A claim that drains or is vacant excludes like any other, until it is given back: whoever asks for it in vain is
  *   told that it drains, and its holder, on whichever node, that it is wanted.
  * - At most `seats` viewers of a meeting at a time.
- * - `nextSegmentNo` never gives a number twice for a meeting, and none below `atLeast`.
+ * - No number of `nextSegmentNo` or of a `numbering` comes twice for a meeting, and none is below `atLeast`.
  * - What a node holds is free again within a lease after the node died. Its claims still keep their meetings from being
- *   over, until somebody else has claimed them, or given them back: see `watchAbandoned`.
+ *   over, until somebody else has claimed them, or given them back: see `watchOrphaned`.
  * - A registry that is cut off decides alone, by what its node holds; joined again, the highest fence of a source wins
  *   and the others are lost. The store's fence decides who may write meanwhile.
  * - Releasing twice is the same as once; releasing a lost claim takes nothing from its successor.
@@ -118,11 +124,13 @@ export interface Registry {
   counts(meeting: MeetingRef): Promise<MeetingCounts>;
   totals(): Promise<HubCounts>;
   nextSegmentNo(meeting: MeetingRef, atLeast: number): Promise<number>;
+  /** For whoever numbers one utterance after another, as the recognizer says them. */
+  numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering>;
   /**
-   * Tells of claims that were abandoned, of each only this node; after `againMs` it may be told again, here or elsewhere,
+   * Tells of orphaned claims, of each only this node; after `againMs` it may be told again, here or elsewhere,
    * if that is still so. The returned function ends it. For a registry that outlives its nodes; whoever wraps one passes it on.
    */
-  watchAbandoned?(againMs: number, onAbandoned: (abandoned: Abandoned) => void): () => void;
+  watchOrphaned?(againMs: number, onOrphaned: (orphan: OrphanedClaim) => void): () => void;
   close(): Promise<void>;
   /** Whether it reaches other nodes; a registry for one node has none. */
   readonly remote?: Remote;

@@ -6,6 +6,8 @@ interface Known {
   highest: number;
   /** Numbers were given without asking, and nobody else knows of them yet. */
   isUnreported: boolean;
+  /** Nobody else can count on from `highest`: it was given without asking, and has been told to nobody since. */
+  isAlone: boolean;
   /** Others may have been given numbers that this node has not heard of. */
   isUnsure: boolean;
 }
@@ -29,28 +31,37 @@ export class SegmentNos {
    */
   nextAlone(meeting: MeetingRef, atLeast: number, jump: number): number {
     const known = this.#touch(meeting);
-    if (!known.isUnreported || atLeast > known.highest + 1) {
+    if (!known.isAlone || atLeast > known.highest + 1) {
       known.highest = Math.max(known.highest, atLeast - 1) + jump;
     }
-    known.isUnreported = true;
+    Object.assign(known, { isUnreported: true, isAlone: true });
     return this.next(meeting, atLeast);
+  }
+
+  /** What is known, for telling it: even if no answer comes, others may count on from there. */
+  tell(meeting: MeetingRef): Readonly<Known> | undefined {
+    const known = this.#meetings.get(meetingKey(meeting));
+    if (known) known.isAlone = false;
+    return known;
   }
 
   known(meeting: MeetingRef): Readonly<Known> | undefined {
     return this.#meetings.get(meetingKey(meeting));
   }
 
-  /** Everybody counts from here on. */
+  /** Everybody counts from here on; what was given alone since they were asked is above it, and still to be told. */
   agree(meeting: MeetingRef, highest: number): void {
     if (highest === 0) return;
     this.raise(meeting, highest);
-    Object.assign(this.#touch(meeting), { isUnreported: false, isUnsure: false });
+    const known = this.#touch(meeting);
+    known.isUnreported &&= known.highest > highest;
+    known.isUnsure = false;
   }
 
   /** Somebody was given this number. */
   raise(meeting: MeetingRef, highest: number): void {
     if (highest <= (this.known(meeting)?.highest ?? 0)) return;
-    this.#touch(meeting).highest = highest;
+    Object.assign(this.#touch(meeting), { highest, isUnreported: false, isAlone: false });
   }
 
   /** This node was away: it says in which meetings it has numbers to tell. */
@@ -66,7 +77,13 @@ export class SegmentNos {
 
   #touch(meeting: MeetingRef): Known {
     const key = meetingKey(meeting);
-    const known = this.#meetings.get(key) ?? { meeting, highest: 0, isUnreported: false, isUnsure: false };
+    const known = this.#meetings.get(key) ?? {
+      meeting,
+      highest: 0,
+      isUnreported: false,
+      isAlone: false,
+      isUnsure: false,
+    };
     this.#meetings.delete(key);
     this.#meetings.set(key, known);
     const [oldest] = this.#meetings.keys();

@@ -2,7 +2,7 @@
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
 import type { Message } from '../bus/message.ts';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
-import { stamp } from '../lib/meeting.ts';
+import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   RecognitionResult,
@@ -12,7 +12,6 @@ import type {
   Unheard,
   UnheardAudio,
 } from '../recognizer/recognizer.ts';
-import type { Registry } from '../registry/registry.ts';
 import type { AlreadySaid } from './already-said.ts';
 import type { AudioAccount } from './audio-ledger.ts';
 import { entryOf, rawOf, wordsOf } from './entry.ts';
@@ -20,22 +19,20 @@ import { halfWordsOf, wholeWordsOf } from './half-words.ts';
 import type { MeetingClock } from './meeting-clock.ts';
 import { Segmenter, type Utterance } from './segmenter.ts';
 import { SkippedAudio } from './skipped-audio.ts';
+import type { UtteranceNumbers } from './utterance-numbers.ts';
+import { Writes } from './writes.ts';
 
 export interface TranscriptionOptions {
   readonly log: TranscriptLog;
-  readonly registry: Registry;
+  readonly numbers: UtteranceNumbers;
   readonly source: Source;
   /** The claim's number: a store refuses this transcription's words once another claim wrote. */
   readonly fence: number;
   readonly stream: RecognizerStream;
   readonly clock: MeetingClock;
   readonly account: AudioAccount;
-  /** The highest `segment_no` in the log when this began. */
-  readonly lastSegmentNo: number;
   /** The gaps in the log that this audio may fill. */
   readonly alreadySaid: AlreadySaid;
-  /** Every partial, final and gap, after it was announced. */
-  readonly onMessage: (message: Message) => void;
   /** How the way to the recognizer is. */
   readonly onState: (state: RecognizerState) => void;
   /** Takes the audio that the recognizer was given and never answered for, when it refuses or is given up. */
@@ -55,14 +52,7 @@ export class Transcription {
   readonly #options: TranscriptionOptions;
   readonly #segmenter: Segmenter;
   readonly #holes = new SkippedAudio();
-  readonly #segmentNos = new Map<number, number>();
-  #lastSegmentNo: number;
-  /** How far writes are on their way. */
-  #coveredMs: number;
-  #durableMs: number;
-  /** The last write; they succeed in order. */
-  #written: Promise<void> = Promise.resolve();
-  #failure: { error: unknown } | undefined;
+  readonly #writes: Writes;
   #heardAt = performance.now();
   #isAborted = false;
   /** Why the stream was given up, and what it left. */
@@ -83,14 +73,16 @@ export class Transcription {
     this.#options = options;
     this.#segmenter = new Segmenter(options.stream.channels);
     this.#saidMs = Array.from({ length: options.stream.channels }, () => 0);
-    this.#lastSegmentNo = options.lastSegmentNo;
-    this.#coveredMs = options.clock.receivedMs;
-    this.#durableMs = options.clock.receivedMs;
+    this.#writes = new Writes({
+      fromMs: options.clock.receivedMs,
+      onDurable: (ms) => options.account.covered.to(ms),
+      onFailed: () => this.abort(),
+    });
   }
 
   /** Up to here on the meeting's clock every word is stored. */
   get durableMs(): number {
-    return this.#durableMs;
+    return this.#writes.durableMs;
   }
 
   /** Where the words begin that were heard and held back, if there are any. On the meeting's clock. */
@@ -106,7 +98,7 @@ export class Transcription {
 
   /** Resolves when no write is on its way, whatever became of them. */
   get written(): Promise<void> {
-    return this.#written;
+    return this.#writes.over;
   }
 
   /** A promise to wait for when too many words wait for the store. */
@@ -134,20 +126,19 @@ export class Transcription {
       for await (const result of stream.results) {
         this.#heardAt = performance.now();
         if (result.kind === 'state') this.#changed(result);
-        await this.#accept(this.#audioBrokeOff ? this.#certain(result) : result);
+        this.#accept(this.#audioBrokeOff ? this.#certain(result) : result);
         if (result.kind === 'unheard') this.#tellUnheard(result);
         this.#coverSettled();
       }
       if (this.#givenUp) {
-        await this.#sayHeard();
+        this.#sayHeard();
         this.#cover(clock.endAt(this.#segmenter.settledMs));
         throw this.#givenUp.failure;
       }
-      if (this.#isAborted) throw this.#failure?.error ?? new Error('the transcription was aborted');
-      await this.#sayHeard();
+      if (this.#isAborted) throw this.#writes.failure?.error ?? new Error('the transcription was aborted');
+      this.#sayHeard();
       if (!this.#audioBrokeOff) this.#cover(clock.receivedMs);
-      await this.#written;
-      if (this.#failure) throw this.#failure.error;
+      await this.#writes.stored();
     } finally {
       const left = this.#givenUp?.left ?? stream.handOver?.();
       stream.abort();
@@ -160,12 +151,11 @@ export class Transcription {
    * Nobody will send the end of broken-off audio again: the words that were held back are said. Rejects with a
    * StaleFenceError if somebody has.
    */
-  async settle(): Promise<void> {
-    for (const span of this.#withheld.splice(0)) await this.#accept(span);
-    await this.#sayHeard();
+  async sayWithheld(): Promise<void> {
+    for (const span of this.#withheld.splice(0)) this.#accept(span);
+    this.#sayHeard();
     this.#cover(this.#options.clock.receivedMs);
-    await this.#written;
-    if (this.#failure) throw this.#failure.error;
+    await this.#writes.stored();
   }
 
   /** The audio broke off, perhaps within a word; what comes after the last whole one is still the sender's. */
@@ -199,14 +189,13 @@ export class Transcription {
   }
 
   /** Nothing goes on with the words that wait for the end of their utterance. */
-  async #sayHeard(): Promise<void> {
-    for (const utterance of this.#segmenter.end()) await this.#say(utterance);
+  #sayHeard(): void {
+    for (const utterance of this.#segmenter.end()) this.#say(utterance);
   }
 
-  async #accept(result: RecognitionResult): Promise<void> {
+  #accept(result: RecognitionResult): void {
     const pieces = this.#holes.cut(this.#withoutSaid(result), this.#options.clock.skipsMs);
-    for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece)))
-      await this.#say(utterance);
+    for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece))) this.#say(utterance);
   }
 
   #withoutSaid(result: RecognitionResult): RecognitionResult {
@@ -232,22 +221,17 @@ export class Transcription {
     if (cause === 'refused') return;
     const { clock } = this.#options;
     const coveredMs = Math.floor(clock.endAt(endMs));
-    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     const stretch = { start_ms: Math.round(clock.startAt(startMs)), end_ms: Math.round(clock.endAt(endMs)) };
-    this.#await(
-      this.#gap(stretch, 'recognizer_unavailable', coveredMs).then(this.#options.onMessage),
-      coveredMs,
-    );
+    this.#writes.add(this.#gap(stretch, 'recognizer_unavailable', coveredMs), coveredMs);
   }
 
-  async #say(utterance: Utterance): Promise<void> {
-    const body = await this.#entryOf(utterance);
+  #say(utterance: Utterance): void {
+    const body = this.#entryOf(utterance);
     if (!utterance.isFinal) return this.#show(body);
-    this.#segmentNos.delete(utterance.index);
+    const { log, numbers } = this.#options;
+    numbers.finish(utterance.index);
     this.#saidMs[utterance.channel] = utterance.endMs;
     const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
-    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
-    const { log, onMessage } = this.#options;
     const repairs = this.#options.alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
@@ -260,11 +244,11 @@ export class Transcription {
       raw: rawOf(utterance),
       words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
       onDelay: () => this.#show(body),
-      renumber: () => this.#nextSegmentNo(),
+      renumber: () => numbers.afresh(),
       receivedMs: () => this.#options.clock.receivedMs,
     });
     const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
-    this.#await(kept.then(onMessage), coveredMs);
+    this.#writes.add(kept, coveredMs);
   }
 
   /** Words that no store takes must not hold up those after them: the log says that they are missing. */
@@ -275,71 +259,31 @@ export class Transcription {
 
   async #gap({ start_ms, end_ms }: Stretch, cause: string, coveredMs: number): Promise<Message> {
     const { log, source, account } = this.#options;
-    const about = { type: 'gap' as const, ...stamp(log.meeting), source };
-    const message = await log.append(
-      { ...about, start_ms, end_ms, cause },
-      { reach: this.#reach(coveredMs) },
-    );
+    const missing = { source, start_ms, end_ms, cause };
+    const message = await logGap(log, missing, { reach: this.#reach(coveredMs) });
     account.covered.to(start_ms);
     account.covered.from(end_ms); // Nothing came back of what is between.
     return message;
   }
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {
-    this.#options.onMessage(this.#options.log.show({ type: 'transcript.partial', ...body }));
+    this.#options.log.show({ type: 'transcript.partial', ...body });
   }
 
-  /** Notes a write that is on its way; the first one that is refused ends the transcription. */
-  #await(write: Promise<unknown>, coveredMs: number): void {
-    this.#written = write.then(
-      () => this.#durable(coveredMs),
-      (error: unknown) => {
-        this.#failure ??= { error };
-        this.abort();
-      },
-    );
-  }
-
-  async #entryOf(utterance: Utterance) {
-    const { log, clock, source, stream } = this.#options;
-    const segmentNo = await this.#segmentNo(utterance.index);
+  #entryOf(utterance: Utterance) {
+    const { log, numbers, clock, source, stream } = this.#options;
     const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
-    return entryOf(utterance, segmentNo, place);
-  }
-
-  async #segmentNo(index: number): Promise<number> {
-    const there = this.#segmentNos.get(index);
-    if (there !== undefined) return there;
-    const { log, registry } = this.#options;
-    const next = await registry.nextSegmentNo(log.meeting, this.#lastSegmentNo + 1);
-    this.#lastSegmentNo = Math.max(this.#lastSegmentNo, next);
-    this.#segmentNos.set(index, next);
-    return next;
-  }
-
-  /** A number above every one in the log, whatever the registry remembers; later utterances go on from there. */
-  async #nextSegmentNo(): Promise<number> {
-    const { log, registry } = this.#options;
-    const { segmentNo } = await log.head();
-    const next = await registry.nextSegmentNo(log.meeting, segmentNo + 1);
-    this.#lastSegmentNo = Math.max(this.#lastSegmentNo, next);
-    return next;
+    return entryOf(utterance, numbers.of(utterance.index), place);
   }
 
   /** Keeps that there was nothing to store up to here, so that the sender may forget its silence too. */
   #cover(ms: number): void {
     const coveredMs = Math.floor(ms);
-    if (coveredMs <= this.#coveredMs) return;
-    this.#coveredMs = coveredMs;
-    this.#await(this.#options.log.cover(this.#reach(coveredMs)), coveredMs);
+    if (coveredMs <= this.#writes.coveredMs) return;
+    this.#writes.add(this.#options.log.cover(this.#reach(coveredMs)), coveredMs);
   }
 
   #reach(coveredMs: number) {
     return { source: this.#options.source, fence: this.#options.fence, coveredMs };
-  }
-
-  #durable(ms: number): void {
-    this.#durableMs = Math.max(this.#durableMs, ms);
-    this.#options.account.covered.to(this.#durableMs);
   }
 }

@@ -1,4 +1,4 @@
-/** The rooms of this node: made for the first viewer, closed after the last. */
+/** The rooms of this node: made for the first viewer, closed after the last; and the senders in their meetings. */
 import type { Source } from '@meetcast/protocol';
 import type { Bus } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';
@@ -6,11 +6,13 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type Member, Room } from './room.ts';
+import { Senders } from './senders.ts';
 
 /** Time between two looks at the log while the bus is cut off. */
 const isolatedCheckMs = 1_000;
 
 export class Rooms {
+  readonly senders: Senders;
   readonly #rooms = new Map<string, Room>();
   readonly #bus: Bus;
   readonly #pageEntries: number;
@@ -26,12 +28,14 @@ export class Rooms {
     this.#pageEntries = limits.pageEntries;
     this.#headCheckMs = limits.headCheckMs;
     this.#observe = observe;
+    this.senders = new Senders(observe);
     this.#checkEvery(this.#headCheckMs);
   }
 
-  /** The meetings that somebody here follows. */
+  /** The meetings that somebody here follows, or sends. */
   get meetings(): MeetingRef[] {
-    return [...this.#rooms.values()].map(({ log }) => log.meeting);
+    const all = [...[...this.#rooms.values()].map(({ log }) => log.meeting), ...this.senders.meetings];
+    return [...new Map(all.map((meeting) => [meetingKey(meeting), meeting])).values()];
   }
 
   /** Messages handed to viewers so far, each once per viewer. */
@@ -73,8 +77,9 @@ export class Rooms {
     room.restart();
   }
 
-  /** Hands this node's followers of a meeting a message that nobody else is to hear. */
+  /** Hands everybody in a meeting on this node a message that nobody else is to hear. */
   show(meeting: MeetingRef, message: Message): void {
+    this.senders.show(meeting, message);
     this.#rooms.get(meetingKey(meeting))?.show(message);
   }
 

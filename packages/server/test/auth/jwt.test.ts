@@ -53,7 +53,7 @@ test('[AUTH1] a token signed with the secret is a grant of all its claims', asyn
   });
 });
 
-test('[JWT1] a public key accepts the one algorithm that it is good for', async () => {
+test('a public key accepts the one algorithm that it is good for', async () => {
   for (const [alg, { privateKey, publicKey }] of Object.entries(pairs)) {
     const authenticate = jwtAuthenticator({ publicKey: pem(publicKey) });
     expect((await authenticate(await sign(claims(), privateKey, alg))).userId).toBe('u1');
@@ -63,7 +63,7 @@ test('[JWT1] a public key accepts the one algorithm that it is good for', async 
     expect(await refusal(await sign(claims(), rsa.privateKey, alg), authenticate)).toContain('algorithm');
 });
 
-test('[JWT2] a token signed by HMAC with the public key itself is refused', async () => {
+test('a token signed by HMAC with the public key itself is refused', async () => {
   for (const { publicKey } of Object.values(pairs)) {
     const authenticate = jwtAuthenticator({ publicKey: pem(publicKey) });
     const forms = [pem(publicKey), pem(publicKey).trim(), publicKey.export({ type: 'spki', format: 'der' })];
@@ -74,7 +74,7 @@ test('[JWT2] a token signed by HMAC with the public key itself is refused', asyn
   }
 });
 
-test('[JWT3] an unsigned token is refused, however it spells that', async () => {
+test('an unsigned token is refused, however it spells that', async () => {
   const unsigned = new UnsecuredJWT(claims()).encode();
   const [, payload] = unsigned.split('.');
   const asymmetric = jwtAuthenticator({ publicKey: pem(rsa.publicKey) });
@@ -85,7 +85,7 @@ test('[JWT3] an unsigned token is refused, however it spells that', async () => 
   }
 });
 
-test('[JWT4] another secret, another key and another size of HMAC are refused', async () => {
+test('another secret, another key and another size of HMAC are refused', async () => {
   expect(await refusal(await sign(claims(), Buffer.from('another secret of thirty-two bytes!')))).toContain(
     'signature',
   );
@@ -129,7 +129,7 @@ test('[AUTH1] an audience may be one of a list', async () => {
   expect(await refusal(await sign(claims({ aud: [] })))).toContain('"aud"');
 });
 
-test('[JWT5] a host may expect its own audience and issuer', async () => {
+test('a host may expect its own audience and issuer', async () => {
   const authenticate = jwtAuthenticator({ secret, audience: 'our-app', issuer: 'our-idp' });
   expect((await authenticate(await sign(claims({ aud: 'our-app', iss: 'our-idp' })))).userId).toBe('u1');
   expect(await refusal(await sign(claims()), authenticate)).not.toBe('accepted');
@@ -144,11 +144,11 @@ test('[AUTH6] an expired token is refused and says so; some seconds of a wrong c
   expect(await refusal(await sign(claims({ exp: now() - 3 })), strict)).toContain('expired');
 });
 
-test('[JWT6] a token that is not valid yet is refused', async () => {
+test('a token that is not valid yet is refused', async () => {
   expect(await refusal(await sign(claims({ nbf: now() + 600 })))).toContain('"nbf"');
 });
 
-test('[JWT7] a token changed in any one place is refused', async () => {
+test('a token changed in any one place is refused', async () => {
   const token = await sign(claims());
   const [header = '', payload = '', signature = ''] = token.split('.');
   const grown = Buffer.from(JSON.stringify(claims({ role: 'admin' }))).toString('base64url');
@@ -177,7 +177,7 @@ test('[WIRE7] junk is refused with an AuthError, never another', async () => {
   for (const token of junk) expect(await refusal(token)).toBe('The token is not a valid JWT.');
 });
 
-test('[JWT8] a refusal never repeats the token', async () => {
+test('a refusal never repeats the token', async () => {
   const token = await sign(claims({ exp: 1 }));
   const message = await refusal(token);
   for (const part of token.split('.')) expect(message).not.toContain(part);
@@ -192,7 +192,7 @@ test('[AUTH9] what a role may do', async () => {
     expect(await may(role)).toEqual(['subscribe', 'publish']);
 });
 
-test('[JWT9] a host may say itself what roles may do', async () => {
+test('a host may say itself what roles may do', async () => {
   const authenticate = jwtAuthenticator({
     secret,
     permissionsOf: (role) => (role === 'boss' ? ['manage'] : []),
@@ -201,7 +201,7 @@ test('[JWT9] a host may say itself what roles may do', async () => {
   expect([...(await authenticate(await sign(claims({ role: 'admin' })))).may]).toEqual([]);
 });
 
-test('[JWT10] neither key, both, an empty or unfit one is a TypeError at construction', () => {
+test('neither key, both, an empty or unfit one is a TypeError at construction', () => {
   const make = (options: object) => () => jwtAuthenticator(options as { secret: string });
   const publicKey = pem(rsa.publicKey);
   expect(make({})).toThrow(TypeError);
@@ -217,7 +217,7 @@ test('[JWT10] neither key, both, an empty or unfit one is a TypeError at constru
   expect(make({ publicKey: 'not a key' })).toThrow();
 });
 
-test('[JWT11] a key that is no public key is a TypeError that says what was expected', () => {
+test('a key that is no public key is a TypeError that says what was expected', () => {
   for (const publicKey of ['not a key', '', pem(rsa.publicKey).slice(0, 80)])
     expect(() => jwtAuthenticator({ publicKey })).toThrow(
       new TypeError('publicKey must be a PEM (SPKI) public key'),

@@ -22,7 +22,7 @@ const messages: [string, Message][] = [
   ['epoch that looks absent', finalMessage(1, 1, 'mic', '-')],
 ];
 
-test.each(messages)('[ENV1] a message arrives as it was sent: %s', (_, message) => {
+test.each(messages)('a message arrives as it was sent: %s', (_, message) => {
   const envelope = readEnvelope(sent(message));
   const { epoch, seq, type, source, segmentNo, text } = message;
   expect(envelope?.node).toBe('node-A_1');
@@ -31,21 +31,21 @@ test.each(messages)('[ENV1] a message arrives as it was sent: %s', (_, message) 
   expect(envelope?.message.frame.equals(message.frame)).toBe(true);
 });
 
-test('[ENV2] what follows the first line is the JSON text itself', () => {
+test('what follows the first line is the JSON text itself', () => {
   const message = finalMessage(4, 9, 'mic', 'e1');
   const [line, ...rest] = sent(message).toString().split('\n');
   expect(line).toBe('meetcast/1 node-A_1 e1 4 transcript.final mic 9');
   expect(rest).toEqual([message.text]);
 });
 
-test('[ENV3] a frame holds nothing of the buffer it came in', () => {
+test('a frame holds nothing of the buffer it came in', () => {
   const bytes = Buffer.concat([Buffer.alloc(60_000), sent(finalMessage(4))]).subarray(60_000);
   const frame = readEnvelope(bytes)?.message.frame ?? Buffer.alloc(0);
   bytes.fill(0);
   expect(frame.includes('transcript.final')).toBe(true);
 });
 
-test('[ENV4] a type that a newer node has added passes', () => {
+test('a type that a newer node has added passes', () => {
   const envelope = readEnvelope(replaced('transcript.final', 'transcript.translation'));
   expect(envelope?.message.type).toBe('transcript.translation');
 });
@@ -77,11 +77,11 @@ const hostile: [string, Buffer][] = [
   ['zeros', Buffer.alloc(2_000)],
 ];
 
-test.each(hostile)('[ENV5] what no node has sent is ignored: %s', (_, bytes) => {
+test.each(hostile)('what no node has sent is ignored: %s', (_, bytes) => {
   expect(readEnvelope(bytes)).toBeUndefined();
 });
 
-test('[ENV6] bytes at random are ignored and never thrown at', () => {
+test('bytes at random are ignored and never thrown at', () => {
   const valid = sent(finalMessage(4, 9, 'mic', 'e1'));
   for (let round = 0; round < 5_000; round += 1) {
     const bytes = Buffer.from(valid);

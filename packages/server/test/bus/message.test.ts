@@ -21,14 +21,14 @@ async function received(bytes: Buffer): Promise<string[]> {
 
 const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000];
 
-test('[MSG1] a frame of any length is read back as the same text', async () => {
+test('a frame of any length is read back as the same text', async () => {
   for (const length of lengths) {
     const text = 'x'.repeat(length);
     expect(await received(textFrame(text))).toEqual([text]);
   }
 });
 
-test('[MSG2] a frame is whole, unmasked, uncompressed and no longer than it must be', () => {
+test('a frame is whole, unmasked, uncompressed and no longer than it must be', () => {
   const headers = new Map([
     [0, 2],
     [125, 2],
@@ -44,7 +44,7 @@ test('[MSG2] a frame is whole, unmasked, uncompressed and no longer than it must
   }
 });
 
-test('[MSG3] frames are counted in bytes of UTF-8, at every boundary', async () => {
+test('frames are counted in bytes of UTF-8, at every boundary', async () => {
   for (const text of [
     'ışık 日本 😀',
     'ı'.repeat(62),
@@ -58,12 +58,12 @@ test('[MSG3] frames are counted in bytes of UTF-8, at every boundary', async () 
   }
 });
 
-test('[MSG4] frames put behind each other are read one by one', async () => {
+test('frames put behind each other are read one by one', async () => {
   const texts = lengths.map((length) => 'y'.repeat(length));
   expect(await received(Buffer.concat(texts.map(textFrame)))).toEqual(texts);
 });
 
-test('[MSG5] a message knows its place, source and segment, and its text is the event', async () => {
+test('a message knows its place, source and segment, and its text is the event', async () => {
   const event = finalEvent(7, 3, { meta: { source: 'system' } });
   const message = loggedMessage({ epoch: 'e', event });
   expect(message).toMatchObject({
@@ -77,12 +77,12 @@ test('[MSG5] a message knows its place, source and segment, and its text is the 
   expect(await received(message.frame)).toEqual([message.text]);
 });
 
-test('[MSG6] what is not logged has seq 0 and no epoch; what has no segment or source says so', () => {
+test('what is not logged has seq 0 and no epoch; what has no segment or source says so', () => {
   expect(partialMessage(4, 'so')).toMatchObject({ epoch: '', seq: 0, segmentNo: 4, source: 'mic' });
   expect(statusMessage(2)).toMatchObject({ seq: 2, segmentNo: 0, source: undefined });
 });
 
-test('[MSG7] the source of a gap is its own field', () => {
+test('the source of a gap is its own field', () => {
   const gap = {
     type: 'gap' as const,
     meeting_id: 'm',
@@ -94,7 +94,7 @@ test('[MSG7] the source of a gap is its own field', () => {
   expect(loggedMessage({ epoch: 'e', event: { ...gap, seq: 1, source: 'system' } }).source).toBe('system');
 });
 
-test('[MSG8] the frame is made once, however many viewers ask for it', () => {
+test('the frame is made once, however many viewers ask for it', () => {
   const message = finalMessage(1);
   expect(message.frame).toBe(message.frame);
 });

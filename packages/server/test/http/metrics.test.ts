@@ -27,7 +27,7 @@ const value = async (hub: TestHub, series: string) => (await scrape(hub)).value(
 
 const final = { text: 'hello', startMs: 0, endMs: 900, source: 'mic' } as const;
 
-test('[METRICS1] the text format: help, type, samples; what would end a text is escaped', () => {
+test('the text format: help, type, samples; what would end a text is escaped', () => {
   const written = exposition([
     {
       name: 'a_total',
@@ -54,7 +54,7 @@ test('[METRICS1] the text format: help, type, samples; what would end a text is 
   expect(() => readExposition(written)).not.toThrow();
 });
 
-test('[METRICS2] a histogram’s bucket holds what is not above its bound, and the last one everything', () => {
+test('a histogram’s bucket holds what is not above its bound, and the last one everything', () => {
   const seconds = new Distribution([0.5, 1, 10]);
   for (const each of [0.25, 0.5, 0.75, 1.5, 99]) seconds.add(each);
   const written = exposition([{ name: 's', help: 'h', type: 'histogram', samples: histogramOf(seconds) }]);

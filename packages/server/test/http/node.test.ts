@@ -50,7 +50,7 @@ async function say(count: number, text = 'so it is'): Promise<void> {
   }
 }
 
-test('[NODE1] what is not the hub’s is left untouched, and the host answers', async () => {
+test('what is not the hub’s is left untouched, and the host answers', async () => {
   for (const path of [
     '/',
     '/api/v1',
@@ -72,7 +72,7 @@ test('[NODE1] what is not the hub’s is left untouched, and the host answers', 
   expect(answered).not.toContain(true);
 });
 
-test('[NODE2] false comes before anything of the response is touched', async () => {
+test('false comes before anything of the response is touched', async () => {
   const touched: PropertyKey[] = [];
   const response = new Proxy({} as ServerResponse, {
     get: (_target, name) => void touched.push(name),
@@ -115,7 +115,7 @@ test('[REST2] an answer that HTTP ties to a header has it', async () => {
   expect(unauthorized.headers.get('www-authenticate')).toBe('Bearer');
 });
 
-test('[NODE3] HEAD is GET without its body', async () => {
+test('HEAD is GET without its body', async () => {
   await say(2);
   for (const path of [
     'ping',
@@ -132,14 +132,14 @@ test('[NODE3] HEAD is GET without its body', async () => {
   }
 });
 
-test('[NODE3] HEAD of a long transcript reads none of it', async () => {
+test('HEAD of a long transcript reads none of it', async () => {
   store.transcript = () => Promise.reject(new Error('nobody should ask'));
   const head = await get(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' });
   expect([head.status, await head.text()]).toEqual([200, '']);
   expect((await ask(`${base}/meetings/m/transcript?format=txt`, { method: 'HEAD' }))?.status).toBe(200);
 });
 
-test('[NODE10] a response that can no longer be written to is ended, not left open', async () => {
+test('a response that can no longer be written to is ended, not left open', async () => {
   const spoilt = createServer((incoming, response) => {
     response.write('the host has begun already');
     void hub.handleRequest(incoming, response).then((isOurs) => answered.push(isOurs));
@@ -152,7 +152,7 @@ test('[NODE10] a response that can no longer be written to is ended, not left op
   spoilt.close();
 });
 
-test('[NODE4] nothing the hub answers may be kept by a cache', async () => {
+test('nothing the hub answers may be kept by a cache', async () => {
   for (const path of ['ping', 'meetings/m/transcript', 'meetings/m/transcript?format=txt', 'ws/meetings/m'])
     expect((await get(`${base}/${path}`)).headers.get('cache-control')).toBe('no-store');
 });
@@ -201,7 +201,7 @@ test('[REST3] health says what is down with 503, and ping needs nothing', async 
   expect(await (await get(`${base}/ping`)).json()).toEqual({ pong: true });
 });
 
-test('[NODE5] a failing store is a 500 that says nothing of why', async () => {
+test('a failing store is a 500 that says nothing of why', async () => {
   store.head = () => Promise.reject(new Error('password=hunter2'));
   const response = await get(`${base}/meetings/m/transcript`);
   expect(response.status).toBe(500);
@@ -210,7 +210,7 @@ test('[NODE5] a failing store is a 500 that says nothing of why', async () => {
   expect(text).not.toContain('hunter2');
 });
 
-test('[NODE6] a text that breaks off must not look whole', async () => {
+test('a text that breaks off must not look whole', async () => {
   await say(3, 'x'.repeat(100_000));
   const read = store.transcript.bind(store);
   store.transcript = async (meeting, after, limit) => {
@@ -222,7 +222,7 @@ test('[NODE6] a text that breaks off must not look whole', async () => {
   await expect(response.text()).rejects.toThrow();
 });
 
-test('[NODE7] a client that leaves mid-answer ends the reading', async () => {
+test('a client that leaves mid-answer ends the reading', async () => {
   let reads = 0;
   const page = await memoryStoreWith(500);
   store.transcript = async (_meeting, after) => {
@@ -264,7 +264,7 @@ async function memoryStoreWith(count: number) {
   return other.transcript(meeting, 0, count);
 }
 
-test('[NODE8] a framework that rewrote the url has kept what the client wrote', async () => {
+test('a framework that rewrote the url has kept what the client wrote', async () => {
   const mounted = createServer((incoming, response) => {
     const original = incoming.url;
     incoming.url = incoming.url?.replace('/api', '') ?? '/';
@@ -277,7 +277,7 @@ test('[NODE8] a framework that rewrote the url has kept what the client wrote', 
   mounted.close();
 });
 
-test('[NODE9] a server that speaks HTTP/2 is answered too', async () => {
+test('a server that speaks HTTP/2 is answered too', async () => {
   const second = createServer2((incoming, response) => {
     void hub.handleRequest(incoming as unknown as IncomingMessage, response as unknown as ServerResponse);
   });
@@ -323,13 +323,13 @@ const ask = async (path: string, init: RequestInit = {}) => {
   return hub.fetch(new Request(`https://host.test:8443${path}`, { ...init, headers }));
 };
 
-test('[WEB1] fetch answers what is the hub’s, and nothing else', async () => {
+test('fetch answers what is the hub’s, and nothing else', async () => {
   expect(await (await ask(`${base}/ping`))?.json()).toEqual({ pong: true });
   for (const path of ['/', '', base, `${base}/nothing`, '//ping', '/?x=/api/v1/ping'])
     expect(await ask(path)).toBeUndefined();
 });
 
-test('[WEB2] fetch gives the same answers as a Node server', async () => {
+test('fetch gives the same answers as a Node server', async () => {
   await say(3);
   for (const [path, init] of [
     ['ping', {}],
@@ -348,7 +348,7 @@ test('[WEB2] fetch gives the same answers as a Node server', async () => {
   }
 });
 
-test('[WEB3] a token in the query counts, unless the host switched that off', async () => {
+test('a token in the query counts, unless the host switched that off', async () => {
   const url = `https://host.test${base}/meetings/m/transcript?token=${await tokenFor()}`;
   expect((await hub.fetch(new Request(url)))?.status).toBe(200);
   const strict = createTranscriptHub({
@@ -360,7 +360,7 @@ test('[WEB3] a token in the query counts, unless the host switched that off', as
   await strict.close();
 });
 
-test('[WEB4] a reader that stops early ends the reading, and one that waits is not run ahead of', async () => {
+test('a reader that stops early ends the reading, and one that waits is not run ahead of', async () => {
   let reads = 0;
   const page = await memoryStoreWith(600);
   store.transcript = async (_meeting, after) => {
@@ -379,7 +379,7 @@ test('[WEB4] a reader that stops early ends the reading, and one that waits is n
   expect(reads).toBe(read);
 });
 
-test('[WEB6] a reader that stops early ends what it read from', async () => {
+test('a reader that stops early ends what it read from', async () => {
   let isEnded = false;
   async function* pieces() {
     try {
@@ -396,7 +396,7 @@ test('[WEB6] a reader that stops early ends what it read from', async () => {
   expect(isEnded).toBe(true);
 });
 
-test('[WEB5] a text that breaks off fails the reader', async () => {
+test('a text that breaks off fails the reader', async () => {
   await say(3);
   store.transcript = () => Promise.reject(new Error('the store is gone'));
   const response = await ask(`${base}/meetings/m/transcript?format=txt`);

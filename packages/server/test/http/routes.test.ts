@@ -17,7 +17,7 @@ test('[ADDR3] senders connect to the ingest address, and may name their source i
   expect([named('source='), named('source=MIC'), named('source=constructor')]).toEqual([null, null, null]);
 });
 
-test('[ROUTE1] every HTTP address, and nothing beside it', () => {
+test('every HTTP address, and nothing beside it', () => {
   const routes = {
     '/health': 'health',
     '/health/detailed': 'health-detailed',
@@ -38,7 +38,7 @@ test('[ROUTE1] every HTTP address, and nothing beside it', () => {
     expect(restRoute(path, base)).toBeUndefined();
 });
 
-test('[ROUTE2] a meeting may be named like a word of an address', () => {
+test('a meeting may be named like a word of an address', () => {
   for (const id of ['stats', 'transcript', 'meetings', 'ws']) {
     expect(restRoute(`${base}/ws/meetings/${id}/stats`, base)).toEqual({
       name: 'meeting-stats',
@@ -64,13 +64,13 @@ test('[REST12] where a query asks to begin, or the field that is wrong', () => {
     expect(start(`history=${history}`)).toMatch(/^"history": expected /);
 });
 
-test('[ROUTE3] any base path, the empty one too', () => {
+test('any base path, the empty one too', () => {
   expect(restRoute('/ping', '')).toEqual({ name: 'ping' });
   expect(webSocketRoute('/ws/meetings/m', '')).toEqual({ name: 'subscribe', meeting: 'm' });
   expect(restRoute('/a/b/ping', '/a/b')).toEqual({ name: 'ping' });
 });
 
-test('[ROUTE4] a target is split at the first question mark and decoded only behind it', () => {
+test('a target is split at the first question mark and decoded only behind it', () => {
   expect(targetOf('/a%2Fb?x=1?2&y=%41')).toMatchObject({ path: '/a%2Fb' });
   expect(Object.fromEntries(targetOf('/a?x=1?2&y=%41').query)).toEqual({ x: '1?2', y: 'A' });
   expect(targetOf(undefined).path).toBe('/');
@@ -128,7 +128,7 @@ test('[ADDR1] what stands where an id should is left to be refused, and a path t
   expect(meetingIn(`${base}/ws/meetings/../../ping`)).toBeUndefined();
 });
 
-test('[ROUTE5] a hub owns its addresses and not the rest of its base path', () => {
+test('a hub owns its addresses and not the rest of its base path', () => {
   expect(isOwnPath(`${base}/ping`, base)).toBe(true);
   expect(isOwnPath(`${base}/ws/ingest/meetings/m`, base)).toBe(true);
   expect(isOwnPath(`${base}/somebody-elses`, base)).toBe(false);

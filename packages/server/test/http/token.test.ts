@@ -20,14 +20,14 @@ test('[AUTH2] a token in the query counts only where the host allows it', () => 
   expect(tokenOf(all, false)).toBe('from-header');
 });
 
-test('[TOKEN1] the scheme is read in any case, and another scheme carries no token', () => {
+test('the scheme is read in any case, and another scheme carries no token', () => {
   expect(tokenOf({ ...none, authorization: 'bearer t' }, true)).toBe('t');
   expect(tokenOf({ ...none, authorization: 'BEARER t' }, true)).toBe('t');
   for (const authorization of ['Basic dTpw', 't', '', 'Bearer'])
     expect(tokenOf({ ...all, authorization }, true)).toBe('from-subprotocol');
 });
 
-test('[TOKEN2] offered sub-protocols are split at commas, with or without spaces', () => {
+test('offered sub-protocols are split at commas, with or without spaces', () => {
   expect(offeredIn('meetcast.v1,meetcast.bearer.x')).toEqual(['meetcast.v1', 'meetcast.bearer.x']);
   expect(offeredIn(' a ,  b ')).toEqual(['a', 'b']);
   expect(offeredIn(undefined)).toEqual([]);

@@ -146,7 +146,7 @@ test('[SUB9] a frame larger than any that may come ends the socket without being
   expect([1009, 1006]).toContain((await viewer.closed).code);
 });
 
-test('[WS1] a peer that resets the link or talks nonsense ends only its own socket', async () => {
+test('a peer that resets the link or talks nonsense ends only its own socket', async () => {
   const hub = await run();
   for (const bytes of [
     Buffer.from([0xff, 0xff, 0xff, 0xff]),
@@ -182,7 +182,7 @@ test('[WS1] a peer that resets the link or talks nonsense ends only its own sock
   await (await hub.view()).connected();
 });
 
-test('[WS3] a peer that resets the link while it is refused does not end the process', async () => {
+test('a peer that resets the link while it is refused does not end the process', async () => {
   const hub = await run();
   const stream = new PassThrough();
   const request = { url: `${base}/ws/meetings/`, headers: {} } as IncomingMessage;
@@ -191,7 +191,7 @@ test('[WS3] a peer that resets the link while it is refused does not end the pro
   expect(stream.destroyed).toBe(true);
 });
 
-test('[WS2] an upgrade of another path is left alone: false, and not a byte', async () => {
+test('an upgrade of another path is left alone: false, and not a byte', async () => {
   const hub = await run();
   const others = new WebSocketServer({ noServer: true });
   const seen: boolean[] = [];

@@ -20,23 +20,21 @@ afterEach(() => {
 /** Waits for a source; what is returned makes its claim wanted. */
 function wait(source: 'mic' | 'system', settling: () => Promise<void> = async () => {}): AbortController {
   const wanted = new AbortController();
-  grace.begin(
-    meeting,
-    source,
-    { wanted: wanted.signal },
-    {
-      async settle() {
+  grace.begin(meeting, source, {
+    claim: {
+      wanted: wanted.signal,
+      async sayLastWords() {
         told.push(`${source} settles`);
         await settling();
       },
-      async leave() {
-        told.push(`${source} leaves`);
-      },
-      async makeWay() {
+      async release() {
         told.push(`${source} makes way`);
       },
     },
-  );
+    async leaveMeeting() {
+      told.push(`${source} leaves`);
+    },
+  });
   return wanted;
 }
 
@@ -81,8 +79,8 @@ test('whoever took its place makes it stay silent', async () => {
 test('a claim that is wanted before it is waited for makes way too', async () => {
   const wanted = AbortSignal.abort();
   const act = (name: string) => async () => void told.push(name);
-  const parting = { settle: act('settles'), leave: act('leaves'), makeWay: act('makes way') };
-  grace.begin(meeting, 'mic', { wanted }, parting);
+  const claim = { wanted, sayLastWords: act('settles'), release: act('makes way') };
+  grace.begin(meeting, 'mic', { claim, leaveMeeting: act('leaves') });
   await vi.advanceTimersByTimeAsync(0);
   expect(told).toEqual(['settles', 'makes way']);
 });
@@ -145,4 +143,14 @@ test('closing waits for what is being done', async () => {
   finish();
   await closing;
   expect(told).toEqual(['mic settles', 'mic leaves']);
+});
+
+test('a source of another node is waited for without a claim of this one, and does not keep the meeting open here', async () => {
+  grace.begin(meeting, 'mic', { leaveMeeting: async () => void told.push('mic leaves') });
+  expect(grace.isOpen(meeting)).toBe(false);
+  wait('system');
+  expect(grace.isOpen(meeting)).toBe(true);
+  await vi.advanceTimersByTimeAsync(graceMs);
+  expect(told).toEqual(['mic leaves', 'system settles', 'system leaves']);
+  expect(grace.isOpen(meeting)).toBe(false);
 });

@@ -1,6 +1,7 @@
 /** What viewers and senders are told of a source's way to its recognizer. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
+import type { Message } from '../../src/bus/message.ts';
 import { RecognizerStatus } from '../../src/ingest/recognizer-status.ts';
 import type { RecognizerState } from '../../src/recognizer/recognizer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -15,12 +16,13 @@ beforeEach(() => {
   vi.useFakeTimers();
   told = [];
   messages.length = 0;
-  const log = logOf(freshMeeting(), memoryStore(), memoryBus());
-  recognizerStatus = new RecognizerStatus(log, 'mic', ({ text }) => {
+  const hears = ({ text }: Message) => {
     const message = JSON.parse(text) as Record<string, unknown>;
     messages.push(message);
     told.push(String(message.status));
-  });
+  };
+  const log = logOf(freshMeeting(), memoryStore(), memoryBus(), undefined, undefined, hears);
+  recognizerStatus = new RecognizerStatus(log, 'mic');
 });
 afterEach(() => {
   vi.useRealTimers();

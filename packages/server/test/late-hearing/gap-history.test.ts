@@ -51,38 +51,38 @@ const log = async (...entries: LogEntry[]) => {
   await gapHistory.follow();
 };
 
-test('[TRACE1] the first start of its own source after its gap counts, and no other', async () => {
+test('the first start of its own source after its gap counts, and no other', async () => {
   await log(gapEntry, begun('live', 'system'), begun('idle'));
   expect(gapHistory.firstStart).toBeUndefined();
   await log(begun('recovered'), begun('live'));
   expect(gapHistory.firstStart).toBe('recovered');
 });
 
-test('[TRACE2] a newer gap of the audio begins the story anew', async () => {
+test('a newer gap of the audio begins the story anew', async () => {
   await log(gapEntry, begun('recovered'), finalEntry(1, { repairs: 2 }));
   expect([gapHistory.gap?.seq, gapHistory.firstStart, gapHistory.isRepaired]).toEqual([2, 'recovered', true]);
   await log(gapEntry);
   expect([gapHistory.gap?.seq, gapHistory.firstStart, gapHistory.isRepaired]).toEqual([5, undefined, false]);
 });
 
-test('[TRACE3] a repair of another gap is none of its', async () => {
+test('a repair of another gap is none of its', async () => {
   await log(gapEntry, finalEntry(1, { repairs: 1 }), finalEntry(2));
   expect(gapHistory.isRepaired).toBe(false);
 });
 
-test('[TRACE4] a final is the one that was about to be written by its number and its instant', async () => {
+test('a final is the one that was about to be written by its number and its instant', async () => {
   await log(gapEntry, finalEntry(7, { ts: '2026-03-02T09:00:05.000Z' }), finalEntry(8));
   expect(gapHistory.isSaid).toBe(false);
 });
 
-test.each([false, true])('[TRACE4] it is said, whether it was then taken back: %s', async (isGone) => {
+test.each([false, true])('it is said, whether it was then taken back: %s', async (isGone) => {
   await store.append(meeting, finalEntry(7));
   if (isGone) await store.retract(meeting, { segmentNo: 7 }, '2026-03-02T09:00:09.000Z');
   await gapHistory.follow();
   expect(gapHistory.isSaid).toBe(true);
 });
 
-test('[TRACE5] it is followed to its end, however long it is', async () => {
+test('it is followed to its end, however long it is', async () => {
   for (let at = 1; at <= 1_001; at += 1) await store.append(meeting, statusEntry('idle'));
   await log(gapEntry);
   expect(gapHistory.gap?.seq).toBe(1_003);

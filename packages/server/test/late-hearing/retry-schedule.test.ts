@@ -48,7 +48,7 @@ const add = (name: string, inMs: number): Item => {
 
 const refused = () => Promise.reject(new RecognizerError('refused', { retryable: false, code: 401 }));
 
-test('[LATE1] one at a time, in the order in which they are due, and none before its time', async () => {
+test('one at a time, in the order in which they are due, and none before its time', async () => {
   let release = () => {};
   visit = () =>
     new Promise((resolve) => {
@@ -68,7 +68,7 @@ test('[LATE1] one at a time, in the order in which they are due, and none before
   expect(visits).toEqual(['first', 'second']);
 });
 
-test('[LATE2] a recognizer that refuses one is not asked for another until it may be well again', async () => {
+test('a recognizer that refuses one is not asked for another until it may be well again', async () => {
   visit = refused;
   add('one', 0);
   add('two', 0);
@@ -89,7 +89,7 @@ test('[LATE2] a recognizer that refuses one is not asked for another until it ma
   expect(visits.slice(4).toSorted()).toEqual(['one', 'two']);
 });
 
-test('[LATE3] what fails for a reason of its own holds up no other', async () => {
+test('what fails for a reason of its own holds up no other', async () => {
   visit = ({ name }) => (name === 'broken' ? Promise.reject(new Error('the disk lost it')) : refused());
   const broken = add('broken', 0);
   add('other', 1);
@@ -99,7 +99,7 @@ test('[LATE3] what fails for a reason of its own holds up no other', async () =>
   expect(failed).toEqual(['broken: the disk lost it', 'other: refused']);
 });
 
-test('[LATE4] after its end nothing is begun, and the visit that was on is waited for', async () => {
+test('after its end nothing is begun, and the visit that was on is waited for', async () => {
   let release = () => {};
   visit = () =>
     new Promise((resolve) => {
@@ -120,7 +120,7 @@ test('[LATE4] after its end nothing is begun, and the visit that was on is waite
   expect(visits).toEqual(['one']);
 });
 
-test('[LATE2] what was done once has no failures from before, nor has a recognizer that did what it was asked for', async () => {
+test('what was done once has no failures from before, nor has a recognizer that did what it was asked for', async () => {
   const answers = [refused, async () => false, refused, async () => true, refused];
   visit = (item) => {
     item.dueAtMs = Date.now();
@@ -141,7 +141,7 @@ test('[LATE2] what was done once has no failures from before, nor has a recogniz
   expect(visits.length).toBe(6);
 });
 
-test('[LATE4] what was not begun before its end never is, and what fails after it is nobody’s concern', async () => {
+test('what was not begun before its end never is, and what fails after it is nobody’s concern', async () => {
   let refuse = () => {};
   visit = () =>
     new Promise((_resolve, reject) => {
@@ -155,14 +155,14 @@ test('[LATE4] what was not begun before its end never is, and what fails after i
   expect([visits, failed]).toEqual([['one'], []]);
 });
 
-test('[LATE4] nothing that was to come is begun after the end', async () => {
+test('nothing that was to come is begun after the end', async () => {
   add('one', 10);
   await rounds.end();
   await vi.advanceTimersByTimeAsync(100);
   expect(visits).toEqual([]);
 });
 
-test('[LATE5] before each look there is tidying; what was put off meanwhile is not visited before its time', async () => {
+test('before each look there is tidying; what was put off meanwhile is not visited before its time', async () => {
   const one = add('one', 10);
   one.dueAtMs += 50;
   await vi.advanceTimersByTimeAsync(30);
@@ -171,7 +171,7 @@ test('[LATE5] before each look there is tidying; what was put off meanwhile is n
   expect([visits, tidied]).toEqual([['one'], 2]);
 });
 
-test('[LATE5] what is due in a month is not looked at every millisecond', async () => {
+test('what is due in a month is not looked at every millisecond', async () => {
   add('one', 2 ** 31 + 1_000);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(tidied).toBe(0);

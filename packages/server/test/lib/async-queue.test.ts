@@ -7,7 +7,7 @@ async function drain<T>(queue: AsyncQueue<T>): Promise<T[]> {
   return values;
 }
 
-test('[QUEUE1] values come out in order, whether pushed before or while somebody waits', async () => {
+test('values come out in order, whether pushed before or while somebody waits', async () => {
   const queue = new AsyncQueue<number>();
   queue.push(1);
   queue.push(2);
@@ -21,7 +21,7 @@ test('[QUEUE1] values come out in order, whether pushed before or while somebody
   expect(await drained).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('[QUEUE2] an end lets out what is queued first', async () => {
+test('an end lets out what is queued first', async () => {
   const queue = new AsyncQueue<string>();
   queue.push('a');
   queue.end();
@@ -29,7 +29,7 @@ test('[QUEUE2] an end lets out what is queued first', async () => {
   expect(await drain(queue)).toEqual(['a']);
 });
 
-test('[QUEUE3] an end with an error throws it after what is queued, undefined included', async () => {
+test('an end with an error throws it after what is queued, undefined included', async () => {
   for (const error of [new Error('gone'), undefined, 0]) {
     const queue = new AsyncQueue<string>();
     queue.push('a');
@@ -48,21 +48,21 @@ test('[QUEUE3] an end with an error throws it after what is queued, undefined in
   }
 });
 
-test('[QUEUE4] only the first end counts', async () => {
+test('only the first end counts', async () => {
   const queue = new AsyncQueue<string>();
   queue.end();
   queue.end({ error: new Error('after the end') });
   expect(await drain(queue)).toEqual([]);
 });
 
-test('[QUEUE5] falsy values are values', async () => {
+test('falsy values are values', async () => {
   const queue = new AsyncQueue<number | string | boolean | null>();
   for (const value of [0, '', false, null]) queue.push(value);
   queue.end();
   expect(await drain(queue)).toEqual([0, '', false, null]);
 });
 
-test('[QUEUE6] a reader that stops early does not hold the writer up', async () => {
+test('a reader that stops early does not hold the writer up', async () => {
   const queue = new AsyncQueue<number>();
   queue.push(1);
   for await (const _ of queue) break;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { KeyedQueue } from '../../src/lib/keyed-queue.ts';
 
-test('[TURN5] what is asked for one key is done one after another, for different keys at once', async () => {
+test('what is asked for one key is done one after another, for different keys at once', async () => {
   const turns = new KeyedQueue();
   const begun: string[] = [];
   const finish: (() => void)[] = [];
@@ -27,7 +27,7 @@ test('[TURN5] what is asked for one key is done one after another, for different
   expect(await third).toBe('a3');
 });
 
-test('[TURN6] what fails holds up nothing behind it', async () => {
+test('what fails holds up nothing behind it', async () => {
   const turns = new KeyedQueue();
   const failing = turns.do('a', () => Promise.reject(new Error('no')));
   const next = turns.do('a', async () => 'done');

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { defaultLimits, type Limits, limitsWith } from '../../src/lib/limits.ts';
 
-test('[LIM1] what a host changes replaces the default, the rest stays', () => {
+test('what a host changes replaces the default, the rest stays', () => {
   expect(limitsWith({ headCheckMs: 50 })).toEqual({ ...defaultLimits, headCheckMs: 50 });
   expect(limitsWith()).toEqual(defaultLimits);
 });
 
-test('[LIM2] the defaults cannot be changed for everyone', () => {
+test('the defaults cannot be changed for everyone', () => {
   expect(Object.isFrozen(defaultLimits)).toBe(true);
 });
 
-test('[LIM3] every limit must be a positive number, and the refusal names it', () => {
+test('every limit must be a positive number, and the refusal names it', () => {
   for (const name of Object.keys(defaultLimits)) {
     for (const value of [0, -1, Number.NaN, '5', null, undefined]) {
       const change = { [name]: value } as unknown as Partial<Limits>;
@@ -21,7 +21,7 @@ test('[LIM3] every limit must be a positive number, and the refusal names it', (
   }
 });
 
-test('[LIM4] a time longer than a timer of Node, which fires at once, is refused; bytes may be without bound', () => {
+test('a time longer than a timer of Node, which fires at once, is refused; bytes may be without bound', () => {
   for (const name of [
     'heartbeatMs',
     'headCheckMs',

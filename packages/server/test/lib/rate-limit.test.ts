@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { SlidingWindow, TokenBucket } from '../../src/lib/rate-limit.ts';
 
-test('[RATE1] a burst is free, what follows waits until its debt is paid', () => {
+test('a burst is free, what follows waits until its debt is paid', () => {
   const bucket = new TokenBucket(10, 3, 0);
   expect([bucket.take(0), bucket.take(0), bucket.take(0)]).toEqual([0, 0, 0]);
   expect(bucket.take(0)).toBeCloseTo(100);
   expect(bucket.take(0)).toBeCloseTo(200);
 });
 
-test('[RATE2] time pays debts back, and saves up no more than the burst', () => {
+test('time pays debts back, and saves up no more than the burst', () => {
   const bucket = new TokenBucket(10, 2, 0);
   for (let turn = 0; turn < 4; turn += 1) bucket.take(0);
   expect(bucket.take(300)).toBe(0);
@@ -17,7 +17,7 @@ test('[RATE2] time pays debts back, and saves up no more than the burst', () => 
   expect(bucket.take(60_000)).toBeGreaterThan(0);
 });
 
-test('[RATE3] over a minute a bucket lets its rate through, and its burst once', () => {
+test('over a minute a bucket lets its rate through, and its burst once', () => {
   const bucket = new TokenBucket(50, 50, 0);
   let allowed = 0;
   for (let now = 0; now < 60_000; ) {
@@ -28,7 +28,7 @@ test('[RATE3] over a minute a bucket lets its rate through, and its burst once',
   expect(allowed).toBeLessThanOrEqual(50 * 61 + 1);
 });
 
-test('[RATE4] a clock that is set back costs nobody anything', () => {
+test('a clock that is set back costs nobody anything', () => {
   const bucket = new TokenBucket(10, 5, 3_600_000);
   bucket.take(3_600_000);
   expect(bucket.take(0)).toBe(0);
@@ -48,7 +48,7 @@ test('[LINK3] five in ten seconds are allowed, the sixth is not, and the window 
   expect(connects.allow('a', 11_000)).toBe(true);
 });
 
-test('[RATE5] a refused attempt is not counted, and keys are apart', () => {
+test('a refused attempt is not counted, and keys are apart', () => {
   const connects = new SlidingWindow(1, 1_000);
   expect(connects.allow('a', 0)).toBe(true);
   for (let now = 1; now < 1_000; now += 100) expect(connects.allow('a', now)).toBe(false);
@@ -56,7 +56,7 @@ test('[RATE5] a refused attempt is not counted, and keys are apart', () => {
   expect(connects.allow('a', 1_000)).toBe(true);
 });
 
-test('[RATE6] keys without a recent event are forgotten', () => {
+test('keys without a recent event are forgotten', () => {
   const connects = new SlidingWindow(5, 10_000);
   for (let key = 0; key < 1_000; key += 1) connects.allow(`address ${key}`, 20_000);
   expect(connects.size).toBe(1_000);

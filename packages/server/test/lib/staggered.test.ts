@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 
-test('[TURN1] everybody is called once, in an order that chance decides', async () => {
+test('everybody is called once, in an order that chance decides', async () => {
   const orders = await Promise.all(
     [1, 2].map(async (seed) => {
       const called: number[] = [];
@@ -26,7 +26,7 @@ test('[TURN1] everybody is called once, in an order that chance decides', async 
   expect(orders[0]).not.toEqual(orders[1]);
 });
 
-test('[TURN2] one after the other, over the whole time, and not later', async () => {
+test('one after the other, over the whole time, and not later', async () => {
   vi.useFakeTimers();
   const from = performance.now();
   const at: number[] = [];
@@ -36,7 +36,7 @@ test('[TURN2] one after the other, over the whole time, and not later', async ()
   expect(at).toEqual(upTo(20).map((turn) => (turn - 1) * 20));
 });
 
-test('[TURN3] as many as there are: timers are coarse, and the time is kept', async () => {
+test('as many as there are: timers are coarse, and the time is kept', async () => {
   vi.useFakeTimers();
   let called = 0;
   const taken = staggered(upTo(100_000), 100, () => {
@@ -49,7 +49,7 @@ test('[TURN3] as many as there are: timers are coarse, and the time is kept', as
   expect(called).toBe(100_000);
 });
 
-test('[TURN4] one, or none, does not wait', async () => {
+test('one, or none, does not wait', async () => {
   const called: number[] = [];
   await staggered([1], 60_000, (item) => called.push(item));
   await staggered([], 60_000, () => {});

@@ -52,7 +52,7 @@ function watched(changes: Parameters<typeof outboxWith>[0] = {}) {
 
 const after = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-test('[OUT1] a meeting’s writes succeed one after the other, and no other meeting waits for them', async () => {
+test('a meeting’s writes succeed one after the other, and no other meeting waits for them', async () => {
   const { outbox, target } = watched();
   target.hold();
   const writes = ['a', 'b', 'c'].map((what) => outbox.write(meeting, 1, target.write(what)));
@@ -66,7 +66,7 @@ test('[OUT1] a meeting’s writes succeed one after the other, and no other meet
   expect(target.written).toEqual(['a', 'b', 'c']);
 });
 
-test('[OUT2] what fails is tried again until it succeeds, before what follows; a retry knows that it is one', async () => {
+test('what fails is tried again until it succeeds, before what follows; a retry knows that it is one', async () => {
   const { outbox, target, said } = watched();
   target.isAway = true;
   const writes = ['a', 'b'].map((what) => outbox.write(meeting, 1, target.write(what)));
@@ -79,7 +79,7 @@ test('[OUT2] what fails is tried again until it succeeds, before what follows; a
   expect(said).toEqual(['m away', 'm degraded', 'm recovered']);
 });
 
-test('[OUT3] whoever waits hears of the delay once, who comes later at once; recovered is said when nothing waits', async () => {
+test('whoever waits hears of the delay once, who comes later at once; recovered is said when nothing waits', async () => {
   const { outbox, target, said } = watched();
   const delayed: string[] = [];
   const write = (what: string) => outbox.write(meeting, 1, target.write(what), () => delayed.push(what));
@@ -102,7 +102,7 @@ test('[OUT3] whoever waits hears of the delay once, who comes later at once; rec
   expect(delayed).toHaveLength(3);
 });
 
-test('[OUT4] a write that takes too long is a delay though nothing failed; waiting for others counts', async () => {
+test('a write that takes too long is a delay though nothing failed; waiting for others counts', async () => {
   const { outbox, target, said } = watched();
   const delayed: string[] = [];
   target.hold();
@@ -128,7 +128,7 @@ test('[OUT4] a write that takes too long is a delay though nothing failed; waiti
   await Promise.all(slow);
 });
 
-test('[OUT5] a refusal is an answer: it rejects alone, and nothing is degraded', async () => {
+test('a refusal is an answer: it rejects alone, and nothing is degraded', async () => {
   const { outbox, target, said } = watched();
   const refused = outbox.write(meeting, 1, () => Promise.reject(new StaleFenceError('replaced', 2)));
   const next = outbox.write(meeting, 1, target.write('a'));
@@ -137,7 +137,7 @@ test('[OUT5] a refusal is an answer: it rejects alone, and nothing is degraded',
   expect(said).toEqual([]);
 });
 
-test('[OUT6] past its bytes it says to wait, until enough is written', async () => {
+test('past its bytes it says to wait, until enough is written', async () => {
   const { outbox, target } = watched({ maxBytes: 10_000 });
   target.hold();
   const first = outbox.write(meeting, 6_000, target.write('a'));
@@ -156,14 +156,14 @@ test('[OUT6] past its bytes it says to wait, until enough is written', async () 
   expect(outbox.room).toBeUndefined();
 });
 
-test('[OUT7] many small writes count too: each takes a place', () => {
+test('many small writes count too: each takes a place', () => {
   const { outbox, target } = watched({ maxBytes: 10_000 });
   target.hold();
   for (let count = 0; count < 100; count += 1) void outbox.write(meeting, 0, target.write('a'));
   expect(outbox.room).toBeInstanceOf(Promise);
 });
 
-test('[OUT8] closing gives up what waits, a try that hangs as well, says how much, and lets everyone go', async () => {
+test('closing gives up what waits, a try that hangs as well, says how much, and lets everyone go', async () => {
   const { outbox, target, said } = watched({ maxBytes: 1 });
   target.hold();
   const given = ['a', 'b'].map((what) => outbox.write(meeting, 1, target.write(what)));
@@ -173,7 +173,7 @@ test('[OUT8] closing gives up what waits, a try that hangs as well, says how muc
   outbox.close();
   for (const write of given) await expect(write).rejects.toThrow('shut down');
   await Promise.all([idle, room]);
-  expect(said).toEqual(['m 2 writes were lost: the hub shut down before they could be stored.']);
+  expect(said).toEqual(['m 2 writes were lost: the hub shut down before everything could be stored.']);
   await expect(outbox.write(meeting, 1, target.write('late'))).rejects.toThrow('shut down');
   target.letGo();
   await after(10_000);
@@ -181,7 +181,7 @@ test('[OUT8] closing gives up what waits, a try that hangs as well, says how muc
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('[OUT9] closing in the wait between two tries ends it', async () => {
+test('closing in the wait between two tries ends it', async () => {
   const { outbox, target } = watched();
   target.isAway = true;
   const write = outbox.write(meeting, 1, target.write('a'));
@@ -194,7 +194,7 @@ test('[OUT9] closing in the wait between two tries ends it', async () => {
   expect(target.tries).toBe(tries);
 });
 
-test('[OUT10] idle waits for every meeting, and not at all when nothing waits', async () => {
+test('idle waits for every meeting, and not at all when nothing waits', async () => {
   const { outbox, target } = watched();
   await outbox.idle();
   target.hold();
@@ -211,7 +211,7 @@ test('[OUT10] idle waits for every meeting, and not at all when nothing waits', 
   expect(isIdle).toBe(true);
 });
 
-test('[OUT11] the wait between two tries doubles, with jitter, up to a second', () => {
+test('the wait between two tries doubles, with jitter, up to a second', () => {
   expect([1, 2, 3, 4, 5, 50].map((failures) => storeRetryMs(failures, () => 1))).toEqual([
     100, 200, 400, 800, 1_000, 1_000,
   ]);

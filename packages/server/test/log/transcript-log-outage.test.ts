@@ -38,7 +38,7 @@ test('[LOG7] an entry is announced after it is kept, never before', async () => 
   expect(await stored()).toHaveLength(1);
 });
 
-test('[OUT12] a write whose answer was lost is found again: nothing is kept twice, of any kind', async () => {
+test('a write whose answer was lost is found again: nothing is kept twice, of any kind', async () => {
   const entries = [statusEntry('live'), finalEntry(1), statusEntry('idle'), finalEntry(2)];
   for (const entry of entries) {
     store.condition = 'lossy';
@@ -52,7 +52,7 @@ test('[OUT12] a write whose answer was lost is found again: nothing is kept twic
   expect(await stored()).toEqual(entries.map((entry, index) => ({ ...entry, seq: index + 1 })));
 });
 
-test('[OUT13] it is found behind what others wrote meanwhile, and told apart from its likes', async () => {
+test('it is found behind what others wrote meanwhile, and told apart from its likes', async () => {
   await log.append(statusEntry('live'));
   store.condition = 'lossy';
   const kept = log.append({ ...statusEntry('live'), ts: '2026-03-02T09:00:05.000Z' });
@@ -64,7 +64,7 @@ test('[OUT13] it is found behind what others wrote meanwhile, and told apart fro
   expect(await stored()).toHaveLength(22);
 });
 
-test('[OUT14] 50 entries at once keep their order, each once, whatever the store does', async () => {
+test('50 entries at once keep their order, each once, whatever the store does', async () => {
   for (const seed of upTo(20)) {
     const random = seeded(seed);
     const own = unsteadyStore();
@@ -82,7 +82,7 @@ test('[OUT14] 50 entries at once keep their order, each once, whatever the store
   }
 });
 
-test('[OUT15] the settled head counts what still waited; the head is asked at once', async () => {
+test('the settled head counts what still waited; the head is asked at once', async () => {
   store.condition = 'away';
   const appended = log.append(statusEntry('live'));
   const settled = log.settledHead();
@@ -94,7 +94,7 @@ test('[OUT15] the settled head counts what still waited; the head is asked at on
   expect((await settled).seq).toBe(1);
 });
 
-test('[OUT16] a final that got another number, and whose answer was lost, is kept once, under that number', async () => {
+test('a final that got another number, and whose answer was lost, is kept once, under that number', async () => {
   await log.append(finalEntry(1, { text: 'by another node', ts: '2026-03-02T09:00:09.000Z' }));
   let number = 1;
   const renumber = async () => {
@@ -112,7 +112,7 @@ test('[OUT16] a final that got another number, and whose answer was lost, is kep
   ]);
 });
 
-test('[OUT17] a final whose answer was lost and whose text was then taken back does not come back', async () => {
+test('a final whose answer was lost and whose text was then taken back does not come back', async () => {
   store.condition = 'lossy';
   const kept = log.append(finalEntry(1), { renumber: async () => 2 });
   await after(0);
@@ -127,7 +127,7 @@ test.each<Retraction>([
   { segmentNo: 1 },
   { startMs: 0, endMs: 5_000 },
   { startMs: 0, endMs: 5_000, source: 'mic' },
-])('[OUT18] a retraction whose answer was lost is in the log once: %o', async (what) => {
+])('a retraction whose answer was lost is in the log once: %o', async (what) => {
   await log.append(finalEntry(1));
   await log.append(finalEntry(2, { revises: 1, start_ms: 60_000, end_ms: 61_000 }));
   store.condition = 'lossy';

@@ -58,13 +58,13 @@ test('[LOG2] what is shown is not kept', async () => {
   expect(await log.head()).toMatchObject({ seq: 0 });
 });
 
-test('[TLOG1] every final is observed with its place, and nothing else is', async () => {
+test('every final is observed with its place, and nothing else is', async () => {
   await log.append(statusEntry('live'));
   await log.append(finalEntry(1));
   expect(observed).toEqual([{ type: 'final', meeting, source: 'mic', seq: 2 }]);
 });
 
-test('[OBS1] an observer that throws changes nothing', async () => {
+test('an observer that throws changes nothing', async () => {
   const throwing = safely(() => {
     throw new Error('a broken observer');
   });
@@ -73,7 +73,7 @@ test('[OBS1] an observer that throws changes nothing', async () => {
   expect(safely(undefined)({ type: 'final', meeting, source: 'mic', seq: 1 })).toBeUndefined();
 });
 
-test('[HOST1] a host’s entries are numbered with everyone’s, and answered with their seq', async () => {
+test('a host’s entries are numbered with everyone’s, and answered with their seq', async () => {
   const host = new HostMeeting(log, memoryRegistry());
   expect(await host.status('live', 'it begins', { stage: 'now' })).toBe(1);
   expect(await host.tip('ask why', 'coaching')).toBe(2);
@@ -125,7 +125,7 @@ test('[REST15] a final whose number was given from outside is not added again', 
   expect(await log.head()).toMatchObject({ seq: 1 });
 });
 
-test('[HOST3] a host’s final without a number gets another one when its number is taken, and says which', async () => {
+test('a host’s final without a number gets another one when its number is taken, and says which', async () => {
   const registry = memoryRegistry();
   const given = [1, 1, 7];
   registry.nextSegmentNo = async () => given.shift() ?? 0;

@@ -7,14 +7,14 @@ const [, final] = traceOf('speakers-in-one-final');
 if (final?.type !== 'Results') throw new Error('the trace has changed');
 const results = final;
 
-test('[DG1] seconds become milliseconds, and a final says what it covers', () => {
+test('seconds become milliseconds, and a final says what it covers', () => {
   const [result] = resultsOf('two-finals-one-utterance').slice(4);
   expect(result).toMatchObject({ kind: 'span', channel: 0, isFinal: true, endsUtterance: false, startMs: 0 });
   expect(result?.kind === 'span' && result.endMs).toBeCloseTo(3_260);
   expect(result?.kind === 'span' && result.text).toBe('So that is the plan we agreed on,');
 });
 
-test('[DG2] words are as punctuated, with their times, confidence and speaker', () => {
+test('words are as punctuated, with their times, confidence and speaker', () => {
   const result = resultOf(results, 0);
   expect(result?.kind === 'span' && result.words[3]).toEqual({
     text: 'Not',
@@ -26,21 +26,21 @@ test('[DG2] words are as punctuated, with their times, confidence and speaker', 
   expect(result).toMatchObject({ language: 'en', confidence: 0.98, endsUtterance: true });
 });
 
-test('[DG3] an utterance end is one of its channel, other messages are nothing', () => {
+test('an utterance end is one of its channel, other messages are nothing', () => {
   const end = { type: 'UtteranceEnd', channel: [1, 2], last_word_end: 1 };
   expect(resultOf(end as DeepgramMessage, 0)).toEqual({ kind: 'utterance-end', channel: 1 });
   for (const type of ['Metadata', 'SpeechStarted', 'Error', 'Warning', 'ConfigureSuccess', 'SomethingNew'])
     expect(resultOf({ type, channel: [0, 1] } as unknown as DeepgramMessage, 0)).toBeUndefined();
 });
 
-test('[DG4] audio that was written before the stream began shifts every time, and nothing is before 0', () => {
+test('audio that was written before the stream began shifts every time, and nothing is before 0', () => {
   const result = resultOf(results, 1_500);
   if (result?.kind !== 'span') throw new Error('a span was expected');
   expect([result.startMs, result.endMs]).toEqual([0, 1_700]);
   expect(result.words.map(({ startMs }) => Math.round(startMs))).toEqual([0, 0, 0, 0, 100, 800]);
 });
 
-test('[DG5] a word that ends before it starts ends where it starts', () => {
+test('a word that ends before it starts ends where it starts', () => {
   const [alternative] = results.channel.alternatives;
   const words = [{ ...alternative?.words[0], start: 2, end: -1 }];
   const odd = { ...results, channel: { alternatives: [{ ...alternative, words }] } } as DeepgramMessage;

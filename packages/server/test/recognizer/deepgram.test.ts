@@ -48,7 +48,7 @@ async function simulate(options: DeepgramSimulatorOptions = {}): Promise<Deepgra
 const queryOf = (simulator: DeepgramSimulator) =>
   Object.fromEntries(new URLSearchParams(simulator.streams[0]?.query));
 
-test('[DG6] a stream asks for what the segmenter needs, and for what the options and the sender say', async () => {
+test('a stream asks for what the segmenter needs, and for what the options and the sender say', async () => {
   const simulator = await simulate();
   const recognizer = deepgram({
     apiKey: 'key',
@@ -72,7 +72,7 @@ test('[DG6] a stream asks for what the segmenter needs, and for what the options
   expect(simulator.streams[0]?.headers.authorization).toBe('Token key');
 });
 
-test('[DG7] a sender that says auto, or nothing, gets the language of the options, or several', async () => {
+test('a sender that says auto, or nothing, gets the language of the options, or several', async () => {
   for (const [option, asked, expected] of [
     [undefined, undefined, 'multi'],
     [undefined, 'auto', 'multi'],
@@ -88,7 +88,7 @@ test('[DG7] a sender that says auto, or nothing, gets the language of the option
   }
 });
 
-test('[DG8] a refusal names the status, Deepgram’s own words and what to do, and whether to come back', async () => {
+test('a refusal names the status, Deepgram’s own words and what to do, and whether to come back', async () => {
   const simulator = await simulate();
   const recognizer = deepgram({ apiKey: 'never-to-be-shown', endpoint: simulator.url });
   for (const [status, words, advice, retryable] of [
@@ -106,7 +106,7 @@ test('[DG8] a refusal names the status, Deepgram’s own words and what to do, a
   }
 });
 
-test('[DG9] a handshake that nobody answers is given up', async () => {
+test('a handshake that nobody answers is given up', async () => {
   const simulator = await simulate({ faults: [{ kind: 'slow-upgrade', delayMs: 5_000 }] });
   const recognizer = deepgram({ apiKey: 'key', endpoint: simulator.url, connectTimeoutMs: 50 });
   await expect(recognizer.open(request, never)).rejects.toMatchObject({
@@ -115,7 +115,7 @@ test('[DG9] a handshake that nobody answers is given up', async () => {
   });
 });
 
-test('[DG10] only a close for bad data is not worth another try', async () => {
+test('only a close for bad data is not worth another try', async () => {
   const simulator = await simulate();
   const recognizer = deepgram({ apiKey: 'key', endpoint: simulator.url });
   for (const [code, retryable] of [
@@ -132,7 +132,7 @@ test('[DG10] only a close for bad data is not worth another try', async () => {
   }
 });
 
-test('[DG11] a stream that ends in order without a status has ended in order', async () => {
+test('a stream that ends in order without a status has ended in order', async () => {
   const simulator = await simulate({ faults: [{ kind: 'no-status' }] });
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
   const heard = listenTo(stream);
@@ -142,7 +142,7 @@ test('[DG11] a stream that ends in order without a status has ended in order', a
   expect(heard.words()).toEqual(['the', 'budget']);
 });
 
-test('[DG12] a connection that breaks while the last words are awaited is a loss', async () => {
+test('a connection that breaks while the last words are awaited is a loss', async () => {
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
   const heard = listenTo(stream);
@@ -153,7 +153,7 @@ test('[DG12] a connection that breaks while the last words are awaited is a loss
   expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', retryable: true });
 });
 
-test('[DG19] a clean close after the end of the audio and before the summary is a loss: last words may be missing', async () => {
+test('a clean close after the end of the audio and before the summary is a loss: last words may be missing', async () => {
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
   const heard = listenTo(stream);
@@ -162,7 +162,7 @@ test('[DG19] a clean close after the end of the audio and before the summary is 
   expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', code: 1000, retryable: true });
 });
 
-test('[DG13] several channels may be heard apart', async () => {
+test('several channels may be heard apart', async () => {
   const simulator = await simulate();
   const recognizer = deepgram({ apiKey: 'key', endpoint: simulator.url, multichannel: true });
   const stream = await recognizer.open({ ...request, channels: 2 }, never);
@@ -197,7 +197,7 @@ const fakeTime = () =>
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
 
-test('[DG14] a stream that is idle after audio is kept open past Deepgram’s ten seconds', async () => {
+test('a stream that is idle after audio is kept open past Deepgram’s ten seconds', async () => {
   fakeTime();
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
@@ -215,7 +215,7 @@ test('[DG14] a stream that is idle after audio is kept open past Deepgram’s te
   expect(heard.finals().at(-1)?.endMs).toBeCloseTo(1_000 + 700, -1);
 });
 
-test('[DG15] a pause before the first word is bridged with silence, which shifts no time', async () => {
+test('a pause before the first word is bridged with silence, which shifts no time', async () => {
   fakeTime();
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
@@ -235,7 +235,7 @@ test('[DG15] a pause before the first word is bridged with silence, which shifts
   expect(heard.finals().at(-1)?.endMs).toBeCloseTo(audio.length / 32, -1);
 });
 
-test('[DG16] a stream that is given audio all the time is sent no KeepAlive', async () => {
+test('a stream that is given audio all the time is sent no KeepAlive', async () => {
   fakeTime();
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
@@ -249,7 +249,7 @@ test('[DG16] a stream that is given audio all the time is sent no KeepAlive', as
   await heard.outcome;
 });
 
-test('[DG17] a system clock that is set back does not let an idle stream be closed', async () => {
+test('a system clock that is set back does not let an idle stream be closed', async () => {
   fakeTime();
   const simulator = await simulate();
   const stream = await deepgram({ apiKey: 'key', endpoint: simulator.url }).open(request, never);
@@ -262,7 +262,7 @@ test('[DG17] a system clock that is set back does not let an idle stream be clos
   await heard.outcome;
 });
 
-test('[DG18] an ended stream leaves no timer behind', async () => {
+test('an ended stream leaves no timer behind', async () => {
   fakeTime();
   const simulator = await simulate();
   const before = vi.getTimerCount();

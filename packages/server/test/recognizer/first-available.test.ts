@@ -17,7 +17,7 @@ function pair(options = {}) {
   return { first, second, opened, both: firstAvailable([first, second], options) };
 }
 
-test('[FIRST1] the first is used while it is well, and the next one where it refuses, for now or for good', async () => {
+test('the first is used while it is well, and the next one where it refuses, for now or for good', async () => {
   const { first, both, opened } = pair();
   await openOnce(both);
   expect(opened()).toEqual([1, 0]);
@@ -28,7 +28,7 @@ test('[FIRST1] the first is used while it is well, and the next one where it ref
   expect(opened()).toEqual([1, 2]);
 });
 
-test('[FIRST2] one that failed is left alone for a while, then it is first again', async () => {
+test('one that failed is left alone for a while, then it is first again', async () => {
   vi.useFakeTimers();
   const { first, both, opened } = pair({ returnAfterMs: 5_000 });
   first.refusals.push(passing());
@@ -40,7 +40,7 @@ test('[FIRST2] one that failed is left alone for a while, then it is first again
   expect(opened()).toEqual([1, 2]);
 });
 
-test('[FIRST3] a stream that is lost, or given up for being silent, is a failure; one that is aborted is none', async () => {
+test('a stream that is lost, or given up for being silent, is a failure; one that is aborted is none', async () => {
   const lost = pair();
   lost.first.fates.push({ kind: 'lost', afterBytes: 0 });
   const heard = listenTo(await lost.both.open(request, never));
@@ -56,7 +56,7 @@ test('[FIRST3] a stream that is lost, or given up for being silent, is a failure
   expect(silent.first.streams[0]?.isOpen).toBe(false);
 });
 
-test('[FIRST4] where all refuse, the reason is of one that may accept later, if there is one', async () => {
+test('where all refuse, the reason is of one that may accept later, if there is one', async () => {
   const { first, second, both } = pair();
   first.refusals.push(final(), final());
   second.refusals.push(passing(), final());
@@ -64,7 +64,7 @@ test('[FIRST4] where all refuse, the reason is of one that may accept later, if 
   await expect(both.open(request, never)).rejects.toMatchObject({ retryable: false, code: 402 });
 });
 
-test('[FIRST5] an aborted open is nobody’s failure, and no other is asked', async () => {
+test('an aborted open is nobody’s failure, and no other is asked', async () => {
   const { both, opened } = pair();
   const abort = new AbortController();
   const opening = both.open(request, abort.signal);
@@ -75,7 +75,7 @@ test('[FIRST5] an aborted open is nobody’s failure, and no other is asked', as
   expect(opened()).toEqual([1, 0]);
 });
 
-test('[FIRST6] a meeting goes on with the second where the first falls silent, and no word is lost', async () => {
+test('a meeting goes on with the second where the first falls silent, and no word is lost', async () => {
   const { first, second, both, opened } = pair();
   const { said, audio } = meeting(31, 40);
   first.fates.push({ kind: 'silent', afterBytes: Math.floor(audio.length / 2) });
@@ -93,7 +93,7 @@ test('[FIRST6] a meeting goes on with the second where the first falls silent, a
   expect([...first.streams, ...second.streams].some(({ isOpen }) => isOpen)).toBe(false);
 });
 
-test('[FIRST7] one alone is as it is', async () => {
+test('one alone is as it is', async () => {
   const inner = toneRecognizer();
   const heard = await firstAvailable([inner]).open(request, never);
   const { outcome, words } = listenTo(heard);

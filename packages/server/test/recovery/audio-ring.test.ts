@@ -30,7 +30,7 @@ async function readAll(ring: AudioRing, from: number): Promise<Uint8Array> {
   return Buffer.concat(pieces);
 }
 
-test('[RING1] whatever is appended in whatever pieces comes out again, from memory and from the file', async () => {
+test('whatever is appended in whatever pieces comes out again, from memory and from the file', async () => {
   const random = seeded(1);
   const ring = new AudioRing(format, { memoryMs: 3_000, keptMs: 60_000, folder });
   while (ring.end < 60_000) {
@@ -43,7 +43,7 @@ test('[RING1] whatever is appended in whatever pieces comes out again, from memo
   await ring.close();
 });
 
-test('[RING2] what was released, or is past the bound, has gone; the file’s room is used again', async () => {
+test('what was released, or is past the bound, has gone; the file’s room is used again', async () => {
   const ring = new AudioRing(format, { memoryMs: 2_000, keptMs: 10_000, folder });
   for (let round = 0; round < 100; round += 1) {
     void ring.append(stretch(ring.end, 2_000));
@@ -65,7 +65,7 @@ test('[RING2] what was released, or is past the bound, has gone; the file’s ro
   await ring.close();
 });
 
-test('[RING3] the file has no name while it is used, and none is left', async () => {
+test('the file has no name while it is used, and none is left', async () => {
   const ring = new AudioRing(format, { memoryMs: 2_000, keptMs: 60_000, folder });
   for (let round = 0; round < 20; round += 1) void ring.append(stretch(ring.end, 2_000));
   await readAll(ring, 0);
@@ -76,7 +76,7 @@ test('[RING3] the file has no name while it is used, and none is left', async ()
   expect([readdirSync(folder), ring.end - ring.start]).toEqual([[], 0]);
 });
 
-test('[RING4] where the disk refuses, the memory is the bound, and each refusal is told', async () => {
+test('where the disk refuses, the memory is the bound, and each refusal is told', async () => {
   const { refusals, ring, grow } = refusable({ folder: join(folder, 'absent') });
   await grow(50);
   expect(ring.end - ring.start).toBeGreaterThanOrEqual(8_000);
@@ -86,7 +86,7 @@ test('[RING4] where the disk refuses, the memory is the bound, and each refusal 
   await ring.close();
 });
 
-test('[RING5] where no more is kept than fits into the memory no file is made', async () => {
+test('where no more is kept than fits into the memory no file is made', async () => {
   const ring = new AudioRing(format, { memoryMs: 4_000, keptMs: 4_000, folder: join(folder, 'absent') });
   for (let round = 0; round < 50; round += 1) void ring.append(stretch(ring.end, 1_999));
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -95,7 +95,7 @@ test('[RING5] where no more is kept than fits into the memory no file is made', 
   await ring.close();
 });
 
-test('[RING6] the disk is tried again with each block: nothing falls off after one that it refused', async () => {
+test('the disk is tried again with each block: nothing falls off after one that it refused', async () => {
   const trouble = { refusing: 0 };
   const { refusals, ring, grow } = refusable({
     openFile: troubledDisk(() => trouble.refusing-- > 0),
@@ -110,7 +110,7 @@ test('[RING6] the disk is tried again with each block: nothing falls off after o
   await ring.close();
 });
 
-test('[RING6] a folder that comes back is used again', async () => {
+test('a folder that comes back is used again', async () => {
   const late = join(folder, 'late');
   writeFileSync(late, '');
   const { refusals, ring, grow } = refusable({ folder: late });
@@ -127,7 +127,7 @@ test('[RING6] a folder that comes back is used again', async () => {
   expect(readdirSync(late)).toEqual([]);
 });
 
-test('[RING7] on a full disk as much is kept as the file and the memory hold; the oldest falls off first', async () => {
+test('on a full disk as much is kept as the file and the memory hold; the oldest falls off first', async () => {
   const { refusals, ring, grow } = refusable({ openFile: troubledDisk((end) => end > 10 * 2_000) });
   for (let round = 0; round < 10; round += 1) {
     await grow(7);
@@ -141,7 +141,7 @@ test('[RING7] on a full disk as much is kept as the file and the memory hold; th
   await ring.close();
 });
 
-test('[RING7] room that becomes free while the full disk refuses is used before anything falls off', async () => {
+test('room that becomes free while the full disk refuses is used before anything falls off', async () => {
   const { refusals, ring, grow } = refusable({ openFile: troubledDisk((end) => end > 10 * 2_000) });
   await grow(14);
   const refused = grow(1);
@@ -154,7 +154,7 @@ test('[RING7] room that becomes free while the full disk refuses is used before 
   await ring.close();
 });
 
-test('[RING8] a disk that takes nothing any more does not make the memory grow', async () => {
+test('a disk that takes nothing any more does not make the memory grow', async () => {
   const disk = { isBroken: false };
   const { ring, grow } = refusable({ openFile: troubledDisk(() => disk.isBroken) });
   await grow(20);

@@ -26,7 +26,7 @@ async function bytesIn(audio: UnheardAudio | undefined, skip = 0): Promise<Buffe
   return Buffer.concat(pieces);
 }
 
-test('[RES31] what a refusal left is what was not heard, from a pause before it to the last byte', async () => {
+test('what a refusal left is what was not heard, from a pause before it to the last byte', async () => {
   const { audio } = meeting(7, 40);
   const { inner, stream, heard } = await start(Math.floor(audio.length * 0.43));
   inner.refusals.push(final());
@@ -45,7 +45,7 @@ test('[RES31] what a refusal left is what was not heard, from a pause before it 
   await expect(bytesIn(left)).rejects.toThrow(RangeError);
 });
 
-test('[RES32] a stream may be given up at any time; what was heard whole leaves nothing', async () => {
+test('a stream may be given up at any time; what was heard whole leaves nothing', async () => {
   const { audio } = meeting(8, 20);
   const { inner, stream, heard } = await start(undefined);
   await writeAll(stream, audio);
@@ -61,7 +61,7 @@ test('[RES32] a stream may be given up at any time; what was heard whole leaves 
   expect(whole.stream.handOver?.()).toBeUndefined();
 });
 
-test.skipIf(process.platform !== 'linux')('[RES33] abort leaves no file, nor does discard', async () => {
+test.skipIf(process.platform !== 'linux')('abort leaves no file, nor does discard', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'meetcast-left-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   for (const how of ['abort', 'discard'] as const) {

@@ -34,7 +34,7 @@ function music(seconds: number): Uint8Array {
 }
 
 test.each(['mono', 'multichannel', 'mixed'] as const)(
-  '[RES31] %s: a stream that answers speech without words costs none, and none is said twice',
+  '%s: a stream that answers speech without words costs none, and none is said twice',
   async (kind) => {
     const { said, audio, channels, endMs } = meeting(31, 80, kind);
     const inner = toneRecognizer({ multichannel: kind === 'multichannel' });
@@ -52,7 +52,7 @@ test.each(['mono', 'multichannel', 'mixed'] as const)(
   },
 );
 
-test('[RES32] music is asked for once more and then believed to be none, until there are words again', async () => {
+test('music is asked for once more and then believed to be none, until there are words again', async () => {
   const { inner, stream, heard } = await start();
   const { said, audio } = meeting(37, 12);
   await play(stream, music(300));
@@ -68,7 +68,7 @@ test('[RES32] music is asked for once more and then believed to be none, until t
   expect(unheardOf(heard.results)).toEqual([]);
 });
 
-test('[RES32] words that come before music again and again do not make it ask each time', async () => {
+test('words that come before music again and again do not make it ask each time', async () => {
   const { inner, stream, heard } = await start();
   const words: string[] = [];
   for (let round = 0; round < 20; round += 1) {
@@ -85,7 +85,7 @@ test('[RES32] words that come before music again and again do not make it ask ea
 
 const pauseNever = 600_000;
 
-test('[RES33] what nobody has worded is told late by no more than twice the patience', async () => {
+test('what nobody has worded is told late by no more than twice the patience', async () => {
   const { inner, stream, heard } = await start(toneRecognizer(), { pauseMs: pauseNever });
   for (let round = 0; round < 30; round += 1) {
     await play(stream, music(1).subarray(0, 9_600));
@@ -96,13 +96,13 @@ test('[RES33] what nobody has worded is told late by no more than twice the pati
   expect(inner.streams.length).toBeLessThanOrEqual(2);
 });
 
-test('[RES33] what nobody has worded is told at once in a pause', async () => {
+test('what nobody has worded is told at once in a pause', async () => {
   const { stream, heard } = await start(toneRecognizer(), { pauseMs: 20 });
   await play(stream, music(2));
   await expect.poll(() => heard.finals().at(-1)?.endMs ?? 0).toBeGreaterThan(1_000);
 });
 
-test('[RES34] nothing is believed to be wordless because the second stream was lost as well', async () => {
+test('nothing is believed to be wordless because the second stream was lost as well', async () => {
   const { said, audio, endMs } = meeting(43, 80);
   const inner = toneRecognizer();
   inner.fates.push(

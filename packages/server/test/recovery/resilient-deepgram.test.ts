@@ -133,7 +133,7 @@ describe.each(['mono', 'multichannel', 'mixed'] as const)('%s', (kind) => {
     { kind: 'close', code: 1011 },
     { kind: 'close', code: 1012 },
     { kind: 'close', code: 1000 },
-  ] as const)('[RDG1] no word is lost or said twice: %j in mid-meeting', async (fault) => {
+  ] as const)('no word is lost or said twice: %j in mid-meeting', async (fault) => {
     const simulator = await simulate({ faults: [{ ...fault, afterAudioMs: 5_230 }] });
     const said = meeting(41, 40, kind);
     const { channels } = said;
@@ -151,7 +151,7 @@ describe.each(['mono', 'multichannel', 'mixed'] as const)('%s', (kind) => {
 });
 
 test.each(isLong ? [1, 5, 30, 90] : [1, 5])(
-  '[RDG2] nobody answers for %i s: no word lost, none twice',
+  'nobody answers for %i s: no word lost, none twice',
   { timeout: 200_000 },
   async (seconds) => {
     const simulator = await simulate();
@@ -176,7 +176,7 @@ test.each(isLong ? [1, 5, 30, 90] : [1, 5])(
   },
 );
 
-test('[RDG3] too many streams for a while, at the start and in mid-meeting: the sender notices nothing', async () => {
+test('too many streams for a while, at the start and in mid-meeting: the sender notices nothing', async () => {
   const simulator = await simulate({ faults: [{ kind: 'refuse', status: 429, times: 3 }] });
   const said = meeting(47, 60);
   const half = 3_200 * Math.floor(said.audio.length / 6_400);
@@ -193,7 +193,7 @@ test('[RDG3] too many streams for a while, at the start and in mid-meeting: the 
   expect(statesOf(heard.results)).toEqual(['reconnecting', 'recovered', 'reconnecting', 'recovered']);
 });
 
-test('[RDG4] refused for a while with every handshake', { timeout: 120_000 }, async () => {
+test('refused for a while with every handshake', { timeout: 120_000 }, async () => {
   const simulator = await simulate({ faults: [{ kind: 'refuse', status: 429 }] });
   const said = meeting(53, isLong ? 200 : 60);
   const { stream, heard } = await start();
@@ -211,7 +211,7 @@ test.each([
   [402, 'out of credit'],
   [403, 'access to this model'],
 ] as const)(
-  '[RDG5] a refusal with %i says why in one sentence, at the start and after a loss',
+  'a refusal with %i says why in one sentence, at the start and after a loss',
   async (status, advice) => {
     const simulator = await simulate({ faults: [{ kind: 'refuse', status, times: 1 }] });
     await expect(start()).rejects.toThrow(advice);
@@ -230,7 +230,7 @@ test.each([
   },
 );
 
-test('[RDG6] lost again in the replay, and twice within one word', async () => {
+test('lost again in the replay, and twice within one word', async () => {
   const said = meeting(61, 40);
   for (const later of [[900], [560], [500, 520, 540], [300, 2_100], [1, 1, 1]]) {
     const simulator = await simulate({ faults: [{ kind: 'rst', afterAudioMs: 5_310 }] });
@@ -245,7 +245,7 @@ test('[RDG6] lost again in the replay, and twice within one word', async () => {
   }
 });
 
-test('[RDG7] lost while the last words are awaited, and while nobody answers then', async () => {
+test('lost while the last words are awaited, and while nobody answers then', async () => {
   for (const fault of [{ kind: 'close', code: 1000 }, { kind: 'rst' }, { kind: 'silence' }] as const) {
     const said = meeting(67, 24);
     const simulator = await simulate({ faults: [{ ...fault, afterAudioMs: said.endMs - 1 }] });
@@ -259,7 +259,7 @@ test('[RDG7] lost while the last words are awaited, and while nobody answers the
   }
 });
 
-test('[RDG8] a link that stalls, is reset, or ends within a message', async () => {
+test('a link that stalls, is reset, or ends within a message', async () => {
   const simulator = await simulate();
   proxy = await faultProxy({ port: simulator.port });
   const said = meeting(71, 100);
@@ -297,7 +297,7 @@ test('[RDG8] a link that stalls, is reset, or ends within a message', async () =
   ]);
 });
 
-test('[RDG9] with Deepgram’s own pace and the defaults: the replay keeps to it, and the live words follow', {
+test('with Deepgram’s own pace and the defaults: the replay keeps to it, and the live words follow', {
   timeout: 120_000,
 }, async () => {
   const simulator = await simulate({ pace: 1.25, faults: [{ kind: 'rst', afterAudioMs: 3_000 }] });
@@ -327,7 +327,7 @@ const fakeTime = () =>
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
 
-test('[RDG10] a pause costs no audio: one Finalize brings the words, KeepAlive keeps the stream, and it goes on', async () => {
+test('a pause costs no audio: one Finalize brings the words, KeepAlive keeps the stream, and it goes on', async () => {
   fakeTime();
   const simulator = await simulate();
   const { stream, heard } = await start({ options: { silentMs: 8_000 } });
@@ -347,7 +347,7 @@ test('[RDG10] a pause costs no audio: one Finalize brings the words, KeepAlive k
   expect([simulator.streams.length, statesOf(heard.results)]).toEqual([1, []]);
 });
 
-test('[RDG11] the alarm for a half-open stream comes within ten seconds, and silence raises none', async () => {
+test('the alarm for a half-open stream comes within ten seconds, and silence raises none', async () => {
   fakeTime();
   const simulator = await simulate();
   const { stream, heard } = await start({ options: { silentMs: 8_000 } });
@@ -368,7 +368,7 @@ test('[RDG11] the alarm for a half-open stream comes within ten seconds, and sil
   await heard.outcome;
 });
 
-test('[RDG12] abort at any moment leaves no connection and no timer', async () => {
+test('abort at any moment leaves no connection and no timer', async () => {
   fakeTime();
   const simulator = await simulate();
   const before = vi.getTimerCount();
@@ -393,7 +393,7 @@ test('[RDG12] abort at any moment leaves no connection and no timer', async () =
 
 const runs = Number(process.env.MEETCAST_RUNS ?? 6);
 
-test(`[RDG13] ${runs} random meetings with faults at random places`, { timeout: 900_000 }, async () => {
+test(`${runs} random meetings with faults at random places`, { timeout: 900_000 }, async () => {
   const simulator = await simulate();
   for (let seed = 1; seed <= runs; seed += 1) {
     const random = seeded(seed);

@@ -14,7 +14,7 @@ const bytesPerMs = 16;
 const readBytes = 64 * 1024;
 const frame = new Uint8Array(640);
 
-test('[RES41] a writer that is told to wait in the middle of what was read from its socket at once loses none of it', async () => {
+test('a writer that is told to wait in the middle of what was read from its socket at once loses none of it', async () => {
   const keptMs = 20_000;
   const recognizer = resilient(nobody, { keptMs, memoryMs: keptMs, retryMinMs: 60_000, retryMaxMs: 60_000 });
   const stream = await recognizer.open({ ...request, ...format }, new AbortController().signal);

@@ -59,7 +59,7 @@ function final(seconds: number, endSeconds = seconds + 4): RecognitionResult {
   };
 }
 
-test('[RES30] eight hours with a new session every two: memory stays flat, and the time is exact', {
+test('eight hours with a new session every two: memory stays flat, and the time is exact', {
   timeout: 300_000,
 }, async () => {
   const recognizer = resilient(twoHourSessions, {

@@ -91,7 +91,7 @@ async function speakLive(stream: RecognizerStream, audio: Uint8Array, channels: 
 
 describe.each(['mono', 'multichannel', 'mixed'] as const)('%s', (kind) => {
   test.each(['lost', 'clean', 'silent'] as const)(
-    '[RES1] a stream that is %s in mid-meeting costs no word, and none is said twice',
+    'a stream that is %s in mid-meeting costs no word, and none is said twice',
     async (fate) => {
       vi.useFakeTimers();
       const { said, audio, channels, endMs } = meeting(7, 40, kind);
@@ -124,7 +124,7 @@ function plan(random: () => number, bytes: number): (Fate | undefined)[] {
 
 const runs = Number(process.env.MEETCAST_RUNS ?? 40);
 
-test(`[RES2] whatever fails wherever, in ${runs} random meetings: every word once, in order, at its time`, {
+test(`whatever fails wherever, in ${runs} random meetings: every word once, in order, at its time`, {
   timeout: 600_000,
 }, async () => {
   for (let seed = 1; seed <= runs; seed += 1) {
@@ -152,7 +152,7 @@ test(`[RES2] whatever fails wherever, in ${runs} random meetings: every word onc
   }
 });
 
-test('[RES3] a sender may begin while the recognizer is away; it is heard from its first sample', async () => {
+test('a sender may begin while the recognizer is away; it is heard from its first sample', async () => {
   const { said, audio } = meeting(3, 20);
   const inner = toneRecognizer();
   inner.refusals.push(passing(), passing(), passing());
@@ -165,7 +165,7 @@ test('[RES3] a sender may begin while the recognizer is away; it is heard from i
   expect(statesOf(heard.results)).toEqual(['reconnecting', 'recovered']);
 });
 
-test('[RES4] a refusal for good rejects open; in mid-meeting the results say what nobody heard and throw it', async () => {
+test('a refusal for good rejects open; in mid-meeting the results say what nobody heard and throw it', async () => {
   const inner = toneRecognizer();
   inner.refusals.push(final());
   await expect(start(inner)).rejects.toMatchObject({ name: 'RecognizerError', retryable: false, code: 402 });
@@ -181,7 +181,7 @@ test('[RES4] a refusal for good rejects open; in mid-meeting the results say wha
   expect(heard.results.at(-1)?.kind).toBe('unheard');
 });
 
-test('[RES5] what falls off while nobody can hear it is told before what follows, and only that', async () => {
+test('what falls off while nobody can hear it is told before what follows, and only that', async () => {
   const inner = toneRecognizer();
   const refusals = Array.from({ length: 10_000 }, passing);
   inner.refusals.push(...refusals);
@@ -201,7 +201,7 @@ test('[RES5] what falls off while nobody can hear it is told before what follows
   expect(unheardOf(heard.results).length).toBe(1);
 });
 
-test('[RES6] what is too much for the memory is replayed from a file', async () => {
+test('what is too much for the memory is replayed from a file', async () => {
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'lost', afterBytes: 30_000 });
   inner.refusals.push();
@@ -213,7 +213,7 @@ test('[RES6] what is too much for the memory is replayed from a file', async () 
   expectWords(heard.results, said[0] ?? []);
 });
 
-test('[RES7] finish while nobody answers: everything is still heard', async () => {
+test('finish while nobody answers: everything is still heard', async () => {
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'lost', afterBytes: 50_000 }, { kind: 'lost', afterBytes: 20_000 });
   const { stream, heard } = await start(inner);
@@ -226,7 +226,7 @@ test('[RES7] finish while nobody answers: everything is still heard', async () =
   expectWords(heard.results, said[0] ?? []);
 });
 
-test('[RES8] a stream that is silent after the end of the audio is given up as well', async () => {
+test('a stream that is silent after the end of the audio is given up as well', async () => {
   const inner = toneRecognizer();
   const { said, audio } = meeting(17, 30);
   inner.fates.push({ kind: 'silent', afterBytes: audio.length - 10 });
@@ -238,7 +238,7 @@ test('[RES8] a stream that is silent after the end of the audio is given up as w
   expect(inner.streams[0]?.abortedFor).toMatchObject({ name: 'RecognizerError' });
 });
 
-test('[RES9] finish when everything was heard before the loss ends at once', async () => {
+test('finish when everything was heard before the loss ends at once', async () => {
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner);
   stream.finish();
@@ -250,7 +250,7 @@ test('[RES9] finish when everything was heard before the loss ends at once', asy
   expect(await second.heard.outcome).toBe('ended');
 });
 
-test('[RES10] an utterance that a loss cuts in two stays one', async () => {
+test('an utterance that a loss cuts in two stays one', async () => {
   for (const cut of [0.2, 0.35, 0.5, 0.65, 0.8, 0.95]) {
     const inner = toneRecognizer();
     const { said, audio } = meeting(19, 24);
@@ -263,7 +263,7 @@ test('[RES10] an utterance that a loss cuts in two stays one', async () => {
   }
 });
 
-test('[RES11] an utterance that was complete before the loss is ended, although its end was never told', async () => {
+test('an utterance that was complete before the loss is ended, although its end was never told', async () => {
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner);
   await writeAll(stream, pcm('the budget', { tailMs: 150 }));
@@ -277,7 +277,7 @@ test('[RES11] an utterance that was complete before the loss is ended, although 
   expect(utterancesOf(heard.results).map(({ text }) => text)).toEqual(['the budget', 'new meeting']);
 });
 
-test('[RES12] partials of a replay never take words back from the screen', async () => {
+test('partials of a replay never take words back from the screen', async () => {
   for (const cut of [0.3, 0.47, 0.71, 0.83]) {
     const inner = toneRecognizer();
     const { audio } = meeting(23, 40);
@@ -297,7 +297,7 @@ test('[RES12] partials of a replay never take words back from the screen', async
   }
 });
 
-test('[RES13] silence and hum, however long, are no reason to fail over', async () => {
+test('silence and hum, however long, are no reason to fail over', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'silent', afterBytes: 0 });
@@ -317,7 +317,7 @@ test('[RES13] silence and hum, however long, are no reason to fail over', async 
   expect(statesOf(heard.results)[0]).toBe('silent');
 });
 
-test('[RES35] silence that was asked for and is never answered is noticed: its writer may be waiting', async () => {
+test('silence that was asked for and is never answered is noticed: its writer may be waiting', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'silent', afterBytes: 0 });
@@ -332,7 +332,7 @@ test('[RES35] silence that was asked for and is never answered is noticed: its w
   expect(inner.streams.length).toBe(2);
 });
 
-test('[RES14] audio that pauses is flushed once, and a speaker who pauses as long again has ended', async () => {
+test('audio that pauses is flushed once, and a speaker who pauses as long again has ended', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner);
@@ -349,7 +349,7 @@ test('[RES14] audio that pauses is flushed once, and a speaker who pauses as lon
   expect(heard.words()).toEqual(['the', 'budget', 'meeting']);
 });
 
-test('[RES15] a flush whose words were lost with their stream is asked for again', async () => {
+test('a flush whose words were lost with their stream is asked for again', async () => {
   const inner = toneRecognizer();
   inner.fates.push({ kind: 'silent', afterBytes: 3_200 });
   const { stream, heard } = await start(inner, { silentMs: 20 });
@@ -358,7 +358,7 @@ test('[RES15] a flush whose words were lost with their stream is asked for again
   await expect.poll(heard.words).toEqual(['the', 'budget', 'meeting']);
 });
 
-test('[RES16] a replay keeps to the pace', async () => {
+test('a replay keeps to the pace', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   inner.refusals.push(passing());
@@ -374,7 +374,7 @@ test('[RES16] a replay keeps to the pace', async () => {
   expect(await heard.outcome).toBe('ended');
 });
 
-test('[RES17] a write that is never taken is noticed', async () => {
+test('a write that is never taken is noticed', async () => {
   const inner = toneRecognizer();
   inner.stall();
   const { stream, heard } = await start(inner, { silentMs: 30 });
@@ -382,7 +382,7 @@ test('[RES17] a write that is never taken is noticed', async () => {
   await expect.poll(() => statesOf(heard.results)).toContain('silent');
 });
 
-test('[RES18] after many failures in a row it says so, and tries less often', async () => {
+test('after many failures in a row it says so, and tries less often', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   inner.refusals.push(...Array.from({ length: 1_000 }, passing));
@@ -408,7 +408,7 @@ test('[RES18] after many failures in a row it says so, and tries less often', as
   expect(heard.words()).toEqual(['the', 'budget']);
 });
 
-test('[RES19] abort at any moment leaves no stream and no timer', async () => {
+test('abort at any moment leaves no stream and no timer', async () => {
   vi.useFakeTimers();
   for (const moment of ['up', 'waiting', 'opening', 'replaying', 'finishing', 'holding'] as const) {
     const inner = toneRecognizer();
@@ -428,7 +428,7 @@ test('[RES19] abort at any moment leaves no stream and no timer', async () => {
   }
 });
 
-test('[RES20] streams that disagree on the number of channels cannot be one', async () => {
+test('streams that disagree on the number of channels cannot be one', async () => {
   const [mono, stereo] = [toneRecognizer(), toneRecognizer({ multichannel: true })];
   mono.fates.push({ kind: 'lost', afterBytes: 0 });
   const both = resilient([mono, stereo], quick);
@@ -438,7 +438,7 @@ test('[RES20] streams that disagree on the number of channels cannot be one', as
   expect(await heard.outcome).toMatchObject({ name: 'RecognizerError', retryable: false });
 });
 
-test('[RES21] without a known number of channels a first stream has to open', async () => {
+test('without a known number of channels a first stream has to open', async () => {
   const { channelsFor: _, ...inner } = toneRecognizer();
   inner.refusals.push(passing());
   await expect(resilient(inner, quick).open({ ...request, channels: 2 }, never)).rejects.toMatchObject({
@@ -446,14 +446,14 @@ test('[RES21] without a known number of channels a first stream has to open', as
   });
 });
 
-test('[RES22] an option that is no positive number is a mistake of the host', () => {
+test('an option that is no positive number is a mistake of the host', () => {
   expect(() => resilient(toneRecognizer(), { silentMs: 0 })).toThrow(TypeError);
   expect(() => resilient(toneRecognizer(), { keptMs: Number.NaN })).toThrow('keptMs');
   expect(() => resilient([])).toThrow(TypeError);
 });
 
 test.each(['lost', 'refused'] as const)(
-  '[RES23] %s when all was heard: the results end all the same',
+  '%s when all was heard: the results end all the same',
   async (fate) => {
     const inner = toneRecognizer();
     const { said, audio } = meeting(83, 12);
@@ -469,7 +469,7 @@ test.each(['lost', 'refused'] as const)(
   },
 );
 
-test('[RES24] a stream that does not end is given up, although nobody spoke last', async () => {
+test('a stream that does not end is given up, although nobody spoke last', async () => {
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner, { silentMs: 30 });
   inner.streams[0]?.neverEnd();
@@ -479,7 +479,7 @@ test('[RES24] a stream that does not end is given up, although nobody spoke last
   expect(heard.words()).toEqual(['the', 'budget']);
 });
 
-test('[RES25] words that a flush brings late, long after the sender paused, end their utterance too', async () => {
+test('words that a flush brings late, long after the sender paused, end their utterance too', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner);
@@ -494,7 +494,7 @@ test('[RES25] words that a flush brings late, long after the sender paused, end 
   expect(heard.results.at(-1)).toEqual({ kind: 'utterance-end', channel: 0 });
 });
 
-test('[RES26] failures with words in between are not in a row', async () => {
+test('failures with words in between are not in a row', async () => {
   vi.useFakeTimers();
   const inner = toneRecognizer();
   const { stream, heard } = await start(inner, { failuresBeforeProbing: 3, probeMs: 60_000 });

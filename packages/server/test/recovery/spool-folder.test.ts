@@ -24,7 +24,7 @@ function emptyFolder(): string {
   return folder;
 }
 
-test('[RES40] a folder that cannot be written is told before anybody speaks, with what to do', async () => {
+test('a folder that cannot be written is told before anybody speaks, with what to do', async () => {
   const file = join(emptyFolder(), 'file');
   writeFileSync(file, '', { mode: 0o777 });
   for (const [folder, code] of [
@@ -39,7 +39,7 @@ test('[RES40] a folder that cannot be written is told before anybody speaks, wit
   }
 });
 
-test('[RES40] one outage is told once, however many sources it refuses', async () => {
+test('one outage is told once, however many sources it refuses', async () => {
   const folder = emptyFolder();
   const { inner, recognizer, observed } = start({ folder, memoryMs: 2_000 });
   rmSync(folder, { recursive: true });
@@ -55,7 +55,7 @@ test('[RES40] one outage is told once, however many sources it refuses', async (
   expect(observed).toMatchObject([{ cause: { code: 'ENOENT' } }]);
 });
 
-test('[RES40] what needs no file needs no folder', async () => {
+test('what needs no file needs no folder', async () => {
   const { observed } = start({ folder: join(emptyFolder(), 'absent'), memoryMs: 2_000, keptMs: 2_000 });
   const known = start({ folder: join(emptyFolder(), 'absent') });
   await expect.poll(() => known.observed).toHaveLength(1);

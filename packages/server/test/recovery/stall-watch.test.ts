@@ -9,7 +9,7 @@ function watched() {
   return { late, watch: new StallWatch(8_000, late) };
 }
 
-test('[WATCH1] speech owes an answer, noises and silence do not, and any result is one', () => {
+test('speech owes an answer, noises and silence do not, and any result is one', () => {
   const { late, watch } = watched();
   watch.spoke(200);
   vi.advanceTimersByTime(60_000);
@@ -24,7 +24,7 @@ test('[WATCH1] speech owes an answer, noises and silence do not, and any result 
   expect(late.mock.calls.length).toBe(1);
 });
 
-test('[WATCH2] each wait has its own time: one that ended takes nothing from the next', () => {
+test('each wait has its own time: one that ended takes nothing from the next', () => {
   const { late, watch } = watched();
   watch.wait('write');
   vi.advanceTimersByTime(7_000);
@@ -38,7 +38,7 @@ test('[WATCH2] each wait has its own time: one that ended takes nothing from the
   expect(late.mock.calls.length).toBe(1);
 });
 
-test('[WATCH3] a result gives a wait more time and does not end it', () => {
+test('a result gives a wait more time and does not end it', () => {
   const { late, watch } = watched();
   watch.wait('end');
   vi.advanceTimersByTime(7_000);

@@ -25,7 +25,7 @@ const told = (results: readonly RecognitionResult[]) =>
 
 const fromStart = { fromMs: 0, again: undefined };
 
-test('[SEAM1] a replay begins a lead-in before the last final, in no said word', () => {
+test('a replay begins a lead-in before the last final, in no said word', () => {
   const said = [word('the', 2_000, 2_200), word('budget', 2_400, 2_900), word('now', 2_950, 3_100)];
   expect(replayStart({ boundaryMs: 5_000, said }, fromStart)).toBe(4_500);
   expect(replayStart({ boundaryMs: 3_200, said }, fromStart)).toBe(2_300);
@@ -34,7 +34,7 @@ test('[SEAM1] a replay begins a lead-in before the last final, in no said word',
   expect(replayStart({ boundaryMs: 300, said: [] }, fromStart)).toBe(0);
 });
 
-test('[SEAM2] it begins before a word that has to be heard again, and never before what cannot be told apart', () => {
+test('it begins before a word that has to be heard again, and never before what cannot be told apart', () => {
   const said = [word('the', 2_000, 2_200), word('budget', 2_220, 2_900)];
   expect(replayStart({ boundaryMs: 4_500, said }, { fromMs: 0, again: said[1] })).toBe(2_210);
   expect(replayStart({ boundaryMs: 4_500, said }, { fromMs: 4_400, again: said[1] })).toBe(4_400);
@@ -42,7 +42,7 @@ test('[SEAM2] it begins before a word that has to be heard again, and never befo
 
 const takeover = { boundaryMs: 3_000, shownMs: 0, said: [word('no', 2_700, 2_980)] };
 
-test('[SEAM3] of a span over the boundary only what is new is left, with the recognizer’s own text where all is', () => {
+test('of a span over the boundary only what is new is left, with the recognizer’s own text where all is', () => {
   expect(withoutSaid(span(2_500, 3_000, [word('no', 2_690, 2_970)]), takeover)).toBeUndefined();
   const mixed = span(2_500, 4_000, [word('No,', 2_690, 3_010), word('no', 3_050, 3_300)], { raw: '{}' });
   expect(withoutSaid(mixed, takeover)).toMatchObject({ startMs: 3_000, endMs: 4_000, text: 'no', raw: '{}' });
@@ -52,13 +52,13 @@ test('[SEAM3] of a span over the boundary only what is new is left, with the rec
   expect(withoutSaid(old, takeover)).toEqual(span(3_000, 3_500));
 });
 
-test('[SEAM4] a word that reaches over the boundary was said if it is one of the said, timed otherwise', () => {
+test('a word that reaches over the boundary was said if it is one of the said, timed otherwise', () => {
   expect(withoutSaid(span(2_500, 4_000, [word('no', 2_780, 3_060)]), takeover)?.words).toEqual([]);
   expect(withoutSaid(span(2_500, 4_000, [word('know', 2_780, 3_060)]), takeover)?.words).toEqual([]);
   expect(withoutSaid(span(2_500, 4_000, [word('way', 2_950, 3_200)]), takeover)?.text).toBe('way');
 });
 
-test('[SEAM5] a partial that knows less than the screen is kept from it; what is far behind the boundary passes', () => {
+test('a partial that knows less than the screen is kept from it; what is far behind the boundary passes', () => {
   const partial = (endMs: number) => span(2_500, endMs, [word('way', 3_050, 3_200)], { isFinal: false });
   const shown = { ...takeover, shownMs: 3_800 };
   expect(withoutSaid(partial(3_500), shown)).toBeUndefined();
@@ -70,7 +70,7 @@ test('[SEAM5] a partial that knows less than the screen is kept from it; what is
   expect(withoutSaid(later, shown)).toBe(later);
 });
 
-test('[MRG1] results of a later stream stand on the first one’s clock', () => {
+test('results of a later stream stand on the first one’s clock', () => {
   const merge = new Merge(1);
   merge.begin(0);
   merge.accept(span(0, 2_000, [word('so', 1_500, 1_700)], { endsUtterance: true }));
@@ -82,7 +82,7 @@ test('[MRG1] results of a later stream stand on the first one’s clock', () => 
   expect(merge.reachedMs).toBe(3_450);
 });
 
-test('[MRG2] the end of an utterance that a replay tells again does not end the one that is open', () => {
+test('the end of an utterance that a replay tells again does not end the one that is open', () => {
   const merge = new Merge(1);
   merge.begin(0);
   merge.accept(span(0, 1_000, [word('so', 500, 700)], { endsUtterance: true }));
@@ -95,7 +95,7 @@ test('[MRG2] the end of an utterance that a replay tells again does not end the 
   expect(told(merge.accept(heard))).toEqual(['utterance-end']);
 });
 
-test('[MRG3] an utterance whose pause was heard before the loss is ended by it', () => {
+test('an utterance whose pause was heard before the loss is ended by it', () => {
   const merge = new Merge(1);
   merge.begin(0);
   merge.accept(span(0, 1_000, [word('so', 500, 700)]));
@@ -106,7 +106,7 @@ test('[MRG3] an utterance whose pause was heard before the loss is ended by it',
   expect([merge.lose(), merge.replayFromMs]).toEqual([[], 2_500]);
 });
 
-test('[MRG4] text whose words have no times is never sent again', () => {
+test('text whose words have no times is never sent again', () => {
   const merge = new Merge(1);
   merge.begin(0);
   merge.accept(span(0, 1_000, [], { text: 'so what' }));
@@ -115,7 +115,7 @@ test('[MRG4] text whose words have no times is never sent again', () => {
   expect(told(merge.accept(span(0, 900, [], { text: 'then' })))).toEqual(['final 1000-1900 then']);
 });
 
-test('[MRG5] every channel is taken up where its own finals end', () => {
+test('every channel is taken up where its own finals end', () => {
   const merge = new Merge(2);
   merge.begin(0);
   merge.accept(span(0, 5_000, [word('mine', 4_000, 4_300)], { channel: 0, endsUtterance: true }));
@@ -171,7 +171,7 @@ function* recognize(said: readonly RecognizedWord[], fromMs: number, random: () 
   }
 }
 
-test('[MRG6] however often streams are lost, and whatever they time differently: every word once, in order', () => {
+test('however often streams are lost, and whatever they time differently: every word once, in order', () => {
   for (let seed = 1; seed <= 2_000; seed += 1) {
     const random = seeded(seed);
     const said = speech(random);

@@ -43,7 +43,7 @@ test.each([
   expect(() => templateOf(options as never)).toThrow(TypeError);
 });
 
-test('[LINK5] a channel is wanted from its first listener to its last', () => {
+test('a channel is wanted from its first listener to its last', () => {
   const subscriptions = new Subscriptions();
   const [first, second] = [vi.fn(), vi.fn()];
   subscriptions.add(['a', 'b'], first);
@@ -55,7 +55,7 @@ test('[LINK5] a channel is wanted from its first listener to its last', () => {
   expect(subscriptions.channels).toEqual([]);
 });
 
-test('[LINK6] a listener that throws takes nothing from the others', () => {
+test('a listener that throws takes nothing from the others', () => {
   const subscriptions = new Subscriptions();
   const heard = vi.fn();
   subscriptions.add(['a'], () => {
@@ -67,7 +67,7 @@ test('[LINK6] a listener that throws takes nothing from the others', () => {
   expect(heard).toHaveBeenCalledExactlyOnceWith(Buffer.from('x'));
 });
 
-test('[LINK7] an answer that waits to be read is not late, however long the process was busy', async () => {
+test('an answer that waits to be read is not late, however long the process was busy', async () => {
   const answer = new Promise<string>((resolve) => {
     // Comes in the phase of the event loop that reads sockets, after the timers.
     const { port1, port2 } = new MessageChannel();
@@ -89,7 +89,7 @@ function standStill(ms: number): void {
   while (performance.now() < end);
 }
 
-test('[LINK7] nor is one that whoever was asked owes because it stood still too', async () => {
+test('nor is one that whoever was asked owes because it stood still too', async () => {
   let answer: (text: string) => void = () => {};
   const result = within(300, new Promise<string>((resolve) => (answer = resolve)), () => new Error('late'));
   // A turn of the event loop after it is due: what is not read by then was late.
@@ -100,12 +100,12 @@ test('[LINK7] nor is one that whoever was asked owes because it stood still too'
   await expect(result).resolves.toBe('said at last');
 });
 
-test('[LINK8] an answer that never comes is late, on a machine that stands still again and again too', async () => {
+test('an answer that never comes is late, on a machine that stands still again and again too', async () => {
   const result = within(100, new Promise(() => {}), () => new Error('late'));
   const stalls = setInterval(() => standStill(250), 1);
   await expect(result.finally(() => clearInterval(stalls))).rejects.toThrow('late');
 });
 
-test('[LINK8] an answer that never comes is late', async () => {
+test('an answer that never comes is late', async () => {
   await expect(within(10, new Promise(() => {}), () => new Error('late'))).rejects.toThrow('late');
 });

@@ -44,7 +44,7 @@ function joiningSession() {
   return { redis, session, outcome, joined };
 }
 
-test('[SESS1] a session has not joined before what was subscribed meanwhile is subscribed', async () => {
+test('a session has not joined before what was subscribed meanwhile is subscribed', async () => {
   const { redis, session, outcome, joined } = joiningSession();
   await expect.poll(() => redis.waiting.size).toBe(1);
   await new Promise(setImmediate);
@@ -55,7 +55,7 @@ test('[SESS1] a session has not joined before what was subscribed meanwhile is s
   session.end(new Error('enough'));
 });
 
-test('[SESS2] a session that broke while it was joining has not joined', async () => {
+test('a session that broke while it was joining has not joined', async () => {
   const { redis, session, outcome, joined } = joiningSession();
   await expect.poll(() => redis.waiting.size).toBe(1);
   await new Promise(setImmediate);

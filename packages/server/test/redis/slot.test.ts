@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { slotOf } from '../../src/redis/slot.ts';
 
-test('[SLOT1] slots are those of the Redis Cluster specification', () => {
+test('slots are those of the Redis Cluster specification', () => {
   // As answered by CLUSTER KEYSLOT.
   expect(slotOf('123456789')).toBe(0x31c3 % 16_384);
   expect(slotOf('foo')).toBe(12_182);
@@ -10,7 +10,7 @@ test('[SLOT1] slots are those of the Redis Cluster specification', () => {
   expect(slotOf('')).toBe(0);
 });
 
-test('[SLOT2] only what stands between the first braces counts, if anything does', () => {
+test('only what stands between the first braces counts, if anything does', () => {
   expect(slotOf('meeting:{acme/m-1}:transcript')).toBe(slotOf('meeting:{acme/m-1}:status'));
   expect(slotOf('a{b}{c}')).toBe(slotOf('b'));
   expect(slotOf('a{}{c}')).not.toBe(slotOf('c'));

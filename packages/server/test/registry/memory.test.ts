@@ -8,14 +8,14 @@ registryContract(async () => {
   return { nodes: [registry, registry] };
 });
 
-test('[REG19] a restarted process outranks the claims an earlier one left in a lasting store', async () => {
+test('a restarted process outranks the claims an earlier one left in a lasting store', async () => {
   const before = await memoryRegistry().claim(freshMeeting(), 'mic', 'a');
   await expect.poll(() => Date.now() * 1_000 > (before.kind === 'claim' ? before.fence : 0)).toBe(true);
   const after = await memoryRegistry().claim(freshMeeting(), 'mic', 'a');
   expect(after.kind === 'claim' && before.kind === 'claim' && after.fence > before.fence).toBe(true);
 });
 
-test('[REG20] a meeting that everybody left is forgotten', async () => {
+test('a meeting that everybody left is forgotten', async () => {
   const registry = memoryRegistry();
   const meeting = freshMeeting();
   const claim = await registry.claim(meeting, 'mic', 'a');

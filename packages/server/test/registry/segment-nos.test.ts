@@ -3,7 +3,7 @@ import { SegmentNos } from '../../src/registry/segment-nos.ts';
 
 const meeting = { tenant: 'acme', id: 'm' };
 
-test('[SNO1] numbers only rise, over those of others too', () => {
+test('numbers only rise, over those of others too', () => {
   const numbers = new SegmentNos();
   expect([numbers.next(meeting, 1), numbers.next(meeting, 1), numbers.next(meeting, 10)]).toEqual([1, 2, 10]);
   numbers.raise(meeting, 20);
@@ -12,7 +12,7 @@ test('[SNO1] numbers only rise, over those of others too', () => {
   expect(numbers.next(meeting, 1)).toBe(21);
 });
 
-test('[SNO2] who counts alone jumps once, and again where somebody else has got further', () => {
+test('who counts alone jumps once, and again where somebody else has got further', () => {
   const numbers = new SegmentNos();
   numbers.agree(meeting, 7);
   expect([numbers.nextAlone(meeting, 1, 1_000), numbers.nextAlone(meeting, 1, 1_000)]).toEqual([
@@ -23,7 +23,7 @@ test('[SNO2] who counts alone jumps once, and again where somebody else has got 
   expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(4_001);
 });
 
-test('[SNO3] what was counted alone is to be told until it is agreed; all is in doubt after a while away', () => {
+test('what was counted alone is to be told until it is agreed; all is in doubt after a while away', () => {
   const numbers = new SegmentNos();
   const other = { tenant: 'acme', id: 'other' };
   numbers.next(other, 1);
@@ -35,7 +35,29 @@ test('[SNO3] what was counted alone is to be told until it is agreed; all is in 
   expect(numbers.doubt()).toEqual([]);
 });
 
-test('[SNO4] of ten thousand meetings the one that was counted in longest ago is forgotten', () => {
+test('who has told how far it counted jumps when it goes on alone: others may have counted on from there', () => {
+  const numbers = new SegmentNos();
+  numbers.nextAlone(meeting, 1, 1_000);
+  expect(numbers.tell(meeting)).toMatchObject({ highest: 1_001, isUnreported: true });
+  expect([numbers.nextAlone(meeting, 1, 1_000), numbers.nextAlone(meeting, 1, 1_000)]).toEqual([
+    2_002, 2_003,
+  ]);
+  expect(numbers.doubt()).toEqual([meeting]);
+  expect(numbers.tell({ tenant: 'acme', id: 'another' })).toBeUndefined();
+});
+
+test('what was given alone since the others were asked is still to be told, and what they passed is not', () => {
+  const numbers = new SegmentNos();
+  const alone = numbers.nextAlone(meeting, 1, 1_000);
+  numbers.agree(meeting, 64);
+  expect(numbers.known(meeting)).toMatchObject({ highest: alone, isUnreported: true });
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(alone + 1);
+  numbers.raise(meeting, 5_000);
+  expect(numbers.doubt()).toEqual([]);
+  expect(numbers.nextAlone(meeting, 1, 1_000)).toBe(6_001);
+});
+
+test('of ten thousand meetings the one that was counted in longest ago is forgotten', () => {
   const numbers = new SegmentNos();
   const nth = (at: number) => ({ tenant: 'acme', id: `m-${at}` });
   for (let at = 0; at < 10_000; at += 1) numbers.next(nth(at), 5);

@@ -63,18 +63,18 @@ test('[AUTH8] a minute before the token expires its holder is warned, at expiry 
   expect([told.length, words().length]).toEqual([1, 1]);
 });
 
-test('[ADM1] a token that has less than the warning left is warned of at once', () => {
+test('a token that has less than the warning left is warned of at once', () => {
   const { told, words } = admit(grantFor(20_000));
   expect(told.map(({ status }) => status)).toEqual(['token_expiring']);
   vi.advanceTimersByTime(20_000);
   expect([told.length, words()]).toEqual([1, ['token_expired']]);
 });
 
-test('[ADM2] a token that has expired already closes at once', () => {
+test('a token that has expired already closes at once', () => {
   expect(admit(grantFor(0)).words()).toEqual(['token_expired']);
 });
 
-test('[ADM3] a token that lasts longer than a timer of Node lasts so long', () => {
+test('a token that lasts longer than a timer of Node lasts so long', () => {
   const month = 31 * 24 * 60 * minute;
   const { told, words } = admit(grantFor(month));
   vi.advanceTimersByTime(month - minute - 1);
@@ -119,7 +119,7 @@ test('[AUTH7] a fresh token may take rights away: without what the socket is for
   expect(words()).toEqual(['forbidden']);
 });
 
-test('[ADM4] an authenticator that fails says nothing of why, and the client may come back', async () => {
+test('an authenticator that fails says nothing of why, and the client may come back', async () => {
   const { admission, closes } = admit(grantFor(minute * 5), {
     token: new Error('postgres://user:pw@db is down'),
   });
@@ -128,7 +128,7 @@ test('[ADM4] an authenticator that fails says nothing of why, and the client may
   expect(closes[0]?.[1]).not.toContain('pw');
 });
 
-test('[ADM5] after its end an admission tells nobody anything', async () => {
+test('after its end an admission tells nobody anything', async () => {
   const { admission, told, words } = admit(grantFor(2 * minute), { fresh: grantFor(9 * minute) });
   const renewed = admission.renew('fresh');
   admission.end();
@@ -138,7 +138,7 @@ test('[ADM5] after its end an admission tells nobody anything', async () => {
   expect([told, words()]).toEqual([[], []]);
 });
 
-test('[ADM6] a fresh token that came before the beginning counts once it has begun', async () => {
+test('a fresh token that came before the beginning counts once it has begun', async () => {
   const told: { type: string }[] = [];
   const authenticate = async () => grantFor(30 * minute);
   const admission = new Admission(grantFor(2 * minute), meeting, 'subscribe', authenticate, minute);

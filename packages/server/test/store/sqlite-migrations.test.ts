@@ -38,7 +38,7 @@ async function madeByTheFirstVersion(directory: string): Promise<void> {
   await connection.close();
 }
 
-test('[STORE108] a file of the first version opens: what was taken back there holds for what comes now', async () => {
+test('a file of the first version opens: what was taken back there holds for what comes now', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'meetcast-old-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   await madeByTheFirstVersion(directory);

@@ -26,7 +26,7 @@ function committer() {
   };
 }
 
-test('[QUEUE1] what is written in one turn, or while another transaction commits, is one transaction', async () => {
+test('what is written in one turn, or while another transaction commits, is one transaction', async () => {
   const commits = committer();
   const queue = new WriteQueue(commits);
   const first = [queue.write(write('a')), queue.write(write('b'))];
@@ -38,7 +38,7 @@ test('[QUEUE1] what is written in one turn, or while another transaction commits
   ]);
 });
 
-test('[QUEUE2] what wants to be alone keeps its place among the others', async () => {
+test('what wants to be alone keeps its place among the others', async () => {
   const commits = committer();
   const queue = new WriteQueue(commits);
   await Promise.all([
@@ -50,7 +50,7 @@ test('[QUEUE2] what wants to be alone keeps its place among the others', async (
   expect(commits.transactions).toEqual([['a'], ['alone'], ['alone'], ['b']]);
 });
 
-test('[QUEUE3] a write that the database refuses fails by itself', async () => {
+test('a write that the database refuses fails by itself', async () => {
   const commits = committer();
   const queue = new WriteQueue(commits);
   const ids = ['a', 'b', 'bad', 'c', 'd', 'bad', 'e'];
@@ -60,7 +60,7 @@ test('[QUEUE3] a write that the database refuses fails by itself', async () => {
   expect(outcomes[2]).toMatchObject({ reason: { name: 'EntryRefusedError', cause: expect.any(RangeError) } });
 });
 
-test('[QUEUE4] while the database is away a batch is tried once, and what comes later is tried again', async () => {
+test('while the database is away a batch is tried once, and what comes later is tried again', async () => {
   const commits = committer();
   const queue = new WriteQueue(commits);
   const ids = ['a', 'gone', 'b'];
@@ -70,7 +70,7 @@ test('[QUEUE4] while the database is away a batch is tried once, and what comes 
   expect(commits.transactions).toEqual([['c']]);
 });
 
-test('[QUEUE5] a failure of what is alone is its own', async () => {
+test('a failure of what is alone is its own', async () => {
   const queue = new WriteQueue(committer());
   const failing = queue.alone(() => Promise.reject(new Error('mine')));
   const next = queue.write(write('a'));
@@ -79,7 +79,7 @@ test('[QUEUE5] a failure of what is alone is its own', async () => {
   await expect(queue.idle()).resolves.toBeUndefined();
 });
 
-test('[QUEUE6] a transaction holds two hundred writes at most', async () => {
+test('a transaction holds two hundred writes at most', async () => {
   const commits = committer();
   const queue = new WriteQueue(commits);
   await Promise.all(Array.from({ length: 450 }, (_, index) => queue.write(write(`m${index}`))));

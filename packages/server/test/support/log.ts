@@ -2,7 +2,7 @@
 import type { Bus } from '../../src/bus/bus.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { Outbox, type OutboxOptions } from '../../src/log/outbox.ts';
-import { TranscriptLog } from '../../src/log/transcript-log.ts';
+import { type Echo, TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Observe } from '../../src/watch/observer.ts';
 
@@ -15,4 +15,5 @@ export const logOf = (
   bus: Bus,
   outbox = outboxWith(),
   observe: Observe = () => {},
-): TranscriptLog => new TranscriptLog(meeting, { store, outbox, bus, observe });
+  echo: Echo = () => {},
+): TranscriptLog => new TranscriptLog(meeting, { store, outbox, bus, observe, echo });

@@ -3,7 +3,7 @@ import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 
 const meeting = { tenant: 'acme', id: 'm' };
 
-test('[LEDGER1] a length grows with the position; the same stretch twice counts once', () => {
+test('a length grows with the position; the same stretch twice counts once', () => {
   const account = new AudioLedger().account(meeting, 'mic');
   account.begin({ ms: 0, epoch: 'e1' });
   account.received.to(1_000);
@@ -13,7 +13,7 @@ test('[LEDGER1] a length grows with the position; the same stretch twice counts 
   expect([account.received.totalMs, account.received.positionMs]).toEqual([1_500, 1_500]);
 });
 
-test('[LEDGER2] audio sent again from where it is safe counts once', () => {
+test('audio sent again from where it is safe counts once', () => {
   const account = new AudioLedger().account(meeting, 'mic');
   account.begin({ ms: 0, epoch: 'e1' });
   account.received.to(5_000);
@@ -25,7 +25,7 @@ test('[LEDGER2] audio sent again from where it is safe counts once', () => {
   expect([account.received.totalMs, account.covered.totalMs]).toEqual([6_000, 6_000]);
 });
 
-test('[LEDGER3] time in which a source was not sent is not its audio', () => {
+test('time in which a source was not sent is not its audio', () => {
   const account = new AudioLedger().account(meeting, 'mic');
   account.begin({ ms: 0, epoch: 'e1' });
   account.received.to(1_000);
@@ -49,7 +49,7 @@ test('[ING11] a meeting is where the furthest of its sources has got, sent still
   expect(ledger.positionMs({ ...meeting, tenant: 'globex' })).toBe(0);
 });
 
-test('[LEDGER4] a takeover keeps the account active until both sessions have ended', () => {
+test('a takeover keeps the account active until both sessions have ended', () => {
   const account = new AudioLedger().account(meeting, 'mic');
   account.begin({ ms: 0, epoch: 'e1' });
   account.begin({ ms: 500, epoch: 'e1' });
@@ -59,7 +59,7 @@ test('[LEDGER4] a takeover keeps the account active until both sessions have end
   expect(account.isActive).toBe(false);
 });
 
-test('[LEDGER5] an account is the same object each time, and sources and meetings have their own', () => {
+test('an account is the same object each time, and sources and meetings have their own', () => {
   const ledger = new AudioLedger();
   const mic = ledger.account(meeting, 'mic');
   expect(ledger.account(meeting, 'mic')).toBe(mic);
@@ -68,7 +68,7 @@ test('[LEDGER5] an account is the same object each time, and sources and meeting
   expect([...ledger.of(meeting).keys()]).toEqual(['mic', 'system']);
 });
 
-test('[LEDGER6] of more than a thousand meetings the oldest that nobody sends is forgotten', () => {
+test('of more than a thousand meetings the oldest that nobody sends is forgotten', () => {
   const ledger = new AudioLedger();
   const at = (number: number) => ({ tenant: 'acme', id: `m${number}` });
   ledger.account(at(0), 'mic').begin({ ms: 0, epoch: 'e1' });
@@ -78,7 +78,7 @@ test('[LEDGER6] of more than a thousand meetings the oldest that nobody sends is
   expect(ledger.of(at(1_000)).size).toBe(1);
 });
 
-test('[LEDGER7] a meeting that has just begun is remembered, however many others are being sent', () => {
+test('a meeting that has just begun is remembered, however many others are being sent', () => {
   const ledger = new AudioLedger();
   for (let number = 0; number < 1_001; number += 1) {
     const account = ledger.account({ tenant: 'acme', id: `m${number}` }, 'mic');
@@ -89,7 +89,7 @@ test('[LEDGER7] a meeting that has just begun is remembered, however many others
   expect(ledger.positionMs({ tenant: 'acme', id: 'm1000' })).toBe(2_000);
 });
 
-test('[LEDGER8] of a forgotten meeting only what is being sent is still known', () => {
+test('of a forgotten meeting only what is being sent is still known', () => {
   const ledger = new AudioLedger();
   const [mic, system] = [ledger.account(meeting, 'mic'), ledger.account(meeting, 'system')];
   mic.begin({ ms: 0, epoch: 'e1' });
@@ -105,7 +105,7 @@ test('[LEDGER8] of a forgotten meeting only what is being sent is still known', 
   expect(ledger.positionMs(meeting)).toBe(0);
 });
 
-test('[LEDGER9] of a log that another node forgot only what is being sent is still known', () => {
+test('of a log that another node forgot only what is being sent is still known', () => {
   const ledger = new AudioLedger();
   const [mic, system] = [ledger.account(meeting, 'mic'), ledger.account(meeting, 'system')];
   mic.begin({ ms: 0, epoch: 'e1' });
@@ -122,7 +122,7 @@ test('[LEDGER9] of a log that another node forgot only what is being sent is sti
   expect(ledger.account(meeting, 'mic')).toBe(again);
 });
 
-test('[LEDGER10] the sums over all meetings only grow, whatever is forgotten', () => {
+test('the sums over all meetings only grow, whatever is forgotten', () => {
   const ledger = new AudioLedger();
   for (const id of ['one', 'two']) {
     const account = ledger.account({ tenant: 'acme', id }, 'mic');
@@ -137,7 +137,7 @@ test('[LEDGER10] the sums over all meetings only grow, whatever is forgotten', (
   expect(ledger.totals.get('system')).toEqual({ received: 0, forwarded: 0, covered: 0 });
 });
 
-test('[LEDGER11] of audio that another node has heard nothing is received anew, and its words are still covered', () => {
+test('of audio that another node has heard nothing is received anew, and its words are still covered', () => {
   const account = new AudioLedger().account(meeting, 'mic');
   account.begin({ ms: 2_000, epoch: 'e1', heardMs: 5_000 });
   for (const ms of [4_000, 8_000]) {
@@ -147,7 +147,7 @@ test('[LEDGER11] of audio that another node has heard nothing is received anew, 
   expect([account.received.totalMs, account.covered.totalMs]).toEqual([3_000, 6_000]);
 });
 
-test('[LEDGER12] a stretch that was filled later counts, in the sums too, and moves no position', () => {
+test('a stretch that was filled later counts, in the sums too, and moves no position', () => {
   const ledger = new AudioLedger();
   const { covered } = ledger.account(meeting, 'mic');
   covered.to(1_000);

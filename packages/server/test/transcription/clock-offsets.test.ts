@@ -8,7 +8,7 @@ const offsets = [
   { streamMs: 8_000, offsetMs: 63_000 },
 ];
 
-test('[CLOCK4] what is left of a stream stands where it stood', () => {
+test('what is left of a stream stands where it stood', () => {
   for (const fromMs of [0, 1_000, 5_000, 6_500, 8_000, 12_000]) {
     const rest = offsetsFrom(offsets, fromMs);
     expect(rest[0]?.streamMs).toBe(0);
@@ -19,7 +19,7 @@ test('[CLOCK4] what is left of a stream stands where it stood', () => {
   }
 });
 
-test('[CLOCK5] a meeting’s time is a place in the audio; what went past is where it was left out', () => {
+test('a meeting’s time is a place in the audio; what went past is where it was left out', () => {
   expect([0, 60_000, 61_500, 65_000].map((ms) => streamMsAt(offsets, ms))).toEqual([0, 0, 1_500, 5_000]);
   expect([66_000, 67_000, 68_000].map((ms) => streamMsAt(offsets, ms))).toEqual([5_000, 5_000, 6_000]);
   expect([70_500, 71_000, 80_000].map((ms) => streamMsAt(offsets, ms))).toEqual([8_000, 8_000, 17_000]);

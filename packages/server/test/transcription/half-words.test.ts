@@ -17,7 +17,7 @@ const heard: RecognizedSpan = {
   ],
 };
 
-test('[CUT1] a word at the broken end is left to its sender, and the span ends with the last whole one', () => {
+test('a word at the broken end is left to its sender, and the span ends with the last whole one', () => {
   expect(wholeWordsOf(heard, 2_000)).toEqual({
     ...heard,
     words: heard.words.slice(0, 2),
@@ -26,26 +26,26 @@ test('[CUT1] a word at the broken end is left to its sender, and the span ends w
   });
 });
 
-test('[CUT2] a span that does not reach the broken end is whole', () => {
+test('a span that does not reach the broken end is whole', () => {
   expect(wholeWordsOf(heard, 2_081)).toBe(heard);
   expect(wholeWordsOf({ ...heard, isFinal: false }, 2_000)).toMatchObject({ text: 'So it is.' });
   const end = { kind: 'utterance-end', channel: 0 } as const;
   expect(wholeWordsOf(end, 0)).toBe(end);
 });
 
-test('[CUT6] nor is one whole that ends only a little before it', () => {
+test('nor is one whole that ends only a little before it', () => {
   expect(wholeWordsOf(heard, 2_050)).toMatchObject({ text: 'so it', endMs: 600 });
 });
 
-test('[CUT3] silence up to the broken end may hide half a word: none of it is vouched for', () => {
+test('silence up to the broken end may hide half a word: none of it is vouched for', () => {
   expect(wholeWordsOf({ ...heard, text: '', words: [] }, 2_000)).toMatchObject({ text: '', endMs: 0 });
 });
 
-test('[CUT4] text without word times cannot be cut and stays', () => {
+test('text without word times cannot be cut and stays', () => {
   expect(wholeWordsOf({ ...heard, words: [] }, 2_000)).toMatchObject({ text: 'So it is.', endMs: 2_000 });
 });
 
-test('[CUT5] words that all end well before it keep the recognizer’s own text', () => {
+test('words that all end well before it keep the recognizer’s own text', () => {
   const words = heard.words.slice(0, 2);
   expect(wholeWordsOf({ ...heard, words, text: 'So it' }, 2_000)).toMatchObject({
     text: 'So it',
@@ -53,13 +53,13 @@ test('[CUT5] words that all end well before it keep the recognizer’s own text'
   });
 });
 
-test('[CUT7] what was left out is known, from the last whole word on, and each word is on one side only', () => {
+test('what was left out is known, from the last whole word on, and each word is on one side only', () => {
   const rest = halfWordsOf(heard, wholeWordsOf(heard, 2_000));
   expect(rest).toEqual({ ...heard, startMs: 600, text: 'is', words: heard.words.slice(2) });
   expect(halfWordsOf(heard, heard)).toBeUndefined();
 });
 
-test('[CUT7] of what was left out whole the recognizer’s own text is known', () => {
+test('of what was left out whole the recognizer’s own text is known', () => {
   const certain = wholeWordsOf({ ...heard, words: heard.words.slice(2) }, 2_000);
   expect(halfWordsOf({ ...heard, words: heard.words.slice(2) }, certain)).toMatchObject({
     startMs: 0,

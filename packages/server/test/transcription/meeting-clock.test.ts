@@ -5,7 +5,7 @@ import { seeded } from '../support/random.ts';
 const mono = { sampleRate: 16_000, channels: 1 };
 const second = 32_000;
 
-test('[CLOCK1] audio is counted in samples of every channel', () => {
+test('audio is counted in samples of every channel', () => {
   expect(audioMs(second, mono)).toBe(1_000);
   expect(audioMs(192_000, { sampleRate: 48_000, channels: 2 })).toBe(1_000);
   expect(audioMs(88_200, { sampleRate: 44_100, channels: 1 })).toBe(1_000);
@@ -18,7 +18,7 @@ test('[ING7] only bytes of whole samples of all channels are whole', () => {
   expect(isWhole(12, { ...mono, channels: 3 })).toBe(true);
 });
 
-test('[CLOCK2] a stream that begins late in the meeting is that much behind it', () => {
+test('a stream that begins late in the meeting is that much behind it', () => {
   const clock = new MeetingClock(mono, 60_000);
   clock.forward(second);
   expect(clock.receivedMs).toBe(61_000);
@@ -36,7 +36,7 @@ test('[ING18] what goes past the recognizer moves the meeting on and not the str
   expect(clock.startAt(1_500)).toBe(3_500);
 });
 
-test('[CLOCK3] at a cut a word ends before it and the next one starts behind it', () => {
+test('at a cut a word ends before it and the next one starts behind it', () => {
   const clock = new MeetingClock(mono, 100);
   clock.forward(second);
   clock.skip(second);
@@ -46,7 +46,7 @@ test('[CLOCK3] at a cut a word ends before it and the next one starts behind it'
   expect(clock.startAt(1_000)).toBe(3_100);
 });
 
-test('[CLOCK4] audio skipped before any was forwarded puts the first word behind it', () => {
+test('audio skipped before any was forwarded puts the first word behind it', () => {
   const clock = new MeetingClock(mono, 0);
   clock.skip(second);
   clock.forward(second);
@@ -59,7 +59,7 @@ test('[TIME2] an hour of 44.1 kHz frames ends on the sample, not near it', () =>
   expect(clock.receivedMs).toBe(3_600_000);
 });
 
-test('[CLOCK5] later in the stream is never earlier in the meeting, whatever was skipped when', () => {
+test('later in the stream is never earlier in the meeting, whatever was skipped when', () => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const random = seeded(seed);
     const clock = new MeetingClock(mono, Math.floor(random() * 10_000));

@@ -46,7 +46,7 @@ function span(
   } as const;
 }
 
-test('[SEG1] a final shorter than its last interim: the rest stays a partial of the same utterance', () => {
+test('a final shorter than its last interim: the rest stays a partial of the same utterance', () => {
   const utterances = hear('final-shorter-than-interim');
   const partials = utterances.filter(({ isFinal }) => !isFinal);
   expect(new Set(partials.map(({ index }) => index))).toEqual(new Set([0]));
@@ -56,7 +56,7 @@ test('[SEG1] a final shorter than its last interim: the rest stays a partial of 
   ]);
 });
 
-test('[SEG2] finals are put together until the speaker pauses; an utterance end after that adds nothing', () => {
+test('finals are put together until the speaker pauses; an utterance end after that adds nothing', () => {
   const utterances = hear('two-finals-one-utterance');
   expect(finalsOf(utterances).map(shown)).toEqual([
     'final 0 320-4720 So that is the plan we agreed on, and nobody objected.',
@@ -67,14 +67,14 @@ test('[SEG2] finals are put together until the speaker pauses; an utterance end 
   expect(utterances.every(({ index }) => index === 0)).toBe(true);
 });
 
-test('[SEG3] where noise hides every pause the utterance end ends it', () => {
+test('where noise hides every pause the utterance end ends it', () => {
   expect(finalsOf(hear('noise-without-speech-final')).map(shown)).toEqual([
     'final 0 400-1500 Can you hear me?',
     'final 1 6200-6800 Hello?',
   ]);
 });
 
-test('[SEG4] a final with several speakers is cut where the speaker changes', () => {
+test('a final with several speakers is cut where the speaker changes', () => {
   const utterances = hear('speakers-in-one-final');
   expect(finalsOf(utterances).map(shown)).toEqual([
     'final 0 300-1100 0: Are we done?',
@@ -85,7 +85,7 @@ test('[SEG4] a final with several speakers is cut where the speaker changes', ()
   expect(finalsOf(utterances).map(({ language }) => language)).toEqual(['en', 'en', 'en']);
 });
 
-test('[SEG5] another speaker in the next final ends the utterance as well', () => {
+test('another speaker in the next final ends the utterance as well', () => {
   const segmenter = new Segmenter();
   const said = [
     ...segmenter.accept(span(0, 1_000, [['so', 100, 300, '0']])),
@@ -95,7 +95,7 @@ test('[SEG5] another speaker in the next final ends the utterance as well', () =
   expect(finalsOf(said).map(shown)).toEqual(['final 0 100-300 0: so', 'final 1 1100-1300 1: yes']);
 });
 
-test('[SEG6] each channel has utterances of its own, and a final vouches only for what every channel has told', () => {
+test('each channel has utterances of its own, and a final vouches only for what every channel has told', () => {
   const finals = finalsOf(hear('two-channels', 2));
   expect(finals.map(shown)).toEqual([
     'final 1 1000-1900 0: Second one.',
@@ -106,7 +106,7 @@ test('[SEG6] each channel has utterances of its own, and a final vouches only fo
   expect(finals.map(({ settledMs }) => Math.round(settledMs))).toEqual([400, 3_400, 5_000, 8_200]);
 });
 
-test('[SEG7] of a channel that has said nothing yet nothing is settled', () => {
+test('of a channel that has said nothing yet nothing is settled', () => {
   const segmenter = new Segmenter(2);
   const [final] = segmenter.accept(span(0, 1_000, [['so', 100, 300]], { endsUtterance: true }));
   expect([final?.settledMs, segmenter.settledMs]).toEqual([0, 0]);
@@ -114,7 +114,7 @@ test('[SEG7] of a channel that has said nothing yet nothing is settled', () => {
   expect(segmenter.settledMs).toBe(700);
 });
 
-test('[SEG8] a pause in the sending and a flush: what is final ends with the stream', () => {
+test('a pause in the sending and a flush: what is final ends with the stream', () => {
   const utterances = hear('pause-and-finalize');
   expect(finalsOf(utterances).map(shown)).toEqual([
     'final 0 500-1200 Hold on.',
@@ -122,7 +122,7 @@ test('[SEG8] a pause in the sending and a flush: what is final ends with the str
   ]);
 });
 
-test('[SEG9] an utterance that goes on and on is ended at the first final past fifteen seconds', () => {
+test('an utterance that goes on and on is ended at the first final past fifteen seconds', () => {
   const segmenter = new Segmenter();
   const said: Utterance[] = [];
   for (let second = 0; second < 40; second += 4) {
@@ -139,7 +139,7 @@ test('[SEG9] an utterance that goes on and on is ended at the first final past f
   for (const { startMs, endMs } of finalsOf(said)) expect(endMs - startMs).toBeLessThan(19_000);
 });
 
-test('[SEG10] silence says nothing, and is settled as it is heard', () => {
+test('silence says nothing, and is settled as it is heard', () => {
   const segmenter = new Segmenter();
   expect(segmenter.accept(span(0, 4_000, []))).toEqual([]);
   expect(segmenter.accept(span(4_000, 8_000, [], { endsUtterance: true }))).toEqual([]);
@@ -147,7 +147,7 @@ test('[SEG10] silence says nothing, and is settled as it is heard', () => {
   expect([segmenter.settledMs, segmenter.end()]).toEqual([8_000, []]);
 });
 
-test('[SEG11] words that wait for the end of their utterance are not settled', () => {
+test('words that wait for the end of their utterance are not settled', () => {
   const segmenter = new Segmenter();
   segmenter.accept(span(0, 2_000, [['so', 700, 900]]));
   expect(segmenter.settledMs).toBe(700);
@@ -157,7 +157,7 @@ test('[SEG11] words that wait for the end of their utterance are not settled', (
   expect(segmenter.settledMs).toBe(4_000);
 });
 
-test('[SEG12] what a partial showed and no final confirms is taken back, and its number is used again', () => {
+test('what a partial showed and no final confirms is taken back, and its number is used again', () => {
   for (const endsUtterance of [false, true]) {
     const segmenter = new Segmenter();
     const partial = segmenter.accept(span(0, 900, [['hm', 100, 300]], { isFinal: false }));
@@ -171,7 +171,7 @@ test('[SEG12] what a partial showed and no final confirms is taken back, and its
   }
 });
 
-test('[SEG12] silence before what a partial shows takes nothing of it back', () => {
+test('silence before what a partial shows takes nothing of it back', () => {
   const segmenter = new Segmenter();
   const said = [
     span(0, 3_000, [['so', 2_100, 2_300]], { isFinal: false }),
@@ -202,11 +202,11 @@ test('[LOG4] an utterance keeps its number from its first partial to its final, 
   ]);
 });
 
-test('[SEG13] a partial without words is no partial', () => {
+test('a partial without words is no partial', () => {
   expect(new Segmenter().accept(span(0, 1_000, [], { isFinal: false }))).toEqual([]);
 });
 
-test('[SEG14] confidence is the mean of what has one, and the language that of the beginning', () => {
+test('confidence is the mean of what has one, and the language that of the beginning', () => {
   const segmenter = new Segmenter();
   segmenter.accept(span(0, 1_000, [['a', 0, 1]], { confidence: 0.5, language: 'tr' }));
   segmenter.accept(span(1_000, 2_000, [['b', 1_000, 1_001]]));
@@ -216,7 +216,7 @@ test('[SEG14] confidence is the mean of what has one, and the language that of t
   expect(final).toMatchObject({ confidence: 0.75, language: 'tr' });
 });
 
-test('[SEG15] text is the recognizer’s own where one speaker said it all', () => {
+test('text is the recognizer’s own where one speaker said it all', () => {
   const segmenter = new Segmenter();
   const formatted = { text: 'It costs $5,000.', endsUtterance: true };
   const [final] = segmenter.accept(
@@ -273,7 +273,7 @@ function* chatter(
 }
 
 test.each([1, 2, 3])(
-  '[SEG16] whatever is said on %i channels: every word once, in order, and nothing settled too early',
+  'whatever is said on %i channels: every word once, in order, and nothing settled too early',
   (channels) => {
     for (let seed = 1; seed <= 40; seed += 1) {
       const said: Said[] = [];
@@ -309,7 +309,7 @@ test.each([1, 2, 3])(
   },
 );
 
-test('[SEG17] what a final vouches for never goes back', () => {
+test('what a final vouches for never goes back', () => {
   for (let seed = 1; seed <= 100; seed += 1) {
     const segmenter = new Segmenter(1);
     let last = 0;
@@ -322,7 +322,7 @@ test('[SEG17] what a final vouches for never goes back', () => {
   }
 });
 
-test('[SEG18] how the recognizer is, is no part of what was said', () => {
+test('how the recognizer is, is no part of what was said', () => {
   const segmenter = new Segmenter();
   segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
   expect(segmenter.accept({ kind: 'state', state: 'reconnecting', reason: 'gone' })).toEqual([]);
@@ -330,7 +330,7 @@ test('[SEG18] how the recognizer is, is no part of what was said', () => {
   expect(final?.text).toBe('so what');
 });
 
-test('[SEG19] a stretch that nobody heard ends what was said before it, and is settled as silence is', () => {
+test('a stretch that nobody heard ends what was said before it, and is settled as silence is', () => {
   const segmenter = new Segmenter(2);
   segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
   segmenter.accept(span(0, 800, [], { channel: 1 }));
@@ -346,7 +346,7 @@ test('[SEG19] a stretch that nobody heard ends what was said before it, and is s
   expect(next && shown(next)).toBe('final 1 60100-60300 what');
 });
 
-test('[SEG20] a partial that nobody will confirm is taken back', () => {
+test('a partial that nobody will confirm is taken back', () => {
   const segmenter = new Segmenter();
   segmenter.accept(span(0, 900, [['hm', 100, 300]], { isFinal: false }));
   const hole = { kind: 'unheard', startMs: 0, endMs: 60_000, cause: 'too_long_away' } as const;
@@ -355,7 +355,7 @@ test('[SEG20] a partial that nobody will confirm is taken back', () => {
   expect(next.map(shown)).toEqual(['final 0 60100-60300 so']);
 });
 
-test('[SEG21] what was refused is not settled: its sender may still have it', () => {
+test('what was refused is not settled: its sender may still have it', () => {
   const segmenter = new Segmenter();
   segmenter.accept(span(0, 1_000, [['so', 100, 300]]));
   const refused = { kind: 'unheard', startMs: 1_000, endMs: 60_000, cause: 'refused' } as const;

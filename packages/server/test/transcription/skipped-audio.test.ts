@@ -22,14 +22,14 @@ const span = (changes: Partial<RecognizedSpan> = {}): RecognizedSpan => ({
 });
 const end = (channel = 0) => ({ kind: 'utterance-end', channel }) as const;
 
-test('[HOLE1] what ends at a hole is whole, as is what is no span', () => {
+test('what ends at a hole is whole, as is what is no span', () => {
   const holes = new SkippedAudio();
   expect(holes.cut(span(), [])).toEqual([span()]);
   expect(holes.cut(span(), [4_000])).toEqual([span()]);
   expect(holes.cut(end(), [0])).toEqual([end()]);
 });
 
-test('[HOLE2] a final is cut at every hole it has: each word once, and an utterance ends there', () => {
+test('a final is cut at every hole it has: each word once, and an utterance ends there', () => {
   expect(new SkippedAudio().cut(span(), [1_700, 2_900])).toEqual([
     span({ endMs: 1_700, endsUtterance: false, text: 'one two', words: words.slice(0, 2) }),
     end(),
@@ -39,7 +39,7 @@ test('[HOLE2] a final is cut at every hole it has: each word once, and an uttera
   ]);
 });
 
-test('[HOLE3] a final passes a hole once; other channels pass it themselves', () => {
+test('a final passes a hole once; other channels pass it themselves', () => {
   const holes = new SkippedAudio();
   holes.cut(span(), [1_700]);
   const next = span({ startMs: 4_000, endMs: 5_000, words: [], text: '' });
@@ -47,12 +47,12 @@ test('[HOLE3] a final passes a hole once; other channels pass it themselves', ()
   expect(holes.cut(span({ channel: 1 }), [1_700])[1]).toEqual(end(1));
 });
 
-test('[HOLE4] a hole between two finals ends the utterance, and nothing is before it', () => {
+test('a hole between two finals ends the utterance, and nothing is before it', () => {
   const later = span({ startMs: 2_000, words: words.slice(2), text: 'Three, four.' });
   expect(new SkippedAudio().cut(later, [1_700])).toEqual([end(), later]);
 });
 
-test('[HOLE5] a partial is what was said before the hole, until its final has passed it', () => {
+test('a partial is what was said before the hole, until its final has passed it', () => {
   const holes = new SkippedAudio();
   const partial = span({ isFinal: false });
   const before = span({ isFinal: false, endMs: 1_700, endsUtterance: false, text: 'one two' });
@@ -62,7 +62,7 @@ test('[HOLE5] a partial is what was said before the hole, until its final has pa
   expect(holes.cut(partial, [1_700])).toHaveLength(1);
 });
 
-test('[HOLE6] text without words goes whole to the side where more of it lies', () => {
+test('text without words goes whole to the side where more of it lies', () => {
   const bare = span({ words: [], text: 'yes', endMs: 1_000 });
   const texts = (skipMs: number) =>
     new SkippedAudio().cut(bare, [skipMs]).map((piece) => (piece.kind === 'span' ? piece.text : piece.kind));

@@ -13,6 +13,7 @@ import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf, outboxWith } from '../support/log.ts';
+import { numbersFrom } from '../support/numbers.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
 /** A recognizer stream that says what a test makes it say. */
@@ -62,7 +63,9 @@ beforeEach(() => {
   vi.useFakeTimers();
   store = unsteadyStore();
   outbox = outboxWith({ slowMs });
-  log = logOf(freshMeeting(), store, memoryBus(), outbox);
+  const show = ({ type, seq, segmentNo, text }: Message) =>
+    shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`);
+  log = logOf(freshMeeting(), store, memoryBus(), outbox, undefined, show);
   shown = [];
   ({ stream, transcription, ended } = transcribe(1));
 });
@@ -73,18 +76,15 @@ function transcribe(fence: number) {
   const clock = new MeetingClock(format, 0);
   const made = new Transcription({
     log,
-    registry: memoryRegistry(),
+    numbers: numbersFrom(1, log, memoryRegistry()),
     source: 'mic',
     fence,
     stream: own,
     clock,
     account: new AudioAccount(),
-    lastSegmentNo: 0,
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (audio) => void audio.discard(),
-    onMessage: ({ type, seq, segmentNo, text }: Message) =>
-      shown.push(`${type.slice('transcript.'.length)} ${seq || '-'} ${segmentNo} ${JSON.parse(text).text}`),
   });
   clock.forward(60 * 32_000);
   return { stream: own, transcription: made, ended: made.run().catch((error: unknown) => error) };
@@ -105,7 +105,7 @@ test('[ING10] what is durable follows the store: words, then silence', async () 
   expect(await store.inner.covered(log.meeting, 'mic')).toBe(2_500);
 });
 
-test('[DEG1] while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
+test('while the store is away words show as partials, durable_ms stands, and finals follow in order', async () => {
   stream.say(0);
   await after(10);
   store.condition = 'away';
@@ -130,7 +130,7 @@ test('[DEG1] while the store is away words show as partials, durable_ms stands, 
   expect(await stored()).toEqual(['word0', 'word1', 'word2']);
 });
 
-test('[DEG2] a store that only is slow gets the words shown after a while, as a partial', async () => {
+test('a store that only is slow gets the words shown after a while, as a partial', async () => {
   store.condition = 'silent';
   stream.say(0);
   await after(slowMs - 10);
@@ -142,7 +142,7 @@ test('[DEG2] a store that only is slow gets the words shown after a while, as a 
   expect(shown).toEqual(['partial - 1 word0', 'final 1 1 word0']);
 });
 
-test('[DEG3] a stream that ends while the store is away ends when its words are stored', async () => {
+test('a stream that ends while the store is away ends when its words are stored', async () => {
   store.condition = 'away';
   stream.say(0);
   stream.finish();
@@ -198,7 +198,7 @@ test('[ING19] words that waited while another claim wrote are refused, and what 
   expect(await stored()).toEqual([]);
 });
 
-test('[DEG4] a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
+test('a transcription that was given up leaves its words to be stored, before those of its successor', async () => {
   store.condition = 'away';
   stream.say(0);
   await after(10);
@@ -212,7 +212,7 @@ test('[DEG4] a transcription that was given up leaves its words to be stored, be
   expect(await stored()).toEqual(['word0']);
 });
 
-test('[DEG5] a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
+test('a closed outbox ends the transcription: what is not durable is still the sender’s', async () => {
   store.condition = 'silent';
   stream.say(0);
   stream.finish();

@@ -13,6 +13,7 @@ import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { Transcription } from '../../src/transcription/transcription.ts';
 import { finalEntry, freshMeeting } from '../support/entries.ts';
 import { logOf } from '../support/log.ts';
+import { numbersFrom } from '../support/numbers.ts';
 
 const second = 32_000;
 
@@ -47,20 +48,18 @@ function transcribe({ fence = 5, fromMs = 0, lastSegmentNo = 0 } = {}) {
   const account = new AudioAccount();
   account.begin({ ms: fromMs, epoch: 'e1' });
   const messages: Message[] = [];
-  const log = logOf(meeting, store, memoryBus());
+  const log = logOf(meeting, store, memoryBus(), undefined, undefined, (message) => messages.push(message));
   const transcription = new Transcription({
     log,
-    registry,
+    numbers: numbersFrom(lastSegmentNo + 1, log, registry),
     source: 'mic',
     fence,
     stream,
     clock,
     account,
-    lastSegmentNo,
     alreadySaid: nothingSaid,
     onState: () => {},
     onLeft: (taken) => left.push(taken),
-    onMessage: (message) => messages.push(message),
   });
   const outcome = transcription.run().then(
     () => 'done' as const,
@@ -128,7 +127,7 @@ test('[ING10] durable is what is stored: words that wait for their end are not, 
   expect([transcription.durableMs, account.covered.totalMs]).toEqual([8_000, 8_000]);
 });
 
-test('[TRANS1] the stream’s end ends the utterance that waits, and everything received is durable', async () => {
+test('the stream’s end ends the utterance that waits, and everything received is durable', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(3 * second);
   results.push(heard(0, 2_000, [['so', 700]]));
@@ -145,6 +144,7 @@ test('[ING12] a stream that stops leaves to the sender what was not final, and s
   results.push(heard(1_000, 2_000, [['half', 1_500]]));
   results.end({ error: new RecognizerError('gone', { retryable: true }) });
   expect(await outcome).toMatchObject({ name: 'RecognizerError' });
+  await transcription.written;
   expect(transcription.durableMs).toBe(1_500);
   expect((await store.read(meeting, 0, 10)).events).toMatchObject([{ text: 'so' }]);
 });
@@ -160,7 +160,7 @@ test('[ING19] once another claim has written, this one’s words are refused and
   expect(await store.head(meeting)).toMatchObject({ seq: 1 });
 });
 
-test('[TRANS2] a transcription that is given up rejects, and stores nothing more', async () => {
+test('a transcription that is given up rejects, and stores nothing more', async () => {
   const { results, clock, transcription, outcome } = transcribe();
   clock.forward(second);
   results.push(heard(0, 1_000, [['so', 100]]));
@@ -170,7 +170,7 @@ test('[TRANS2] a transcription that is given up rejects, and stores nothing more
   expect(await store.head(meeting)).toMatchObject({ seq: 0 });
 });
 
-test('[TRANS3] audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
+test('audio that broke off within a word leaves that word, and the silence after it, to its sender', async () => {
   const { results, clock, transcription, outcome, said } = transcribe();
   clock.forward(2 * second);
   transcription.breakOff();

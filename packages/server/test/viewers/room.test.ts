@@ -66,7 +66,7 @@ async function roomWith(...members: Member[]): Promise<Room> {
 const publish = (...messages: Message[]) =>
   Promise.all(messages.map((message) => bus.publish(log.meeting, message)));
 
-test('[ROOM1] what one turn of the event loop brings is delivered as one batch, in order', async () => {
+test('what one turn of the event loop brings is delivered as one batch, in order', async () => {
   const viewer = new Recorder();
   await roomWith(viewer);
   await publish(statusMessage(1), finalMessage(2, 1), partialMessage(2, 'so'), finalMessage(3, 2));
@@ -84,7 +84,7 @@ test('[ROOM1] what one turn of the event loop brings is delivered as one batch, 
   expect(viewer.batches).toHaveLength(2);
 });
 
-test('[ROOM2] every viewer is handed the same bytes', async () => {
+test('every viewer is handed the same bytes', async () => {
   const viewers = [new Recorder(), new Recorder()];
   await roomWith(...viewers);
   const messages = [finalMessage(1), partialMessage(2, 'so')];
@@ -95,7 +95,7 @@ test('[ROOM2] every viewer is handed the same bytes', async () => {
   expect(first?.equals(Buffer.concat(messages.map(({ frame }) => frame)))).toBe(true);
 });
 
-test('[ROOM3] a batch says where it begins and ends, and whether it has a hole', () => {
+test('a batch says where it begins and ends, and whether it has a hole', () => {
   const place = (...messages: Message[]) => {
     const { firstSeq, lastSeq, isUnbroken, epoch } = batchOf(messages);
     return { firstSeq, lastSeq, isUnbroken, epoch };
@@ -143,7 +143,7 @@ test('[SUB4] a room knows the newest partial of each source, until its final', a
   expect(current()).toEqual(['c']);
 });
 
-test('[ROOM4] a final read from the log ends its partial too, though its announcement was lost', async () => {
+test('a final read from the log ends its partial too, though its announcement was lost', async () => {
   const room = await roomWith();
   await publish(partialMessage(1, 'so'));
   await store.append(log.meeting, finalEntry(1));
@@ -153,7 +153,7 @@ test('[ROOM4] a final read from the log ends its partial too, though its announc
   expect([...room.partials]).toEqual([]);
 });
 
-test('[ROOM5] viewers at the same place share one read, and a later one is a new read', async () => {
+test('viewers at the same place share one read, and a later one is a new read', async () => {
   const counting = gatedStore();
   const room = new Room(logOf(log.meeting, counting, bus), bus, 10);
   await counting.append(log.meeting, statusEntry('live'));
@@ -164,7 +164,7 @@ test('[ROOM5] viewers at the same place share one read, and a later one is a new
   expect(counting.reads).toBe(3);
 });
 
-test('[ROOM6] a read that began before an announcement is not shared after it', async () => {
+test('a read that began before an announcement is not shared after it', async () => {
   const gated = gatedStore();
   const own = logOf(log.meeting, gated, bus);
   const room = new Room(own, bus, 10);
@@ -178,7 +178,7 @@ test('[ROOM6] a read that began before an announcement is not shared after it', 
   expect((await after).events).toHaveLength(1);
 });
 
-test('[ROOM7] a failed read is not remembered', async () => {
+test('a failed read is not remembered', async () => {
   let isDown = true;
   const read: typeof store.read = async (...args) => {
     if (isDown) throw new Error('the store is down');
@@ -190,7 +190,7 @@ test('[ROOM7] a failed read is not remembered', async () => {
   expect((await room.read(0)).events).toEqual([]);
 });
 
-test('[ROOM8] a head check finds what the bus lost, and tells every viewer how far the log reaches', async () => {
+test('a head check finds what the bus lost, and tells every viewer how far the log reaches', async () => {
   const viewers = [new Recorder(), new Recorder()];
   const room = await roomWith(...viewers);
   await log.append(statusEntry('live'));
@@ -249,7 +249,7 @@ test('[SUB4] what a source was saying is not current any longer when it begins a
   expect(current()).toEqual(['c']);
 });
 
-test('[ROOM13] what is for this node alone is handed out with the rest, in its turn', async () => {
+test('what is for this node alone is handed out with the rest, in its turn', async () => {
   const viewer = new Recorder();
   const room = await roomWith(viewer);
   await publish(statusMessage(1));
@@ -259,7 +259,7 @@ test('[ROOM13] what is for this node alone is handed out with the rest, in its t
   expect(viewer.heard).toEqual(['status 1', 'transcript.partial 7', 'status 2']);
 });
 
-test('[ROOM9] a room that was left hears nothing more', async () => {
+test('a room that was left hears nothing more', async () => {
   const viewer = new Recorder();
   const room = await roomWith(viewer);
   await publish(finalMessage(1));
@@ -271,7 +271,7 @@ test('[ROOM9] a room that was left hears nothing more', async () => {
 
 const limits = { pageEntries: 10, headCheckMs: 60_000 };
 
-test('[ROOM10] viewers of a meeting share a room and one subscription; the last one ends it', async () => {
+test('viewers of a meeting share a room and one subscription; the last one ends it', async () => {
   let open = 0;
   const counting = {
     ...bus,
@@ -298,7 +298,7 @@ test('[ROOM10] viewers of a meeting share a room and one subscription; the last 
   expect(open).toBe(0);
 });
 
-test('[ROOM11] a failed subscription leaves nothing behind: the next viewer tries anew', async () => {
+test('a failed subscription leaves nothing behind: the next viewer tries anew', async () => {
   let attempts = 0;
   const refusing = {
     ...bus,
@@ -319,7 +319,7 @@ test('[ROOM11] a failed subscription leaves nothing behind: the next viewer trie
   await rooms.close();
 });
 
-test('[ROOM12] viewers who joined while the subscription failed are all told', async () => {
+test('viewers who joined while the subscription failed are all told', async () => {
   const refusing = { ...bus, subscribe: () => Promise.reject(new Error('the bus is down')) };
   const rooms = new Rooms(refusing, limits, unobserved);
   const joins = await Promise.allSettled([rooms.join(log, new Recorder()), rooms.join(log, new Recorder())]);
@@ -339,7 +339,7 @@ test('[LOG9] who comes back to a meeting with another log finds a room of its ow
   await rooms.close();
 });
 
-test('[ROOM14] while the bus is cut off rooms look at the log every second, and at once when that ends', async () => {
+test('while the bus is cut off rooms look at the log every second, and at once when that ends', async () => {
   const rooms = new Rooms(bus, limits, unobserved);
   const viewer = new Recorder();
   await rooms.join(log, viewer);
@@ -353,7 +353,7 @@ test('[ROOM14] while the bus is cut off rooms look at the log every second, and 
   await rooms.close();
 });
 
-test('[ROOM15] a store that does not answer is not asked again meanwhile', async () => {
+test('a store that does not answer is not asked again meanwhile', async () => {
   let asked = 0;
   const head = () => {
     asked += 1;
@@ -369,7 +369,7 @@ test('[ROOM15] a store that does not answer is not asked again meanwhile', async
   await rooms.close();
 });
 
-test('[ROOM16] rooms have one timer, however often they are cut off, and none when they are closed', async () => {
+test('rooms have one timer, however often they are cut off, and none when they are closed', async () => {
   vi.useFakeTimers();
   try {
     const rooms = new Rooms(bus, limits, unobserved);

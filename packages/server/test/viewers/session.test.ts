@@ -267,7 +267,7 @@ test('[LOG7] the last announcement before a silence may be lost: a look at the h
   for (const viewer of viewers) await expect.poll(() => viewer.seqs).toEqual([1, 2, 3]);
 });
 
-test('[SUBS1] an announcement beyond the log does not make its viewers spin', async () => {
+test('an announcement beyond the log does not make its viewers spin', async () => {
   const store = gatedStore();
   const bus = unreliableBus();
   const hub = await run({ store, bus, limits: { headCheckMs: 600_000 } });
@@ -463,7 +463,7 @@ test('[CLOSE2] a viewer whose meeting cannot be read is told so and may come bac
   expect(hub.observed).toContainEqual(expect.objectContaining({ type: 'error', stage: 'subscriber' }));
 });
 
-test('[SUBS2] a viewer refused by the bus leaves nothing behind: the next one hears the meeting', async () => {
+test('a viewer refused by the bus leaves nothing behind: the next one hears the meeting', async () => {
   const bus = unreliableBus();
   const { subscribe } = bus;
   let refusals = 1;
@@ -479,7 +479,7 @@ test('[SUBS2] a viewer refused by the bus leaves nothing behind: the next one he
   await expect.poll(() => viewer.seqs).toEqual([1]);
 });
 
-test('[SUBS3] viewers that leave at any moment give everything back', async () => {
+test('viewers that leave at any moment give everything back', async () => {
   const bus = unreliableBus();
   const { subscribe } = bus;
   let subscriptions = 0;

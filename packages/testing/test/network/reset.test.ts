@@ -31,7 +31,7 @@ const before: [what: string, act: (socket: Socket) => void][] = [
   ['is reset already', resetSocket],
 ];
 
-test.each(before)('[RESET1] one that %s is closed, and nothing goes wrong', async (_what, act) => {
+test.each(before)('one that %s is closed, and nothing goes wrong', async (_what, act) => {
   const { near, far } = await linked();
   const errors: Error[] = [];
   near.on('error', (error) => errors.push(error));
@@ -43,7 +43,7 @@ test.each(before)('[RESET1] one that %s is closed, and nothing goes wrong', asyn
   expect(errors).toEqual([]);
 });
 
-test('[RESET2] one whose other side has just ended is closed', async () => {
+test('one whose other side has just ended is closed', async () => {
   const { near, far } = await linked();
   near.resume();
   const closed = once(near, 'close');
@@ -53,7 +53,7 @@ test('[RESET2] one whose other side has just ended is closed', async () => {
   await closed;
 });
 
-test('[RESET3] one that is not connected yet is closed', async () => {
+test('one that is not connected yet is closed', async () => {
   const { near } = await linked();
   const opening = connect(near.remotePort ?? 0, '127.0.0.1');
   const closed = once(opening, 'close');

@@ -28,7 +28,7 @@ const strikes: Array<[Fault & { kind: 'fin' | 'rst' | 'close' }, number]> = [
   [{ kind: 'close', code: 1012 }, 1012],
 ];
 
-test.each(strikes)('[FLT1] %j hits all open streams now, and no later one', async (fault, code) => {
+test.each(strikes)('%j hits all open streams now, and no later one', async (fault, code) => {
   const url = await start();
   const clients = [await open(url), await open(url)];
   for (const { websocket } of clients) websocket.on('error', () => undefined);
@@ -41,23 +41,20 @@ test.each(strikes)('[FLT1] %j hits all open streams now, and no later one', asyn
   expect(later.messages.at(-1)?.type).toBe('Metadata');
 });
 
-test.each(strikes)(
-  '[FLT2] %j hits the next stream after so much audio, and only that one',
-  async (fault, code) => {
-    const url = await start({ ...fault, afterAudioMs: 1000 });
-    const hurt = await open(url);
-    const spared = await open(url);
-    hurt.websocket.send(speech);
-    spared.websocket.send(speech);
-    expect((await hurt.closed).code).toBe(code);
-    expect(simulator.streams[0]?.audioSeconds).toBe(1);
-    spared.websocket.send(closeStream);
-    await spared.closed;
-    expect(simulator.streams[1]?.audioSeconds).toBe(speech.length / 2 / sampleRate);
-  },
-);
+test.each(strikes)('%j hits the next stream after so much audio, and only that one', async (fault, code) => {
+  const url = await start({ ...fault, afterAudioMs: 1000 });
+  const hurt = await open(url);
+  const spared = await open(url);
+  hurt.websocket.send(speech);
+  spared.websocket.send(speech);
+  expect((await hurt.closed).code).toBe(code);
+  expect(simulator.streams[0]?.audioSeconds).toBe(1);
+  spared.websocket.send(closeStream);
+  await spared.closed;
+  expect(simulator.streams[1]?.audioSeconds).toBe(speech.length / 2 / sampleRate);
+});
 
-test('[FLT3] a fault may hit the next few streams', async () => {
+test('a fault may hit the next few streams', async () => {
   const url = await start({ kind: 'close', code: 1011, afterAudioMs: 0, times: 2 });
   for (const code of [1011, 1011, 1000]) {
     const client = await open(url);
@@ -66,7 +63,7 @@ test('[FLT3] a fault may hit the next few streams', async () => {
   }
 });
 
-test('[FLT4] silence: audio is still accepted, but neither results nor pongs nor a close come', async () => {
+test('silence: audio is still accepted, but neither results nor pongs nor a close come', async () => {
   const url = await start({ kind: 'silence', afterAudioMs: 500 });
   const client = await open(url);
   let pongs = 0;
@@ -88,7 +85,7 @@ test('[FLT4] silence: audio is still accepted, but neither results nor pongs nor
   client.websocket.terminate();
 });
 
-test('[FLT5] a stream that ends in order may close without a status: the client sees 1005', async () => {
+test('a stream that ends in order may close without a status: the client sees 1005', async () => {
   const client = await open(await start({ kind: 'no-status' }));
   client.websocket.send(speech);
   client.websocket.send(closeStream);
@@ -102,7 +99,7 @@ test.each([
   [403, 'INSUFFICIENT_PERMISSIONS'],
   [429, 'TOO_MANY_REQUESTS'],
   [503, 'Service Unavailable'],
-] as const)('[FLT6] handshakes are refused with %i %s until cleared', async (status, code) => {
+] as const)('handshakes are refused with %i %s until cleared', async (status, code) => {
   const url = await start({ kind: 'refuse', status });
   for (const _ of [1, 2]) {
     const answer = await refused(url);
@@ -115,14 +112,14 @@ test.each([
   expect(simulator.refused.map((handshake) => handshake.status)).toEqual([status, status]);
 });
 
-test('[FLT7] only the next few handshakes are refused when so many are asked for', async () => {
+test('only the next few handshakes are refused when so many are asked for', async () => {
   const url = await start({ kind: 'refuse', status: 503, times: 2 });
   expect((await refused(url)).status).toBe(503);
   expect((await refused(url)).status).toBe(503);
   (await open(url)).websocket.terminate();
 });
 
-test('[FLT8] a slow upgrade is answered late, and not at all when the simulator closes first', async () => {
+test('a slow upgrade is answered late, and not at all when the simulator closes first', async () => {
   const url = await start({ kind: 'slow-upgrade', delayMs: 120 });
   const startedMs = performance.now();
   (await open(url)).websocket.terminate();
@@ -133,7 +130,7 @@ test('[FLT8] a slow upgrade is answered late, and not at all when the simulator 
   await never;
 });
 
-test('[FLT9] a slow reader takes so many bytes a second', async () => {
+test('a slow reader takes so many bytes a second', async () => {
   const client = await open(await start({ kind: 'slow-reader', bytesPerSecond: 32_000 }));
   const startedMs = performance.now();
   client.websocket.send(new Uint8Array(24_000));
@@ -143,7 +140,7 @@ test('[FLT9] a slow reader takes so many bytes a second', async () => {
   expect(client.messages.at(-1)).toMatchObject({ duration: 0.75 });
 });
 
-test('[FLT10] away: open streams are reset and nobody listens, until cleared', async () => {
+test('away: open streams are reset and nobody listens, until cleared', async () => {
   const url = await start();
   const client = await open(url);
   client.websocket.on('error', () => undefined);
@@ -154,13 +151,13 @@ test('[FLT10] away: open streams are reset and nobody listens, until cleared', a
   (await open(url)).websocket.terminate();
 });
 
-test('[FLT10] its port is none that systems give to connections, which might take it while it is away', async () => {
+test('its port is none that systems give to connections, which might take it while it is away', async () => {
   const port = Number(new URL(await start()).port);
   expect(port).toBeGreaterThanOrEqual(1_024);
   expect(port).toBeLessThan(32_768);
 });
 
-test('[FLT11] away for a while: the simulator comes back by itself, on the same port', async () => {
+test('away for a while: the simulator comes back by itself, on the same port', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const url = await start({ kind: 'away', forMs: 400 });
   vi.advanceTimersByTime(399);
@@ -170,7 +167,7 @@ test('[FLT11] away for a while: the simulator comes back by itself, on the same 
   await expect.poll(back).toBeUndefined();
 });
 
-test('[FLT13] clear also spares an open stream that was to be hurt later', async () => {
+test('clear also spares an open stream that was to be hurt later', async () => {
   const url = await start({ kind: 'fin', afterAudioMs: 1000 });
   const client = await open(url);
   await simulator.clear();
@@ -179,7 +176,7 @@ test('[FLT13] clear also spares an open stream that was to be hurt later', async
   expect((await client.closed).code).toBe(1000);
 });
 
-test('[FLT14] a stream that waits for its pace is hurt as promptly as any other', async () => {
+test('a stream that waits for its pace is hurt as promptly as any other', async () => {
   simulator = await startDeepgramSimulator({ pace: 0.1 });
   for (const kind of ['fin', 'rst'] as const) {
     const client = await open(simulator.url);
@@ -192,7 +189,7 @@ test('[FLT14] a stream that waits for its pace is hurt as promptly as any other'
   }
 });
 
-test('[FLT12] clear takes all switches back', async () => {
+test('clear takes all switches back', async () => {
   const url = await start(
     { kind: 'refuse', status: 401 },
     { kind: 'fin', afterAudioMs: 0 },

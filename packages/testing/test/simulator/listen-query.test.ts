@@ -3,7 +3,7 @@ import { parseQuery } from '../../src/simulator/listen-query.ts';
 
 const raw = 'model=nova-3&encoding=linear16&sample_rate=16000';
 
-test('[SIM40] all documented parameters are accepted', () => {
+test('all documented parameters are accepted', () => {
   const query = [
     raw,
     'language=en-US&channels=2&multichannel=true&interim_results=true&endpointing=300&utterance_end_ms=1000',
@@ -30,7 +30,7 @@ test('[SIM40] all documented parameters are accepted', () => {
   });
 });
 
-test('[SIM41] the defaults are the documented ones', () => {
+test('the defaults are the documented ones', () => {
   expect(parseQuery(raw)).toMatchObject({
     language: 'en',
     channels: 1,
@@ -44,7 +44,7 @@ test('[SIM41] the defaults are the documented ones', () => {
   });
 });
 
-test('[SIM42] a container needs neither encoding nor sample rate, and channels are read with encoding only', () => {
+test('a container needs neither encoding nor sample rate, and channels are read with encoding only', () => {
   expect(parseQuery('model=nova-3&channels=2')).toMatchObject({ encoding: undefined, channels: 1 });
 });
 
@@ -57,21 +57,18 @@ test.each([
   'enhanced',
   'base',
   'custom',
-])('[SIM43] model %s exists', (model) => {
+])('model %s exists', (model) => {
   expect(parseQuery(`model=${model}`)).toMatchObject({ model });
 });
 
-test.each(['flux-general-en', 'nova-4', 'whisper', 'nova-3-meeting'])(
-  '[SIM44] model %s does not',
-  (model) => {
-    expect(parseQuery(`model=${model}`)).toEqual({
-      errCode: 'Bad Request',
-      reason: 'Bad Request: No such model/version combination found.',
-    });
-  },
-);
+test.each(['flux-general-en', 'nova-4', 'whisper', 'nova-3-meeting'])('model %s does not', (model) => {
+  expect(parseQuery(`model=${model}`)).toEqual({
+    errCode: 'Bad Request',
+    reason: 'Bad Request: No such model/version combination found.',
+  });
+});
 
-test('[SIM45] language=multi needs nova-2 or nova-3', () => {
+test('language=multi needs nova-2 or nova-3', () => {
   expect(parseQuery('model=nova-2&language=multi')).toMatchObject({ language: 'multi' });
   expect(parseQuery('model=base&language=multi')).toHaveProperty('reason');
 });
@@ -102,12 +99,12 @@ test.each([
   ['a tag too long', `${raw}&tag=${'x'.repeat(129)}`, '`tag`'],
   ['an extra without a key', `${raw}&extra=nothing`, '`extra`'],
   ['a language that is none', `${raw}&language=english!`, '`language`'],
-])('[SIM46] %s is refused by name', (_, query, reason) => {
+])('%s is refused by name', (_, query, reason) => {
   const refused = parseQuery(query);
   expect(refused).toHaveProperty('errCode', 'INVALID_QUERY_PARAMETER');
   expect(refused).toHaveProperty('reason', expect.stringContaining(reason));
 });
 
-test('[SIM47] keywords are accepted before nova-3', () => {
+test('keywords are accepted before nova-3', () => {
   expect(parseQuery('model=nova-2&keywords=meetcast:2&keywords=hub')).toHaveProperty('model', 'nova-2');
 });

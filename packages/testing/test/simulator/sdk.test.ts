@@ -16,7 +16,7 @@ afterEach(() => simulator?.close());
 
 const format = { model: 'nova-3', encoding: 'linear16', sample_rate: 16_000, channels: 1 } as const;
 
-test('[SIM1] the real SDK gets every word that was said, once, with its time', async () => {
+test('the real SDK gets every word that was said, once, with its time', async () => {
   simulator = await startDeepgramSimulator({ keys: ['good-key'], pace: 0 });
   const client = new DeepgramClient({ apiKey: 'good-key', baseUrl: simulator.url });
   const stream = await client.listen.v1.connect({
@@ -53,7 +53,7 @@ test('[SIM1] the real SDK gets every word that was said, once, with its time', a
   expect(simulator.streams[0]?.headers.authorization).toBe('Token good-key');
 });
 
-test('[SIM2] the real SDK reports a refused key', async () => {
+test('the real SDK reports a refused key', async () => {
   simulator = await startDeepgramSimulator({ keys: ['good-key'] });
   const client = new DeepgramClient({ apiKey: 'bad-key', baseUrl: simulator.url });
   const stream = await client.listen.v1.connect({ ...format, reconnectAttempts: 0 });

@@ -39,7 +39,7 @@ test.each([
   ['Bearer', { authorization: 'Bearer good' }, undefined],
   ['the token subprotocol', { authorization: undefined, protocols: ['token', 'good'] }, 'token'],
   ['the bearer subprotocol', { authorization: undefined, protocols: ['bearer', 'good'] }, 'bearer'],
-])('[SIM50] a key is accepted by %s, and the subprotocol answered', async (_, auth, answered) => {
+])('a key is accepted by %s, and the subprotocol answered', async (_, auth, answered) => {
   const { headers, websocket } = await open(await start({ keys: ['good'] }), auth);
   expect(headers['sec-websocket-protocol']).toBe(answered);
   expect(headers['dg-request-id']).toMatch(uuid);
@@ -51,7 +51,7 @@ test.each([
   ['a wrong key', { authorization: 'Token bad' }],
   ['a scheme of another kind', { authorization: 'Basic good' }],
   ['a wrong key by subprotocol', { authorization: undefined, protocols: ['token', 'bad'] }],
-])('[SIM51] %s is answered 401 INVALID_AUTH', async (_, auth) => {
+])('%s is answered 401 INVALID_AUTH', async (_, auth) => {
   const answer = await refused(await start({ keys: ['good'] }), auth);
   expect(answer.status).toBe(401);
   expect(answer.body).toEqual({
@@ -62,7 +62,7 @@ test.each([
   expect(answer.headers['dg-error']).toBe('Invalid credentials.');
 });
 
-test('[SIM52] a bad query is answered 400 with the reason in body and dg-error', async () => {
+test('a bad query is answered 400 with the reason in body and dg-error', async () => {
   const answer = await refused(await start(), { query: `${rawQuery}&diarise=true` });
   expect(answer.status).toBe(400);
   expect(answer.body).toMatchObject({ err_code: 'INVALID_QUERY_PARAMETER' });
@@ -71,7 +71,7 @@ test('[SIM52] a bad query is answered 400 with the reason in body and dg-error',
   expect(answer.headers['dg-request-id']).toBe(answer.body.request_id);
 });
 
-test('[SIM53] other paths are 404, plain HTTP too, and still carry a request id', async () => {
+test('other paths are 404, plain HTTP too, and still carry a request id', async () => {
   const url = await start();
   expect((await refused(url, { path: '/v2/listen' })).status).toBe(404);
   const plain = await fetch(`${url.replace('ws:', 'http:')}/v1/listen`);
@@ -80,14 +80,14 @@ test('[SIM53] other paths are 404, plain HTTP too, and still carry a request id'
   expect(plain.headers.get('dg-error')).toBeTruthy();
 });
 
-test('[SIM54] deflate is never agreed', async () => {
+test('deflate is never agreed', async () => {
   const { headers, websocket } = await open(await start());
   expect(websocket.extensions).toBe('');
   expect(headers['sec-websocket-extensions']).toBeUndefined();
   websocket.terminate();
 });
 
-test('[SIM55] CloseStream brings the last Results, one Metadata and close 1000', async () => {
+test('CloseStream brings the last Results, one Metadata and close 1000', async () => {
   const client = await open(await start());
   client.websocket.send(speech);
   client.websocket.send(json('CloseStream'));
@@ -100,7 +100,7 @@ test('[SIM55] CloseStream brings the last Results, one Metadata and close 1000',
   });
 });
 
-test('[SIM56] an empty binary frame ends the stream like CloseStream', async () => {
+test('an empty binary frame ends the stream like CloseStream', async () => {
   const client = await open(await start());
   client.websocket.send(speech);
   client.websocket.send(new Uint8Array(0));
@@ -108,7 +108,7 @@ test('[SIM56] an empty binary frame ends the stream like CloseStream', async () 
   expect(client.messages.at(-1)?.type).toBe('Metadata');
 });
 
-test('[SIM57] Finalize is answered at once and the stream stays open', async () => {
+test('Finalize is answered at once and the stream stays open', async () => {
   const client = await open(await start(), { query: `${rawQuery}&endpointing=false` });
   client.websocket.send(speech);
   client.websocket.send(json('Finalize'));
@@ -117,7 +117,7 @@ test('[SIM57] Finalize is answered at once and the stream stays open', async () 
   client.websocket.terminate();
 });
 
-test('[SIM58] without audio or text the stream is closed with 1011 NET-0001', async () => {
+test('without audio or text the stream is closed with 1011 NET-0001', async () => {
   const client = await open(await start({ idleTimeoutMs: 60 }));
   client.websocket.send(silence(0.1, sampleRate));
   const { code, reason } = await client.closed;
@@ -125,7 +125,7 @@ test('[SIM58] without audio or text the stream is closed with 1011 NET-0001', as
   expect(reason).toMatch(/did not receive audio data or a text message.*net0001/u);
 });
 
-test('[SIM59] KeepAlive as text holds a stream open that has sent audio', async () => {
+test('KeepAlive as text holds a stream open that has sent audio', async () => {
   fakeTime();
   const client = await open(await start({ idleTimeoutMs: 400 }));
   client.websocket.send(silence(0.1, sampleRate));
@@ -142,14 +142,14 @@ test('[SIM59] KeepAlive as text holds a stream open that has sent audio', async 
   expect((await client.closed).code).toBe(1011);
 });
 
-test('[SIM60] KeepAlive alone is not enough: at least one audio frame must come', async () => {
+test('KeepAlive alone is not enough: at least one audio frame must come', async () => {
   const client = await open(await start({ idleTimeoutMs: 150 }));
   const beat = setInterval(() => client.websocket.send(json('KeepAlive')), 30);
   expect((await client.closed).code).toBe(1011);
   clearInterval(beat);
 });
 
-test('[SIM61] KeepAlive sent as binary is heard as audio and shifts the timeline', async () => {
+test('KeepAlive sent as binary is heard as audio and shifts the timeline', async () => {
   const client = await open(await start());
   client.websocket.send(Buffer.from(json('KeepAlive')));
   client.websocket.send(json('CloseStream'));
@@ -158,7 +158,7 @@ test('[SIM61] KeepAlive sent as binary is heard as audio and shifts the timeline
   expect(simulator.streams[0]?.audioBytes).toBe(json('KeepAlive').length);
 });
 
-test('[SIM62] an odd number of stray bytes corrupts all audio behind them', async () => {
+test('an odd number of stray bytes corrupts all audio behind them', async () => {
   const client = await open(await start());
   client.websocket.send(Buffer.from([1]));
   client.websocket.send(speech);
@@ -168,7 +168,7 @@ test('[SIM62] an odd number of stray bytes corrupts all audio behind them', asyn
 });
 
 test.each(['not json', '[]', '{"type":"Nonsense"}', '{"type":"Finalize","channel":"left"}'])(
-  '[SIM63] text that makes no sense (%s) is answered with an Error, and the stream goes on',
+  'text that makes no sense (%s) is answered with an Error, and the stream goes on',
   async (text) => {
     const client = await open(await start());
     client.websocket.send(text);
@@ -178,7 +178,7 @@ test.each(['not json', '[]', '{"type":"Nonsense"}', '{"type":"Finalize","channel
   },
 );
 
-test('[SIM64] Configure is answered once: success, too many key terms, or a model without them', async () => {
+test('Configure is answered once: success, too many key terms, or a model without them', async () => {
   const url = await start();
   const configure = (keyterms: string[]) => JSON.stringify({ type: 'Configure', keyterms });
   const nova3 = await open(url);
@@ -195,7 +195,7 @@ test('[SIM64] Configure is answered once: success, too many key terms, or a mode
 });
 
 test.each(['model=nova-3', 'model=nova-3&encoding=opus&sample_rate=48000'])(
-  '[SIM65] audio it cannot decode (%s) is closed with 1008 DATA-0000',
+  'audio it cannot decode (%s) is closed with 1008 DATA-0000',
   async (query) => {
     const client = await open(await start(), { query });
     client.websocket.send(speech);
@@ -203,7 +203,7 @@ test.each(['model=nova-3', 'model=nova-3&encoding=opus&sample_rate=48000'])(
   },
 );
 
-test('[SIM66] audio is taken at the pace set, by waiting: nothing is dropped, nobody is closed', async () => {
+test('audio is taken at the pace set, by waiting: nothing is dropped, nobody is closed', async () => {
   fakeTime();
   const client = await open(await start({ pace: 4 }));
   client.websocket.send(bytesOf(silence(4, sampleRate)));
@@ -217,7 +217,7 @@ test('[SIM66] audio is taken at the pace set, by waiting: nothing is dropped, no
   expect(client.messages.at(-1)).toMatchObject({ type: 'Metadata', duration: 4 });
 });
 
-test('[SIM67] too much audio piles up at the client, not in the simulator', async () => {
+test('too much audio piles up at the client, not in the simulator', async () => {
   const client = await open(await start({ pace: 2 }));
   const second = bytesOf(silence(1, sampleRate));
   for (let sent = 0; sent < 1000; sent++) client.websocket.send(second);
@@ -227,7 +227,7 @@ test('[SIM67] too much audio piles up at the client, not in the simulator', asyn
   client.websocket.terminate();
 });
 
-test('[SIM68] waiting for the pace is not idleness', async () => {
+test('waiting for the pace is not idleness', async () => {
   fakeTime();
   // Each tenth of a second waits for 200 ms.
   const client = await open(await start({ pace: 0.5, idleTimeoutMs: 100 }));
@@ -238,7 +238,7 @@ test('[SIM68] waiting for the pace is not idleness', async () => {
   expect((await client.closed).code).toBe(1000);
 });
 
-test('[SIM69] the simulator tells what each stream asked for, sent and is', async () => {
+test('the simulator tells what each stream asked for, sent and is', async () => {
   const client = await open(await start());
   client.websocket.send(speech);
   client.websocket.send(json('KeepAlive'));
@@ -257,7 +257,7 @@ test('[SIM69] the simulator tells what each stream asked for, sent and is', asyn
   await expect.poll(() => simulator.streams[0]?.open).toBe(false);
 });
 
-test('[SIM70] streams are told apart: each has its own clock and request id', async () => {
+test('streams are told apart: each has its own clock and request id', async () => {
   const url = await start();
   const clients = [await open(url), await open(url)];
   for (const { websocket } of clients) {
@@ -271,7 +271,7 @@ test('[SIM70] streams are told apart: each has its own clock and request id', as
   expect(new Set(simulator.streams.map(({ requestId }) => requestId)).size).toBe(2);
 });
 
-test('[SIM71] close ends open streams and is done when the port is free', async () => {
+test('close ends open streams and is done when the port is free', async () => {
   const client = await open(await start());
   const { port } = simulator;
   await simulator.close();
@@ -280,7 +280,7 @@ test('[SIM71] close ends open streams and is done when the port is free', async 
   expect(simulator.port).toBe(port);
 });
 
-test('[SIM72] options that cannot work are refused', async () => {
+test('options that cannot work are refused', async () => {
   await start();
   await expect(startDeepgramSimulator({ pace: -1 })).rejects.toThrow('pace must be 0 or more, got -1');
   await expect(startDeepgramSimulator({ idleTimeoutMs: 0 })).rejects.toThrow('idleTimeoutMs must be');

@@ -48,7 +48,7 @@ const trace = (messages: TranscriberMessage[]): string[] =>
 
 const said = (words: string, leadMs = 100, tailMs = 300) => speak(words, { sampleRate, leadMs, tailMs });
 
-test('[SIM10] a short utterance: speech starts, an interim, the final at the endpoint, the utterance end, silence', () => {
+test('a short utterance: speech starts, an interim, the final at the endpoint, the utterance end, silence', () => {
   const audio = said('we ship on friday', 500, 2700);
   const query = 'interim_results=true&endpointing=300&utterance_end_ms=1000&vad_events=true';
   expect(trace(answers(audio, query))).toEqual([
@@ -64,7 +64,7 @@ test('[SIM10] a short utterance: speech starts, an interim, the final at the end
   ]);
 });
 
-test('[SIM11] long speech: interims every second overlap and reach past the following final, finals tile', () => {
+test('long speech: interims every second overlap and reach past the following final, finals tile', () => {
   const audio = said('one two three four five six seven eight nine ten one two three four five six', 0, 0);
   expect(trace(answers(audio, 'interim_results=true&endpointing=300'))).toEqual([
     '0.00-1.00 interim "one two three"',
@@ -94,7 +94,7 @@ describe.each([
   'endpointing=300&interim_results=true',
   'endpointing=500&interim_results=true&utterance_end_ms=1000',
 ])('with "%s"', (query) => {
-  test('[SIM12] every word is in exactly one final, and finals tile the timeline to the end of the audio', () => {
+  test('every word is in exactly one final, and finals tile the timeline to the end of the audio', () => {
     const messages = answers(meeting, query);
     const finals = finalsIn(messages);
     expect(wordsIn(finals).map(({ word }) => word)).toEqual(meetingWords);
@@ -106,7 +106,7 @@ describe.each([
     expect(end).toBeCloseTo(meeting.length / sampleRate, 3);
   });
 
-  test('[SIM13] no final cuts a word', () => {
+  test('no final cuts a word', () => {
     for (const final of finalsIn(answers(meeting, query))) {
       for (const word of wordsIn([final])) {
         expect(word.start).toBeGreaterThanOrEqual(final.start);
@@ -116,35 +116,35 @@ describe.each([
     }
   });
 
-  test('[SIM14] the answers depend on the audio, not on how it was split', () => {
+  test('the answers depend on the audio, not on how it was split', () => {
     const whole = answers(meeting, query, meeting.byteLength);
     for (const pieceBytes of [333, 3200, 100_000]) expect(answers(meeting, query, pieceBytes)).toEqual(whole);
   });
 });
 
-test('[SIM15] interims come only when asked for', () => {
+test('interims come only when asked for', () => {
   expect(resultsIn(answers(meeting)).every(({ is_final }) => is_final)).toBe(true);
 });
 
-test('[SIM16] a final comes every few seconds of speech, however long nobody pauses', () => {
+test('a final comes every few seconds of speech, however long nobody pauses', () => {
   const words = randomWords(100, 5);
   const finals = finalsIn(answers(speak(words, { sampleRate }), 'endpointing=300'));
   for (const { duration } of finals) expect(duration).toBeLessThan(5);
   expect(finals.filter(({ speech_final }) => speech_final)).toHaveLength(1);
 });
 
-test('[SIM17] with endpointing=false no final claims the end of speech in mid-stream, and words still become final', () => {
+test('with endpointing=false no final claims the end of speech in mid-stream, and words still become final', () => {
   const finals = finalsIn(answers(said('we ship on friday', 100, 6000), 'endpointing=false'));
   expect(finals[0]?.speech_final).toBe(false);
   expect(wordsIn(finals.slice(0, 1))).toHaveLength(4);
 });
 
-test('[SIM18] by default the shortest pause is an endpoint', () => {
+test('by default the shortest pause is an endpoint', () => {
   const finals = finalsIn(answers(said('we ship')));
   expect(finals.map(({ speech_final }) => speech_final)).toEqual([true, true, false]);
 });
 
-test('[SIM19] silence and noise give empty results', () => {
+test('silence and noise give empty results', () => {
   for (const sound of [silence(9, sampleRate), noise(9, sampleRate, 2000)]) {
     const results = resultsIn(answers(sound, 'interim_results=true&utterance_end_ms=1000&vad_events=true'));
     expect(results.length).toBeGreaterThanOrEqual(10);
@@ -153,7 +153,7 @@ test('[SIM19] silence and noise give empty results', () => {
   }
 });
 
-test('[SIM20] UtteranceEnd comes once for a gap after finalized words, and not without utterance_end_ms', () => {
+test('UtteranceEnd comes once for a gap after finalized words, and not without utterance_end_ms', () => {
   const audio = joined(said('we ship', 100, 1500), said('on friday', 0, 1500));
   const asked = answers(audio, 'interim_results=true&endpointing=300&utterance_end_ms=1000');
   expect(trace(asked).filter((line) => line.startsWith('Utt'))).toEqual([
@@ -163,7 +163,7 @@ test('[SIM20] UtteranceEnd comes once for a gap after finalized words, and not w
   expect(typesIn(answers(audio, 'interim_results=true&endpointing=300'))).not.toContain('UtteranceEnd');
 });
 
-test('[SIM21] a gap inside one final is no UtteranceEnd, nor one shorter than asked for', () => {
+test('a gap inside one final is no UtteranceEnd, nor one shorter than asked for', () => {
   const audio = joined(said('we ship', 100, 1200), said('on friday', 0, 0));
   const query = 'interim_results=true&endpointing=false&utterance_end_ms=1000';
   expect(typesIn(answers(audio, query))).not.toContain('UtteranceEnd');
@@ -172,7 +172,7 @@ test('[SIM21] a gap inside one final is no UtteranceEnd, nor one shorter than as
   expect(typesIn(answers(short, longer))).not.toContain('UtteranceEnd');
 });
 
-test('[SIM22] SpeechStarted comes at each start of speech, only with vad_events', () => {
+test('SpeechStarted comes at each start of speech, only with vad_events', () => {
   const audio = joined(said('we ship', 400, 1500), said('on friday', 0, 0));
   expect(trace(answers(audio, 'vad_events=true')).filter((line) => line.startsWith('Sp'))).toEqual([
     'SpeechStarted 0.40',
@@ -181,7 +181,7 @@ test('[SIM22] SpeechStarted comes at each start of speech, only with vad_events'
   expect(typesIn(answers(audio))).not.toContain('SpeechStarted');
 });
 
-test('[SIM23] words carry a speaker only with diarization', () => {
+test('words carry a speaker only with diarization', () => {
   const speech = speak(
     [0, 3, 1, 2].map((speaker) => ({ word: 'team', speaker })),
     { sampleRate },
@@ -196,7 +196,7 @@ test('[SIM23] words carry a speaker only with diarization', () => {
   expect(plain[0]?.metadata).not.toHaveProperty('diarize_info');
 });
 
-test('[SIM24] punctuated_word comes with punctuate or smart_format and equals the word', () => {
+test('punctuated_word comes with punctuate or smart_format and equals the word', () => {
   for (const query of ['punctuate=true', 'smart_format=true']) {
     const [word] = wordsIn(finalsIn(answers(said('çözüm'), query)));
     expect(word).toMatchObject({ word: 'çözüm', punctuated_word: 'çözüm' });
@@ -204,7 +204,7 @@ test('[SIM24] punctuated_word comes with punctuate or smart_format and equals th
   expect(wordsIn(finalsIn(answers(said('çözüm'))))[0]).not.toHaveProperty('punctuated_word');
 });
 
-test('[SIM25] with language=multi words carry a language and the alternative lists them', () => {
+test('with language=multi words carry a language and the alternative lists them', () => {
   const [final] = finalsIn(answers(said('budget bütçe'), 'language=multi&endpointing=false'));
   expect(final?.channel.alternatives[0]?.languages).toEqual(['en', 'tr']);
   expect(wordsIn(final ? [final] : []).map(({ language }) => language)).toEqual(['en', 'tr']);
@@ -215,7 +215,7 @@ describe('two channels', () => {
   const system = said('görüşme', 1900, 500);
   const both = interleave([mic, system]);
 
-  test('[SIM26] multichannel=true gives each channel its own results', () => {
+  test('multichannel=true gives each channel its own results', () => {
     const finals = finalsIn(answers(both, 'channels=2&multichannel=true&endpointing=300'));
     const of = (channel: number) => finals.filter(({ channel_index }) => channel_index[0] === channel);
     expect(finals.every(({ channel_index }) => channel_index[1] === 2)).toBe(true);
@@ -224,13 +224,13 @@ describe('two channels', () => {
     expect(of(1).at(-1)).toMatchObject({ channel_index: [1, 2] });
   });
 
-  test('[SIM27] without multichannel the channels are mixed', () => {
+  test('without multichannel the channels are mixed', () => {
     const finals = finalsIn(answers(both, 'channels=2&endpointing=300'));
     expect(wordsIn(finals).map(({ word }) => word)).toEqual(['we', 'ship', 'on', 'friday', 'görüşme']);
     expect(finals.every(({ channel_index }) => channel_index.join() === '0,1')).toBe(true);
   });
 
-  test('[SIM28] Finalize flushes all channels or the one it names', () => {
+  test('Finalize flushes all channels or the one it names', () => {
     const flushed = (only?: number) => {
       const stream = transcriber('channels=2&multichannel=true&endpointing=false');
       stream.hear(bytesOf(both));
@@ -241,7 +241,7 @@ describe('two channels', () => {
   });
 });
 
-test('[SIM29] Finalize makes everything heard final, marked from_finalize, and the stream goes on', () => {
+test('Finalize makes everything heard final, marked from_finalize, and the stream goes on', () => {
   const stream = transcriber('endpointing=false');
   const speech = bytesOf(said('we ship on friday'));
   expect(stream.hear(speech)).toEqual([]);
@@ -255,7 +255,7 @@ test('[SIM29] Finalize makes everything heard final, marked from_finalize, and t
   expect(last[0]?.start).toBeCloseTo(flushed ? endOf(flushed) : -1, 6);
 });
 
-test('[SIM30] Finalize in the middle of a word leaves that word whole for the next final', () => {
+test('Finalize in the middle of a word leaves that word whole for the next final', () => {
   const bytes = bytesOf(said('we ship'));
   for (let cutMs = 100; cutMs < 700; cutMs += 3) {
     const stream = transcriber('endpointing=300');
@@ -271,14 +271,14 @@ test('[SIM30] Finalize in the middle of a word leaves that word whole for the ne
   }
 });
 
-test('[SIM31] the end of the stream makes the rest final, even a word that no silence follows', () => {
+test('the end of the stream makes the rest final, even a word that no silence follows', () => {
   const speech = said('we ship', 100, 0);
   const cut = speech.subarray(0, speech.length - 0.1 * sampleRate);
   const messages = answers(cut, 'endpointing=300');
   expect(wordsIn(finalsIn(messages)).map(({ word }) => word)).toEqual(['we', 'ship']);
 });
 
-test('[SIM32] Metadata sums the stream up: bytes, duration, channels, model and extra', () => {
+test('Metadata sums the stream up: bytes, duration, channels, model and extra', () => {
   const speech = said('we ship');
   const metadata = answers(speech, 'extra=meeting:42&extra=tenant:acme&channels=1').at(-1);
   expect(metadata).toMatchObject({
@@ -296,11 +296,11 @@ test('[SIM32] Metadata sums the stream up: bytes, duration, channels, model and 
   expect(finalsIn(answers(speech, 'extra=a:b:c'))[0]?.metadata.extra).toEqual({ a: 'b:c' });
 });
 
-test('[SIM33] a stream without audio is summed up as nothing', () => {
+test('a stream without audio is summed up as nothing', () => {
   expect(transcriber().finish()).toMatchObject([{ type: 'Metadata', duration: 0, channels: 0 }]);
 });
 
-test('[SIM34] word times are counted from the bytes and stay within 20 ms after minutes', () => {
+test('word times are counted from the bytes and stay within 20 ms after minutes', () => {
   const words = randomWords(400, 11);
   const finals = finalsIn(answers(speak(words, { sampleRate }), 'endpointing=300'));
   for (const [place, { start, end }] of wordsIn(finals).entries()) {
@@ -309,7 +309,7 @@ test('[SIM34] word times are counted from the bytes and stay within 20 ms after 
   }
 });
 
-test('[SIM35] detect_entities puts an empty list on finals only', () => {
+test('detect_entities puts an empty list on finals only', () => {
   const results = resultsIn(answers(said('we ship on friday'), 'detect_entities=true&interim_results=true'));
   for (const result of results) expect('entities' in result).toBe(result.is_final);
 });

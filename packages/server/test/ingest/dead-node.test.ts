@@ -2,10 +2,10 @@
 import type { LoggedEvent } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
-import { watchAbandoned } from '../../src/ingest/abandoned.ts';
+import { watchDeadNodes } from '../../src/ingest/dead-node.ts';
 import { Grace } from '../../src/ingest/grace.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
-import type { Abandoned, Aftermath, AudioNote, Registry } from '../../src/registry/registry.ts';
+import type { AudioNote, MeetingState, OrphanedClaim, Registry } from '../../src/registry/registry.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import { AudioLedger } from '../../src/transcription/audio-ledger.ts';
 import type { HubEvent } from '../../src/watch/observer.ts';
@@ -22,9 +22,9 @@ let observed: HubEvent[];
 /** What the other nodes have heard. */
 let notes: AudioNote[];
 /** What becomes of the meeting when a claim is given back; undefined: it is held again. */
-let what: Aftermath | undefined;
+let what: MeetingState | undefined;
 let released: string[];
-let tell: (abandoned: Abandoned) => void;
+let tell: (orphan: OrphanedClaim) => void;
 let stop: () => void;
 
 beforeEach(async () => {
@@ -32,19 +32,19 @@ beforeEach(async () => {
   store = memoryStore();
   grace = new Grace(graceMs);
   [observed, notes, released] = [[], [], []];
-  what = 'idles';
+  what = 'idle';
   const inner = memoryRegistry();
   const registry: Registry = {
     ...inner,
     counts: async (of) => ({ ...(await inner.counts(of)), elsewhere: notes }),
-    watchAbandoned(_againMs, onAbandoned) {
-      tell = onAbandoned;
+    watchOrphaned(_againMs, onOrphaned) {
+      tell = onOrphaned;
       return () => {};
     },
   };
   const observe = (event: HubEvent) => void observed.push(event);
   const log = () => logOf(meeting, store, memoryBus(), undefined, observe);
-  stop = watchAbandoned({ registry, grace, graceMs, ledger: new AudioLedger(), observe, log });
+  stop = watchDeadNodes({ registry, grace, graceMs, ledger: new AudioLedger(), observe, log });
   await store.append(meeting, statusEntry('live'), { source: 'mic', fence, coveredMs: 0 });
 });
 afterEach(() => {
@@ -137,7 +137,7 @@ test('[ING20] as long as more and more of it is covered, its node is only cut of
 
 test('[ING20] what this node gave back itself, when that could not be told, is not waited for and leaves no gap', async () => {
   await heard(5_000);
-  what = 'ends';
+  what = 'ended';
   abandon('mic', true);
   await vi.advanceTimersByTimeAsync(0);
   expect(await said()).toEqual(['ended']);
@@ -150,7 +150,7 @@ test('[ING20] nothing is said of a source that is held again, or that its sender
   abandon();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(released).toEqual(['mic']);
-  what = 'idles';
+  what = 'idle';
   abandon();
   await vi.advanceTimersByTimeAsync(graceMs - 1);
   grace.end(meeting, 'mic');
@@ -169,11 +169,11 @@ test('[ING19] once somebody else may write, whatever the registry says, nothing 
 
 test('[ING15] a meeting that goes on does not idle, and one whose other source has finalized ends', async () => {
   await heard(5_000);
-  what = 'goes-on';
+  what = 'ongoing';
   abandon();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(await said()).toEqual([[900, 5_000, 'hub_failed']]);
-  what = 'ends';
+  what = 'ended';
   abandon('system');
   await vi.advanceTimersByTimeAsync(graceMs);
   expect((await said()).slice(1)).toEqual(['ended']);
@@ -181,7 +181,7 @@ test('[ING15] a meeting that goes on does not idle, and one whose other source h
 
 test('[ING15] it ends although somebody else has finalized a source that this node waits for too', async () => {
   await heard(5_000);
-  what = 'ends';
+  what = 'ended';
   abandon();
   await vi.advanceTimersByTimeAsync(1);
   // Claimed and finalized at another node meanwhile.

@@ -1,0 +1,67 @@
+/** One source's writes on their way into the log: how much of its audio they cover, and how much of that is stored. */
+
+export interface WritesOptions {
+  /** Where on the meeting's clock the source begins. */
+  readonly fromMs: number;
+  /** Every word up to here is stored. */
+  readonly onDurable: (ms: number) => void;
+  /** A write was refused: nothing after it may be written. */
+  readonly onFailed: () => void;
+}
+
+export class Writes {
+  readonly #options: WritesOptions;
+  #coveredMs: number;
+  #durableMs: number;
+  #failure: { readonly error: unknown } | undefined;
+  /** The last one; they succeed in order. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+    this.#coveredMs = options.fromMs;
+    this.#durableMs = options.fromMs;
+  }
+
+  /** How far writes are on their way. On the meeting's clock, as is all here. */
+  get coveredMs(): number {
+    return this.#coveredMs;
+  }
+
+  get durableMs(): number {
+    return this.#durableMs;
+  }
+
+  /** Why the first write that was refused was. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Resolves when no write is on its way, whatever became of them. */
+  get over(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Resolves when all are stored; rejects with the failure of the first that was refused. */
+  async stored(): Promise<void> {
+    await this.#last;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Notes a write, once it is on its way, with which everything up to `coveredMs` is covered. */
+  add(write: Promise<unknown>, coveredMs: number): void {
+    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
+    this.#last = write.then(
+      () => this.#stored(coveredMs),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.#options.onFailed();
+      },
+    );
+  }
+
+  #stored(ms: number): void {
+    this.#durableMs = Math.max(this.#durableMs, ms);
+    this.#options.onDurable(this.#durableMs);
+  }
+}
