@@ -1,6 +1,7 @@
 /** What both `subscribe()` and `publish()` are told about the hub and the link to it. */
+import type { Backoff } from '@meetcast/protocol';
 import { defaultBasePath, type MeetingAddress, meetingAddress } from './address.ts';
-import { type Backoff, defaultBackoff } from './backoff.ts';
+import { defaultBackoff } from './backoff.ts';
 import { integer, positive } from './check.ts';
 import type { OpenSocket } from './socket.ts';
 

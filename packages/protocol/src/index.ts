@@ -1,3 +1,4 @@
+export { type Backoff, backoffMs } from './backoff.ts';
 export { type CloseWord, closeCodes, closePolicy, isRetryable, type Retry } from './close-codes.ts';
 export {
   type Decoded,

@@ -1,6 +1,7 @@
 /** The hub: wires the parts together and gives a host its four doors. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { meetingIdPattern } from '@meetcast/protocol';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Authenticator } from './auth/authenticator.ts';
@@ -20,12 +21,12 @@ import { Grace } from './ingest/grace.ts';
 import { SenderSession } from './ingest/session.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
-import { atMost, nextTurn } from './lib/at-most.ts';
 import { type Limits, limitsWith } from './lib/limits.ts';
 import type { MeetingRef } from './lib/meeting.ts';
 import { SlidingWindow } from './lib/rate-limit.ts';
 import type { RemoteState } from './lib/remote.ts';
 import { staggered } from './lib/staggered.ts';
+import { withTimeout } from './lib/with-timeout.ts';
 import { HostMeeting } from './log/host-meeting.ts';
 import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { Outbox } from './log/outbox.ts';
@@ -248,16 +249,17 @@ class Hub {
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#bus.remote !== undefined;
     const asked = isServedElsewhere ? this.#askViewersToLeave() : undefined;
-    await atMost(this.#limits.closeDeadlineMs, this.#stored());
+    await withTimeout(this.#stored(), this.#limits.closeDeadlineMs, giveUp);
     const ends = [...this.#senders].map(({ ended }) => ended);
     for (const session of this.#senders) session.abandon();
-    await atMost(farewellMs, Promise.all(ends));
+    await withTimeout(Promise.all(ends), farewellMs, giveUp);
     this.#outbox.close();
-    await atMost(savingMs, this.#late.close());
-    await nextTurn();
+    await withTimeout(this.#late.close(), savingMs, giveUp);
+    await nextTurn(); // What is due in this one has been done then.
     await (asked ?? this.#askViewersToLeave());
     this.#leaving.abort();
-    await atMost(farewellMs, Promise.allSettled([...ends, ...this.#upgrades.ends, ...this.#answers]));
+    const farewells = Promise.allSettled([...ends, ...this.#upgrades.ends, ...this.#answers]);
+    await withTimeout(farewells, farewellMs, giveUp);
     for (const detach of this.#detach) detach();
     this.#upgrades.terminate();
     this.#clusterReach.close();
@@ -393,3 +395,6 @@ class Hub {
 const farewellMs = 1_000;
 /** Time that unheard audio may take to be safe on disk. */
 const savingMs = 10_000;
+
+/** A hub that closes waits only so long. */
+const giveUp = () => {};

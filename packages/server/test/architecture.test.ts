@@ -65,6 +65,12 @@ describe('the sources', () => {
     expect(own.filter((name) => name !== 'architecture.test.ts' && !faces.includes(name))).toEqual([]);
   });
 
+  test('what server and client each have because they meet in the protocol only is the same, word for word', () => {
+    const twins = files.filter(({ path }) => path.endsWith('/process-birth.ts'));
+    expect(twins.map(({ path }) => path.split('/')[1])).toEqual(['server', 'client']);
+    expect(twins[0]?.text).toBe(twins[1]?.text);
+  });
+
   test('libraries say nothing on the console', () => {
     expect(['protocol', 'server', 'client', 'testing'].flatMap(of).flatMap(consoleCalls)).toEqual([]);
   });

@@ -1,10 +1,11 @@
 /** One process at a time: a lock on a directory that a killed process cannot leave closed. */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { birthOf, isRunning } from './process-birth.ts';
 
-/** Who holds a lock. A process id alone says little: it is given again, and in a container it is always the same. */
+/** Who holds a lock. */
 export interface Holder {
   pid: number;
   /** Tells processes with one id apart, where the system says; otherwise empty. */
@@ -74,26 +75,4 @@ async function otherThan(own: string, directory: string, host: string): Promise<
 async function isBeating(path: string): Promise<boolean> {
   const file = await stat(path).catch(() => undefined);
   return file !== undefined && Date.now() - file.mtimeMs < deadAfterMs;
-}
-
-async function isRunning({ pid, born }: Holder): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // A process that may not be signalled is there all the same.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-  return born === (await birthOf(pid));
-}
-
-/** When a process started, in ticks since which boot. Only Linux tells without another program. */
-async function birthOf(pid: number): Promise<string> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name before the last parenthesis may hold anything; the start is the twentieth field after it.
-    return `${boot.trim()}.${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return '';
-  }
 }

@@ -1,11 +1,12 @@
 /** A meeting's log as Server-Sent Events: what the subscriber socket would send, event by event. */
 import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcast/protocol';
+import { longestTimerMs } from '../lib/limits.ts';
 import { closeText, tokenText, welcomeText } from '../lib/sentences.ts';
 import type { Seat } from '../registry/registry.ts';
-import type { Head, LogPage } from '../store/store.ts';
+import type { LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
-import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
-import type { Room } from '../viewers/room.ts';
+import { LogReader, type Opening } from '../viewers/log-reader.ts';
+import type { ResumePoint } from '../viewers/resume-point.ts';
 import type { MeetingCall, Viewer } from './endpoint.ts';
 import { type HubResponse, problem } from './exchange.ts';
 
@@ -46,18 +47,15 @@ type Farewell = keyof typeof farewells;
  *      └──────────────────┘
  */
 type State =
-  | { readonly name: 'opening' }
-  | { readonly name: 'open'; readonly room: Room; readonly head: Head }
+  | { readonly name: 'opening' | 'open' }
   | { readonly name: 'ended'; readonly farewell: Farewell | undefined };
-
-/** Longer than any timer of Node. */
-const longestTimerMs = 2 ** 31 - 1;
 
 class EventStream implements AsyncIterableIterator<string>, Viewer {
   readonly #call: MeetingCall;
   readonly #connection: string;
   readonly #seat: Seat;
   readonly #follower = new LogFollower();
+  readonly #reader: LogReader;
   readonly #undo: (() => void)[] = [];
   #state: State = { name: 'opening' };
   #pieces: AsyncGenerator<string> | undefined;
@@ -68,6 +66,13 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     this.#call = call;
     this.#connection = connection;
     this.#seat = seat;
+    const { log, rooms, limits } = call.context;
+    this.#reader = new LogReader({
+      log: log(call.meeting),
+      rooms,
+      member: this.#follower,
+      historyEntries: limits.historyEntries,
+    });
     this.#report('joining');
     const { viewers, leaving } = call.context;
     viewers.add(this);
@@ -79,21 +84,14 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
 
   /** Joins the room and looks where the log is; after a failure nothing is held. */
   async open(start: ResumePoint): Promise<void> {
-    const { context, meeting } = this.#call;
-    const log = context.log(meeting);
-    let room: Room | undefined;
     try {
-      room = await context.rooms.join(log, this.#follower);
-      const head = await log.head();
-      await room.recall(head);
-      if (this.#state.name !== 'opening') return context.rooms.leave(room, this.#follower);
-      room.reach(head);
-      this.#state = { name: 'open', room, head };
+      const opening = await this.#reader.open(start);
+      if (!opening || this.#state.name !== 'opening') return;
+      this.#state = { name: 'open' };
       this.#report('live');
-      this.#pieces = this.#read(room, head, start);
+      this.#pieces = this.#read(opening);
       this.#awaitReader();
     } catch (error) {
-      if (room) context.rooms.leave(room, this.#follower);
       this.#end(undefined);
       throw error;
     }
@@ -123,15 +121,14 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
   }
 
   /** Everything after the start, then what comes, then why that was all. */
-  async *#read(room: Room, head: Head, start: ResumePoint): AsyncGenerator<string> {
-    const { sent, recovered } = resumeAt(start, head, this.#call.context.limits.historyEntries);
-    yield sse(this.#greeting(head, recovered), `${head.epoch}:${sent}`);
+  async *#read(opening: Opening): AsyncGenerator<string> {
+    yield sse(this.#greeting(opening), `${opening.head.epoch}:${this.#reader.seq}`);
     const { context, meeting } = this.#call;
     const outage = context.outageMessage(meeting);
     if (outage) this.#follower.hold(outage);
-    for (const partial of room.partials) this.#follower.hold(partial);
+    for (const partial of this.#reader.partials) this.#follower.hold(partial);
     try {
-      yield* this.#follow(room, head.epoch, sent);
+      yield* this.#follow();
     } catch (error) {
       context.observe({ type: 'error', stage: 'store', meeting, error });
       this.#end('internal_error');
@@ -139,18 +136,17 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     if (this.#state.name === 'ended' && this.#state.farewell) yield sse(farewell(this.#state.farewell));
   }
 
-  async *#follow(room: Room, epoch: string, sent: number): AsyncGenerator<string> {
+  async *#follow(): AsyncGenerator<string> {
     const { heartbeatMs } = this.#call.context.limits;
-    for (let last = sent; this.#state.name === 'open'; ) {
-      const page = room.headSeq > last ? await room.read(last) : undefined;
+    while (this.#state.name === 'open') {
+      const next = await this.#reader.next();
       if (this.#state.name !== 'open') return;
-      if (page && page.epoch !== epoch) return this.#end('restart');
-      if (page && page.events.length > 0) {
-        last = page.events.at(-1)?.seq ?? last;
-        yield entries(page);
+      if (next === 'over') return this.#end('restart');
+      if (next !== 'level') {
+        yield entries(next);
         continue;
       }
-      const passing = this.#follower.takePassing().filter((message) => room.stands(message));
+      const passing = this.#follower.takePassing().filter((message) => this.#reader.stands(message));
       if (passing.length > 0) yield passing.map(({ text }) => `data: ${text}\n\n`).join('');
       const news = await this.#follower.wait(heartbeatMs);
       if (news === 'restarted') return this.#end('restart');
@@ -158,7 +154,7 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     }
   }
 
-  #greeting(head: Head, recovered: boolean | null): SubscriberDownstream {
+  #greeting({ head, recovered }: Opening): SubscriberDownstream {
     return {
       type: 'connected',
       meeting_id: this.#call.meeting.id,
@@ -204,9 +200,9 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     clearTimeout(this.#patience);
     clearTimeout(this.#expiry);
     for (const undo of this.#undo) undo();
+    this.#reader.leave();
     this.#follower.wake();
     const { context, meeting } = this.#call;
-    if (before.name === 'open') context.rooms.leave(before.room, this.#follower);
     this.#seat.release().catch((error: unknown) => {
       context.observe({ type: 'error', stage: 'subscriber', meeting, error });
     });

@@ -1,5 +1,6 @@
 /** Whether the hub and what it stands on are well. */
 import type { Health, HealthDetailed } from '@meetcast/protocol';
+import { withTimeout } from '../lib/with-timeout.ts';
 import type { OpenCall, RestContext } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 
@@ -41,20 +42,10 @@ async function partsOf({ store, remotes }: RestContext): Promise<{ storage: Part
 
 async function partOf(ping: () => Promise<void>): Promise<Part> {
   const from = performance.now();
-  const status = await answers(ping());
-  return { status, latency_ms: performance.now() - from };
-}
-
-async function answers(ping: Promise<void>): Promise<'ok' | 'down'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'down'>((resolve) => {
-    timer = setTimeout(() => resolve('down'), patienceMs);
-  });
-  const answer = ping.then(
+  const answer = ping().then(
     () => 'ok' as const,
     () => 'down' as const,
   );
-  const status = await Promise.race([answer, late]);
-  clearTimeout(timer);
-  return status;
+  const status = await withTimeout(answer, patienceMs, () => 'down' as const);
+  return { status, latency_ms: performance.now() - from };
 }

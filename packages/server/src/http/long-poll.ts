@@ -2,6 +2,7 @@
 import type { EventPage } from '@meetcast/protocol';
 import type { Position } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
+import { LogReader } from '../viewers/log-reader.ts';
 import { type ResumePoint, resumeAt } from '../viewers/resume-point.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
@@ -35,25 +36,29 @@ const placeOf = ({ epoch, seq }: Position) => ({ epoch, seq, next: seq });
 
 /** Waits until the log reaches past a place or is another one, no longer than that. */
 async function waitBeyond(place: Position, { context, meeting, request }: MeetingCall, ms: number) {
-  const log = context.log(meeting);
+  const { rooms, limits } = context;
   const follower = new LogFollower();
-  const room = await context.rooms.join(log, follower);
+  const reader = new LogReader({
+    log: context.log(meeting),
+    rooms,
+    member: follower,
+    historyEntries: limits.historyEntries,
+  });
   const asked = new AbortController();
   const waiting = { leave: () => asked.abort() };
   context.viewers.add(waiting);
   const enders = [request.signal, asked.signal, context.leaving];
   for (const signal of enders) signal.addEventListener('abort', follower.wake);
   try {
-    const head = await log.head();
-    room.reach(head);
-    if (head.epoch !== place.epoch) return;
+    const opening = await reader.open({ kind: 'resume', since: place.seq, epoch: place.epoch });
+    if (opening?.head.epoch !== place.epoch) return;
     const until = performance.now() + ms;
-    for (let left = ms; left > 0 && room.headSeq <= place.seq; left = until - performance.now()) {
+    for (let left = ms; left > 0 && !reader.isBehind; left = until - performance.now()) {
       if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
     }
   } finally {
     context.viewers.delete(waiting);
     for (const signal of enders) signal.removeEventListener('abort', follower.wake);
-    context.rooms.leave(room, follower);
+    reader.leave();
   }
 }

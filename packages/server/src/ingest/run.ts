@@ -165,8 +165,7 @@ async function findPlace(
   const { source, sessionId } = sender;
   const lost = holding.claim.wasOrphaned && !isResumed ? await unheardOf(context, source) : [];
   const fromMs = await moveFence(context, sender, holding, isResumed);
-  // Whoever ended the session has seen to it.
-  holding.signal.throwIfAborted();
+  // Said even if the sender has left since: from here on nobody else can tell that it is missing.
   await logLostWithNode(log, { source, fence: holding.claim.fence }, lost);
   const last = await log.lastSession(source);
   const sessionFromMs = last?.session === markOf(sessionId) ? last.fromMs : undefined;
@@ -283,6 +282,7 @@ async function moveFence(
   const session = markOf(sender.sessionId);
   for (let raised = 0; ; raised += 1) {
     const { fence } = holding.claim;
+    holding.signal.throwIfAborted(); // Whoever ended the session says what is missing.
     try {
       return await context.log.cover({ source, fence, coveredMs: atLeastMs, session });
     } catch (error) {

@@ -1,8 +1,9 @@
 /** Folders of one process among those of others: whoever is gone leaves them to be taken over, by exactly one. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { birthOf, isRunning } from '../lib/process-birth.ts';
 
 /** Who is alive touches its folders so often: whoever looks from another machine sees nothing else of it. */
 const beatMs = 5_000;
@@ -107,29 +108,8 @@ async function isLeft(path: string, name: string): Promise<boolean> {
   const [kind, pid, born, host] = name.split('~');
   if (kind === left) return true;
   if (kind !== 'own' || pid === undefined || born === undefined || host === undefined) return false;
-  if (host === encodeURIComponent(hostname().slice(0, 64))) return !(await isRunning(Number(pid), born));
+  if (host === encodeURIComponent(hostname().slice(0, 64)))
+    return !(await isRunning({ pid: Number(pid), born }));
   const folder = await stat(path).catch(() => undefined);
   return folder !== undefined && Date.now() - folder.mtimeMs > deadAfterMs;
-}
-
-async function isRunning(pid: number, born: string): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // A process that may not be signalled is there all the same.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-  return born === (await birthOf(pid));
-}
-
-/** A process id is given again: when the process started, in ticks since which boot, where the system says. */
-async function birthOf(pid: number): Promise<string> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const fields = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name before the last parenthesis may hold anything; the start is the twentieth field after it.
-    return `${boot.trim()}.${fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return '';
-  }
 }

@@ -1,5 +1,7 @@
 /** When which of many things is looked at: one at a time, those that failed later and later. */
+import { backoffMs } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
+import { longestTimerMs } from '../lib/limits.ts';
 
 /** One of the things; whoever owns it sets when it is due. */
 export interface Due {
@@ -21,9 +23,6 @@ export interface RetryScheduleOptions<Item extends Due> {
   readonly failed: (item: Item, error: unknown) => void;
 }
 
-/** Node fires a longer timer at once. */
-const longestMs = 2 ** 31 - 1;
-
 export class RetrySchedule<Item extends Due> {
   readonly #options: RetryScheduleOptions<Item>;
   #timer: NodeJS.Timeout | undefined;
@@ -44,7 +43,7 @@ export class RetrySchedule<Item extends Due> {
     const next = this.#next();
     if (!next || next.dueAtMs === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(next.dueAtMs, this.#notBeforeMs) - Date.now();
-    this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(0, waitMs), longestMs));
+    this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(0, waitMs), longestTimerMs));
     this.#timer.unref();
   }
 
@@ -89,7 +88,7 @@ export class RetrySchedule<Item extends Due> {
 
   #waitMs(failures: number): number {
     const { retryMinMs, retryMaxMs } = this.#options;
-    return Math.min(retryMaxMs, retryMinMs * 2 ** (failures - 1));
+    return backoffMs(failures, { minMs: retryMinMs, maxMs: retryMaxMs }, { jitter: 0 });
   }
 
   /** The one that has been due for longest. */

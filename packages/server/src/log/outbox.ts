@@ -1,8 +1,9 @@
 /** Writes on their way to the store: each meeting's in order, as often as it takes. */
+import { type Backoff, backoffMs } from '@meetcast/protocol';
 import { isNamed, isStale } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import { Pause } from '../lib/pause.ts';
 import { operatorText } from '../lib/sentences.ts';
-import { storeRetryMs } from '../lib/store-retry.ts';
 
 export interface OutboxOptions {
   /** Bytes of waiting writes past which `room` says to wait. */
@@ -23,6 +24,9 @@ interface Write {
   onDelay(): void;
   giveUp(error: Error): void;
 }
+
+/** Before a store that failed is asked again: the longest wait bounds how long after its return it is noticed. */
+export const storeBackoff: Backoff = { minMs: 100, maxMs: 1_000 };
 
 /** What a waiting write takes beside its entry. */
 const writeBytes = 512;
@@ -148,8 +152,8 @@ class Lane {
   readonly #owner: LaneOwner;
   #writes: Write[] = [];
   #pace: 'prompt' | 'delayed' | 'gone' = 'prompt';
-  /** Ends the wait between two tries. */
-  #wake: () => void = () => {};
+  /** Between two tries. */
+  readonly #pause = new Pause();
 
   constructor(meeting: MeetingRef, options: OutboxOptions, owner: LaneOwner) {
     this.#meeting = meeting;
@@ -172,7 +176,7 @@ class Lane {
     const writes = this.#writes;
     this.#writes = [];
     this.#pace = 'gone';
-    this.#wake();
+    this.#pause.end();
     const error = givenUp();
     for (const write of writes) write.giveUp(error);
     for (const { bytes } of writes) this.#owner.done(bytes);
@@ -205,7 +209,7 @@ class Lane {
         failures += 1;
         if (failures === 1) this.#options.onFailure(this.#meeting, error);
         this.#delay();
-        await this.#pause(storeRetryMs(failures));
+        await this.#pause.wait(backoffMs(failures, storeBackoff));
       }
     }
     clearTimeout(slow);
@@ -220,16 +224,6 @@ class Lane {
     this.#pace = 'delayed';
     this.#options.onChange(this.#meeting, 'degraded');
     for (const write of this.#writes) write.onDelay();
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

@@ -1,7 +1,9 @@
 /** This node's way to Redis: commands, subscriptions, and whether it is there. */
 import { randomBytes } from 'node:crypto';
+import { backoffMs } from '@meetcast/protocol';
+import { Pause } from '../lib/pause.ts';
 import type { Remote, RemoteState } from '../lib/remote.ts';
-import { within } from '../lib/within.ts';
+import { withTimeout } from '../lib/with-timeout.ts';
 import { RedisAwayError } from './failure.ts';
 import { type RedisClient, type RedisConnectOptions, templateOf } from './options.ts';
 import { Session } from './session.ts';
@@ -53,10 +55,11 @@ class Link implements RedisLink {
   readonly #subscriptions = new Subscriptions();
   readonly #watchers = new Set<(state: RemoteState, error?: Error) => void>();
   readonly #started: Promise<void>;
+  /** Between two tries. */
+  readonly #pause = new Pause();
   #markStarted!: () => void;
   #state: State;
   #session: Session | undefined;
-  #wake: () => void = () => {};
 
   constructor(template: RedisClient) {
     this.#template = template;
@@ -64,8 +67,8 @@ class Link implements RedisLink {
       this.#markStarted = resolve;
     });
     this.#state = { name: 'starting' };
-    within(firstAnswerMs, this.#started, () => new Error('Redis has not answered yet')).catch(
-      (error: Error) => this.#enter({ name: 'away', error }),
+    void withTimeout(this.#started, firstAnswerMs, () =>
+      this.#enter({ name: 'away', error: new Error('Redis has not answered yet') }),
     );
     void this.#stayConnected();
   }
@@ -117,7 +120,7 @@ class Link implements RedisLink {
     this.#watchers.clear();
     this.#subscriptions.clear();
     this.#session?.end(new Error('closed'));
-    this.#wake();
+    this.#pause.end();
   }
 
   async #stayConnected(): Promise<void> {
@@ -139,22 +142,12 @@ class Link implements RedisLink {
       if (!this.#isWanted()) return;
       this.#enter({ name: 'away', error });
       if (performance.now() - since > healthyMs) failures = 0;
-      await this.#pause(backoffMs(failures));
+      await this.#pause.wait(reconnectMs(failures));
     }
   }
 
   #isWanted(): boolean {
     return this.#state.name !== 'closed';
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   #awayError(): RedisAwayError {
@@ -182,7 +175,6 @@ class Link implements RedisLink {
   }
 }
 
-/** A random wait around a time that doubles per attempt, at most two seconds. */
-export function backoffMs(failures: number, random: () => number = Math.random): number {
-  return Math.min(1_400, 50 * 2 ** failures) * (0.5 + random());
-}
+/** Before the next try, after so many that failed before the last one: at most about two seconds. */
+export const reconnectMs = (failures: number, random = Math.random): number =>
+  backoffMs(failures + 1, { minMs: 75, maxMs: 2_100 }, { jitter: 2 / 3, random });

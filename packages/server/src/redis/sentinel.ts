@@ -1,4 +1,5 @@
 /** Listens to the Sentinels of a Redis for another master. */
+import { backoffMs } from '@meetcast/protocol';
 import { Redis } from 'ioredis';
 import { ownSettings } from './options.ts';
 
@@ -20,7 +21,7 @@ export function watchSentinels({ options }: Redis, replaced: () => void): () => 
       tls: options.sentinelTLS,
       enableOfflineQueue: true,
       autoResubscribe: true,
-      retryStrategy: () => 1_000 + Math.random() * 1_000,
+      retryStrategy: (failures) => backoffMs(failures, { minMs: 2_000, maxMs: 2_000 }),
     });
     connection.on('error', () => {});
     connection.on('message', (_channel: string, message: string) => {

@@ -1,6 +1,6 @@
 /** From one connecting to Redis to the next break: connections, what is subscribed on them, and the beat that proves them. */
 
-import { within } from '../lib/within.ts';
+import { withTimeout } from '../lib/with-timeout.ts';
 import { Beat } from './beat.ts';
 import type { ConnectionEvents, Connections } from './connections.ts';
 import { meansAway, RedisAwayError } from './failure.ts';
@@ -45,7 +45,9 @@ export class Session {
   /** Resolves once commands pass, every channel is subscribed and the first beat was heard. */
   async join(channels: () => string[]): Promise<void> {
     const { patienceMs } = this.#connections;
-    await within(patienceMs, this.#connections.connect(), () => new Error('connecting took too long'));
+    await withTimeout(this.#connections.connect(), patienceMs, () => {
+      throw new Error('connecting took too long');
+    });
     this.#isOpen = true;
     await this.subscribe([...this.#beat.channels(), ...channels()]);
     await this.beat();
@@ -114,7 +116,9 @@ export class Session {
   /** What fails because Redis is away, or comes too late, ends the session. */
   async #answered<T>(answer: Promise<T>, complaint: string, patienceMs = answerMs): Promise<T> {
     try {
-      return await within(patienceMs, answer, () => new Error(complaint));
+      return await withTimeout(answer, patienceMs, () => {
+        throw new Error(complaint);
+      });
     } catch (error) {
       if (!meansAway(error)) throw error;
       this.end(error as Error);

@@ -14,8 +14,41 @@ import { slotOf } from './slot.ts';
 const maxRedirections = 4;
 
 export function shardedConnections(template: Cluster, events: ConnectionEvents): Connections {
+  const client = commandsOf(template);
+  client.on('error', (error: Error) => events.broken(error));
+  client.on('end', () => events.broken(new Error('the connection to Redis was closed')));
+  const subscribers = subscribersOf(client, events);
+  return {
+    client,
+    patienceMs: 2_500 * (2 + template.nodes().length),
+    async connect() {
+      await client.connect();
+      await subscribers.connect();
+    },
+    spread(name) {
+      const tags = new Map<string, string>();
+      const owners = new Set(client.slots.flatMap((nodes) => nodes?.[0] ?? []));
+      for (let tag = 0; tags.size < owners.size; tag += 1) {
+        const channel = `${name}:{${tag}}`;
+        const owner = client.slots[slotOf(channel)]?.[0];
+        if (owner !== undefined && !tags.has(owner)) tags.set(owner, channel);
+      }
+      return [...tags.values()];
+    },
+    publish: (channel, message) => client.spublish(channel, message),
+    subscribe: (channels) => subscribers.each(channels, (owner, group) => owner.ssubscribe(...group)),
+    unsubscribe: (channels) => subscribers.each(channels, (owner, group) => owner.sunsubscribe(...group)),
+    close() {
+      client.disconnect();
+      subscribers.close();
+    },
+  };
+}
+
+/** The client for commands. */
+function commandsOf(template: Cluster): Cluster {
   const { retryStrategy, enableOfflineQueue, readOnly, ...redisOptions } = ownSettings;
-  const client = template.duplicate([], {
+  return template.duplicate([], {
     redisOptions,
     lazyConnect: true,
     clusterRetryStrategy: retryStrategy,
@@ -31,65 +64,54 @@ export function shardedConnections(template: Cluster, events: ConnectionEvents):
     slotsRefreshTimeout: 1_000,
     slotsRefreshInterval: 0,
   });
+}
+
+interface Subscribers {
+  /** To every master that the client knows. */
+  connect(): Promise<void>;
+  /** Does something for the channels of each slot: those of one slot may be named together, those of several may not. */
+  each(channels: readonly string[], act: (owner: Redis, group: string[]) => unknown): Promise<void>;
+  close(): void;
+}
+
+/** The subscription connections, one per master. */
+function subscribersOf(client: Cluster, events: ConnectionEvents): Subscribers {
   const subscribers = new Map<string, Redis>();
-  client.on('error', (error: Error) => events.broken(error));
-  client.on('end', () => events.broken(new Error('the connection to Redis was closed')));
-
-  function subscriberTo(node: Redis): Redis {
-    const subscriber = node.duplicate(ownSettings);
-    report(subscriber, events);
-    // The server ends a subscription whose slot it gave away.
-    subscriber.on('moved', () => events.broken(new Error('a slot of the cluster has moved')));
-    subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) =>
-      events.message(channel.toString(), message),
-    );
-    return subscriber;
-  }
-
-  function ownerOf(slot: number): Redis {
+  const ownerOf = (slot: number): Redis => {
     const owner = subscribers.get(client.slots[slot]?.[0] ?? '');
     if (owner) return owner;
     throw new Error(`no master of the cluster serves slot ${slot}`);
-  }
-
-  /** Channels of one slot may be named together, those of several may not. */
-  async function bySlot(channels: readonly string[], act: (owner: Redis, group: string[]) => unknown) {
-    const groups = new Map<number, string[]>();
-    for (const channel of channels) {
-      const group = groups.get(slotOf(channel));
-      if (group) group.push(channel);
-      else groups.set(slotOf(channel), [channel]);
-    }
-    await Promise.all([...groups].map(([slot, group]) => act(ownerOf(slot), group)));
-  }
-
+  };
   return {
-    client,
-    patienceMs: 2_500 * (2 + template.nodes().length),
     async connect() {
-      await client.connect();
       for (const node of client.nodes('master')) {
-        subscribers.set(`${node.options.host}:${node.options.port}`, subscriberTo(node));
+        subscribers.set(`${node.options.host}:${node.options.port}`, subscriberTo(node, events));
       }
       if (subscribers.size === 0) throw new Error('the cluster has no masters');
       await Promise.all([...subscribers.values()].map((subscriber) => subscriber.connect()));
     },
-    spread(name) {
-      const tags = new Map<string, string>();
-      const owners = new Set(client.slots.flatMap((nodes) => nodes?.[0] ?? []));
-      for (let tag = 0; tags.size < owners.size; tag += 1) {
-        const channel = `${name}:{${tag}}`;
-        const owner = client.slots[slotOf(channel)]?.[0];
-        if (owner !== undefined && !tags.has(owner)) tags.set(owner, channel);
+    async each(channels, act) {
+      const groups = new Map<number, string[]>();
+      for (const channel of channels) {
+        const group = groups.get(slotOf(channel));
+        if (group) group.push(channel);
+        else groups.set(slotOf(channel), [channel]);
       }
-      return [...tags.values()];
+      await Promise.all([...groups].map(([slot, group]) => act(ownerOf(slot), group)));
     },
-    publish: (channel, message) => client.spublish(channel, message),
-    subscribe: (channels) => bySlot(channels, (owner, group) => owner.ssubscribe(...group)),
-    unsubscribe: (channels) => bySlot(channels, (owner, group) => owner.sunsubscribe(...group)),
     close() {
-      client.disconnect();
       for (const subscriber of subscribers.values()) subscriber.disconnect();
     },
   };
+}
+
+function subscriberTo(node: Redis, events: ConnectionEvents): Redis {
+  const subscriber = node.duplicate(ownSettings);
+  report(subscriber, events);
+  // The server ends a subscription whose slot it gave away.
+  subscriber.on('moved', () => events.broken(new Error('a slot of the cluster has moved')));
+  subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) =>
+    events.message(channel.toString(), message),
+  );
+  return subscriber;
 }

@@ -2,6 +2,7 @@
 import type { AuthOk, CloseWord, Status } from '@meetcast/protocol';
 import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
 import { isNamed } from '../lib/errors.ts';
+import { longestTimerMs } from '../lib/limits.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { statusText, tokenText } from '../lib/sentences.ts';
 
@@ -10,9 +11,6 @@ export interface AdmissionEvents {
   send(message: AuthOk | Status): void;
   close(word: CloseWord, message: string): void;
 }
-
-/** Longer than any timer of Node; a token that lasts longer is looked at again then. */
-const longestTimerMs = 2 ** 31 - 1;
 
 export class Admission {
   readonly #authenticate: Authenticator;

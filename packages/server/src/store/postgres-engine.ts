@@ -1,5 +1,6 @@
 /** Statements and transactions on a pool of PostgreSQL connections. */
 import pg from 'pg';
+import { withTimeout } from '../lib/with-timeout.ts';
 import type { Row, Sql, SqlEngine, SqlValue } from './sql.ts';
 
 /** One number for everybody who makes these tables: a lock that ends with its transaction. */
@@ -90,16 +91,12 @@ export class PostgresEngine implements SqlEngine {
 }
 
 /** A host's pool may be set to wait for ever. */
-async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   const client = pool.connect();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      client.then((unused) => unused.release()).catch(ignore);
-      reject(new Error(`no connection to PostgreSQL within ${statementMs} ms`));
-    }, statementMs);
+  return withTimeout(client, statementMs, () => {
+    client.then((unused) => unused.release()).catch(ignore);
+    throw new Error(`no connection to PostgreSQL within ${statementMs} ms`);
   });
-  return Promise.race([client, late]).finally(() => clearTimeout(timer));
 }
 
 /** A server that lost its client lets go of the rows by itself after a while. */

@@ -1,5 +1,6 @@
-/** A reader of a meeting who pulls: waits for something new, then reads the log on. */
+/** Hears a room for a reader who pulls: waits for something new, so that the log can be read on. */
 import type { Message } from '../bus/message.ts';
+import { Pause } from '../lib/pause.ts';
 import type { Batch, Member } from './room.ts';
 
 /** What a wait ended with. */
@@ -9,7 +10,7 @@ export class LogFollower implements Member {
   /** What goes by without being logged: the newest of each kind. */
   readonly #passing = new Map<string, Message>();
   #news: News = 'nothing';
-  #resume: () => void = () => {};
+  readonly #pause = new Pause();
 
   deliver({ messages }: Batch): void {
     for (const message of messages) this.hold(message);
@@ -47,15 +48,7 @@ export class LogFollower implements Member {
 
   /** Resolves when something comes, or after `ms`. That the log was restarted stays news for ever. */
   async wait(ms: number): Promise<News> {
-    if (this.#news === 'nothing') {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        this.#resume = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    if (this.#news === 'nothing') await this.#pause.wait(ms);
     const news = this.#news;
     if (news === 'something') this.#news = 'nothing';
     return news;
@@ -63,6 +56,6 @@ export class LogFollower implements Member {
 
   #tell(news: News): void {
     this.#news = news;
-    this.#resume();
+    this.#pause.end();
   }
 }

@@ -4,6 +4,7 @@ import { RecognizerError } from '../../src/lib/errors.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote, Claim, Registry } from '../../src/registry/registry.ts';
 import { memoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
 import { finalEntry, statusEntry } from '../support/entries.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { span } from '../support/scripted-recognizer.ts';
@@ -358,8 +359,42 @@ describe('where its audio begins', () => {
     const { epoch } = await stage.store.head(meeting);
     const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
     elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
-    await stage.accepted();
+    const newcomer = await stage.accepted();
     expect(await stage.said()).toEqual(['live', 'gap 2000–3000 hub_failed', 'live']);
+    // It is not of its own audio.
+    expect(newcomer.messages.map(({ type }) => type)).toEqual(['handshake_ack', 'status']);
+  });
+
+  test('a newcomer that leaves before its place is found says it once', async () => {
+    const [inner, looked] = [memoryRegistry(), gate()];
+    let elsewhere: AudioNote[] = [];
+    const registry: Registry = {
+      ...inner,
+      counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
+      async claim(...args) {
+        const claim = await inner.claim(...args);
+        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
+      },
+    };
+    const held = memoryStore();
+    const cover: Store['cover'] = async (...args) => {
+      await looked.passed;
+      return held.cover(...args);
+    };
+    set({ registry, store: storeWith(held, { cover }) });
+    await stage.store.append(meeting, statusEntry('live'), known);
+    const { epoch } = await stage.store.head(meeting);
+    const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
+    elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
+    const newcomer = await stage.sender();
+    newcomer.send(handshakeOf());
+    await settled();
+    newcomer.vanish();
+    await settled();
+    looked.open();
+    await settled();
+    expect(await stage.said()).toEqual(['live', 'gap 2000–3000 hub_failed', 'idle']);
+    expect(await stage.claims()).toEqual(free);
   });
 });
 

@@ -1,7 +1,8 @@
+import { backoffMs } from '@meetcast/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { StaleFenceError } from '../../src/lib/errors.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
-import { storeRetryMs } from '../../src/lib/store-retry.ts';
+import { storeBackoff } from '../../src/log/outbox.ts';
 import { outboxWith } from '../support/log.ts';
 
 const slowMs = 1_000;
@@ -212,8 +213,8 @@ test('idle waits for every meeting, and not at all when nothing waits', async ()
 });
 
 test('the wait between two tries doubles, with jitter, up to a second', () => {
-  expect([1, 2, 3, 4, 5, 50].map((failures) => storeRetryMs(failures, () => 1))).toEqual([
-    100, 200, 400, 800, 1_000, 1_000,
-  ]);
-  expect(storeRetryMs(50, () => 0)).toBe(500);
+  expect(
+    [1, 2, 3, 4, 5, 50].map((failures) => backoffMs(failures, storeBackoff, { random: () => 1 })),
+  ).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+  expect(backoffMs(50, storeBackoff, { random: () => 0 })).toBe(500);
 });

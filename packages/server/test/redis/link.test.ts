@@ -1,17 +1,15 @@
-import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, test, vi } from 'vitest';
-import { within } from '../../src/lib/within.ts';
 import { meansAway } from '../../src/redis/failure.ts';
-import { backoffMs } from '../../src/redis/link.ts';
+import { reconnectMs } from '../../src/redis/link.ts';
 import { templateOf } from '../../src/redis/options.ts';
 import { Subscriptions } from '../../src/redis/subscriptions.ts';
 
 afterEach(() => void vi.useRealTimers());
 
 test('[LINK1] the wait doubles per failure, is spread, and stays below about two seconds', () => {
-  const middle = [0, 1, 2, 3, 20, 2_000].map((failures) => backoffMs(failures, () => 0.5));
+  const middle = [0, 1, 2, 3, 20, 2_000].map((failures) => reconnectMs(failures, () => 0.5));
   expect(middle).toEqual([50, 100, 200, 400, 1_400, 1_400]);
-  expect([backoffMs(20, () => 0), backoffMs(20, () => 0.999)]).toEqual([700, expect.closeTo(2_100, -1)]);
+  expect([reconnectMs(20, () => 0), reconnectMs(20, () => 0.999)]).toEqual([700, expect.closeTo(2_100, -1)]);
 });
 
 test.each([
@@ -65,47 +63,4 @@ test('a listener that throws takes nothing from the others', () => {
   subscriptions.deliver('a', Buffer.from('x'));
   subscriptions.deliver('b', Buffer.from('x'));
   expect(heard).toHaveBeenCalledExactlyOnceWith(Buffer.from('x'));
-});
-
-test('an answer that waits to be read is not late, however long the process was busy', async () => {
-  const answer = new Promise<string>((resolve) => {
-    // Comes in the phase of the event loop that reads sockets, after the timers.
-    const { port1, port2 } = new MessageChannel();
-    port1.on('message', () => {
-      port1.close();
-      resolve('read');
-    });
-    port2.postMessage('');
-  });
-  const result = within(10, answer, () => new Error('late'));
-  const end = performance.now() + 50;
-  while (performance.now() < end);
-  await expect(result).resolves.toBe('read');
-});
-
-/** What a machine that stands still does to its processes: none of them gets on. */
-function standStill(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
-
-test('nor is one that whoever was asked owes because it stood still too', async () => {
-  let answer: (text: string) => void = () => {};
-  const result = within(300, new Promise<string>((resolve) => (answer = resolve)), () => new Error('late'));
-  // A turn of the event loop after it is due: what is not read by then was late.
-  const due = new Promise((resolve) => setTimeout(() => setImmediate(() => setImmediate(resolve)), 300));
-  standStill(500);
-  await due;
-  answer('said at last');
-  await expect(result).resolves.toBe('said at last');
-});
-
-test('an answer that never comes is late, on a machine that stands still again and again too', async () => {
-  const result = within(100, new Promise(() => {}), () => new Error('late'));
-  const stalls = setInterval(() => standStill(250), 1);
-  await expect(result.finally(() => clearInterval(stalls))).rejects.toThrow('late');
-});
-
-test('an answer that never comes is late', async () => {
-  await expect(within(10, new Promise(() => {}), () => new Error('late'))).rejects.toThrow('late');
 });
