@@ -301,7 +301,7 @@ describe.concurrent('run', { timeout: 240_000 }, () => {
       } else {
         await running.done();
         expect(isSending ? running.stderr : running.stdout, words.join(' ')).toMatch(
-          isSending ? /^done:/m : /./,
+          isSending ? /^Done\. /m : /./,
         );
       }
     }

@@ -33,9 +33,9 @@ async function comeBack(stage: Stage, said: Speech, toMs = said.ms): Promise<Spe
 
 describe('[LOG10] a recognizer that refuses for good in mid-meeting', () => {
   test.each([
-    [401, 'Deepgram refused the stream with 401: '],
-    [402, 'Deepgram refused the stream with 402: '],
-    [403, 'Deepgram refused the stream with 403: '],
+    [401, 'Deepgram refused the stream (401, '],
+    [402, 'Deepgram refused the stream (402, '],
+    [403, 'Deepgram refused the stream (403, '],
   ] as const)(
     '%i: the sender is told why, and if it stays away the log says what is missing',
     async (status, why) => {

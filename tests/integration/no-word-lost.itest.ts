@@ -82,9 +82,9 @@ describe('the recognizer is away', () => {
 
 describe('the recognizer refuses for good', () => {
   const causes = [
-    [401, 'Deepgram refused the stream with 401: Invalid credentials. (check DEEPGRAM_API_KEY)'],
-    [402, 'Deepgram refused the stream with 402: Project does not have enough credits'],
-    [403, 'Deepgram refused the stream with 403: Project does not have access to the requested model.'],
+    [401, 'Deepgram refused the stream (401, Invalid credentials): check DEEPGRAM_API_KEY.'],
+    [402, 'Deepgram refused the stream (402, Project does not have enough credits'],
+    [403, 'Deepgram refused the stream (403, Project does not have access to the requested model): '],
   ] as const;
   const voicesOf = ({ meetings }: Rig) => meetings.flatMap((meeting) => meeting.voices);
   const expectTold = (rig: Rig, why: string) =>

@@ -100,7 +100,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
     await untilAway(far);
     // The other: a machine that was too busy to find it out at once.
     expect(far.changes[0]?.error?.message).toMatch(/ECONNREFUSED|has not answered yet/);
-    await expect(far.bus.remote?.ping()).rejects.toThrow('Redis is away');
+    await expect(far.bus.remote?.ping()).rejects.toThrow('Redis cannot be reached');
     await far.publish(meeting, finalMessage(1));
     expect(heard).toEqual([finalMessage(1).text]);
     const late: string[] = [];

@@ -104,6 +104,6 @@ describe.skipIf(!hasRedisServer)('a cluster', { timeout: 300_000 }, () => {
     await Promise.all(nodes.map((node) => node.ready()));
     await master(cluster.servers, 2).stop();
     await Promise.all(nodes.map(untilAway));
-    await expect(nodes[0].bus.remote?.ping()).rejects.toThrow('Redis is away');
+    await expect(nodes[0].bus.remote?.ping()).rejects.toThrow('Redis cannot be reached');
   });
 });

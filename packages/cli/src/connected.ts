@@ -3,6 +3,7 @@ import type { CloseInfo, ConnectionChange, ConnectionStatus } from '@meetcast/cl
 import { connectFailure, isRefusal, type Loss } from './failure.ts';
 import type { Hub } from './hub-options.ts';
 import type { Output } from './output.ts';
+import { hubProblem, linkNote, sentence } from './sentences.ts';
 
 /** A publisher or a subscription. */
 export interface Linked {
@@ -30,7 +31,7 @@ export async function connected(link: Linked, hub: Hub, output: Output): Promise
         // A minted token is never the refused one again, so the link itself would go on trying.
         if (isRefusal(change)) return giveUp(change);
         if (last.reason !== change.reason)
-          output.say(`${hub.url} does not answer yet (${change.reason}); trying again`);
+          output.say(linkNote.connecting(hub.url, change.reason ?? hubProblem.noAnswer));
         last = change;
       });
       void link.closed.then(giveUp);
@@ -46,8 +47,12 @@ export async function connected(link: Linked, hub: Hub, output: Output): Promise
 }
 
 /** What a person should know about a link that was there before; nothing where there is nothing to say. */
-export function connectionNote({ status, reason, retryInMs = 0 }: ConnectionChange): string | undefined {
-  if (status === 'connected') return 'connected again';
+export function connectionNote({
+  status,
+  reason = hubProblem.noReason,
+  retryInMs = 0,
+}: ConnectionChange): string | undefined {
+  if (status === 'connected') return linkNote.back;
   if (status !== 'reconnecting') return undefined;
-  return `connection lost (${reason}); trying again in ${(retryInMs / 1000).toFixed(1)} s`;
+  return linkNote.lost(sentence(reason), (retryInMs / 1000).toFixed(1));
 }

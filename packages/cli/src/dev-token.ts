@@ -2,6 +2,7 @@
 import type { Context } from './context.ts';
 import { readEnvironment, readSettings } from './env.ts';
 import { CliError } from './exit.ts';
+import { tokenProblem } from './sentences.ts';
 import { devDefaults, emailOf, secretSigner, signToken } from './token.ts';
 
 type Where = Pick<Context, 'cwd' | 'processEnv'>;
@@ -51,9 +52,4 @@ export async function mintToken(
   return signed.token;
 }
 
-const noToken = (): CliError =>
-  new CliError(
-    'usage',
-    'no token to show the hub.',
-    'Pass --token or set MEETCAST_TOKEN; for development, --secret or SECRET_KEY mints one.',
-  );
+const noToken = (): CliError => new CliError('usage', ...tokenProblem.noToken);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { CliError, messageOf, systemCode } from './exit.ts';
+import { usageProblem } from './sentences.ts';
 import { type Setting, type SettingName, type Settings, settings } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,7 +19,7 @@ function readDotEnv(path: string): Environment {
     return parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return {};
-    throw new CliError('usage', `cannot read ${path}: ${messageOf(error)}`, 'Fix or remove the file.');
+    throw new CliError('usage', ...usageProblem.dotEnvUnreadable(path, messageOf(error)));
   }
 }
 
@@ -35,11 +36,10 @@ export function readSettings<Name extends SettingName>(
     try {
       read[name] = settings[name].parse(value);
     } catch (error) {
-      problems.push(`${name}${describe(settings[name], value)} is not valid. ${messageOf(error)}`);
+      problems.push(usageProblem.badSetting(`${name}${describe(settings[name], value)}`, messageOf(error)));
     }
   }
-  if (problems.length > 0)
-    throw new CliError('usage', problems.join('\n'), 'Correct it in the environment or in .env.');
+  if (problems.length > 0) throw new CliError('usage', problems.join('\n'), usageProblem.fixSetting);
   return read as Pick<Settings, Name>;
 }
 

@@ -1,4 +1,5 @@
 /** How a command ends: the exit codes, and the error that names one and says what to do next. */
+import { hubProblem } from './sentences.ts';
 
 /** What scripts may rely on. */
 export const exitCodes = {
@@ -22,7 +23,7 @@ export class CliError extends Error {
   readonly next: string | undefined;
 
   constructor(exit: Exclude<ExitWord, 'done'>, message: string, next?: string) {
-    super(message);
+    super(/[.!?…)]$/.test(message) ? message : `${message}.`);
     this.name = 'CliError';
     this.exit = exit;
     this.next = next;
@@ -40,4 +41,5 @@ export function systemCode(thrown: unknown): string | undefined {
 }
 
 /** Why something that should answer does not. A refused connection has no sentence of its own. */
-export const whyAway = (thrown: unknown): string => messageOf(thrown) || (systemCode(thrown) ?? 'no answer');
+export const whyAway = (thrown: unknown): string =>
+  messageOf(thrown) || (systemCode(thrown) ?? hubProblem.noAnswer);

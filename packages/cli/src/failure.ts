@@ -1,6 +1,7 @@
 /** Which exit code stands for which failure of a link, a publisher or an answer. */
 import { closePolicy, Problem } from '@meetcast/protocol';
 import { CliError, messageOf, systemCode } from './exit.ts';
+import { closeAdvice, hubProblem } from './sentences.ts';
 
 /** How a link ended, or why it is not there yet. */
 export interface Loss {
@@ -16,51 +17,41 @@ export const isRefusal = ({ code }: Loss): boolean =>
 
 /** The error for a link that never came to be. */
 export function connectFailure(url: string, loss: Loss): CliError {
-  if (closePolicy(loss.code ?? 1006).word === 'lost') return unreachable(url, loss.reason ?? 'no answer');
+  if (closePolicy(loss.code ?? 1006).word === 'lost')
+    return unreachable(url, loss.reason ?? hubProblem.noAnswer);
   return linkFailure(loss);
 }
 
 /** The error for a link that the hub has ended, in the hub's own words. */
 export function linkFailure(loss: Loss): CliError {
-  const reason = loss.reason ?? 'the connection was closed';
+  const reason = loss.reason ?? hubProblem.noReason;
   if (isRefusal(loss)) return refused(reason);
-  return new CliError('failed', `the hub ended the connection: ${reason}`, adviceOf(loss));
+  return new CliError('failed', hubProblem.closed(reason), adviceOf(loss));
 }
 
-const refused = (reason: string): CliError =>
-  new CliError('refused', `the hub refused: ${reason}`, 'Check --token, --secret and the role of the token.');
+const refused = (reason: string): CliError => new CliError('refused', ...hubProblem.accessDenied(reason));
 
 const unreachable = (url: string, reason: string): CliError =>
-  new CliError(
-    'unreachable',
-    `cannot connect to ${url}: ${reason}`,
-    'Check --url and that a hub listens there; `meetcast serve` starts one.',
-  );
-
-const advice: Readonly<Record<string, string>> = {
-  ingest_exists: 'Stop the other sender, or send another --source.',
-  connection_limit: 'Wait until a viewer leaves, or raise MAX_WS_CLIENTS_PER_MEETING of the hub.',
-  recognizer_unavailable: 'The hub cannot reach its recognizer: see the hub’s log.',
-  too_large: 'Pass a smaller --chunk-size.',
-};
+  new CliError('unreachable', ...hubProblem.unreachable(url, reason));
 
 const adviceOf = ({ code }: Loss): string | undefined =>
-  code === undefined ? undefined : advice[closePolicy(code).word];
+  code === undefined ? undefined : closeAdvice[closePolicy(code).word];
 
 /** The error for an HTTP answer that is none. */
 export async function answerFailure(response: Response): Promise<CliError> {
   const problem = Problem.safeParse(await response.json().catch(() => undefined));
-  const detail = problem.success ? problem.data.detail : `it answered ${response.status}`;
-  if (response.status === 401 || response.status === 403) return refused(detail);
-  if (response.status === 400) return new CliError('usage', `the hub does not take this: ${detail}`);
-  const next = problem.success ? undefined : 'Check --url: what answers there may not be a hub.';
-  return new CliError('failed', `the hub did not do it: ${detail}`, next);
+  const { status } = response;
+  const detail = problem.success ? problem.data.detail : undefined;
+  if (status === 401 || status === 403) return refused(detail ?? hubProblem.noReason);
+  const exit = status === 400 ? 'usage' : 'failed';
+  if (detail === undefined) return new CliError(exit, ...hubProblem.noProblem(status));
+  return new CliError(exit, hubProblem.requestFailed(status, detail));
 }
 
 /** The error for an HTTP request that got no answer. `fetch` hides the reason in the cause. */
 export function requestFailure(url: string, error: unknown): CliError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return unreachable(url, messageOf(cause) || (systemCode(cause) ?? 'no answer'));
+  return unreachable(url, messageOf(cause) || (systemCode(cause) ?? hubProblem.noAnswer));
 }
 
 /** What the developer of a program would have done wrong is, at a terminal, a wrong command line. */

@@ -29,15 +29,15 @@ export function addHubOptions(command: Command): Command {
     .addOption(
       new Option(
         '--url <address>',
-        `the hub (default: MEETCAST_URL, or http://${defaultHost}:${defaultPort})`,
+        `address of the hub (default: MEETCAST_URL, or http://${defaultHost}:${defaultPort})`,
       )
         .argParser(address(...schemes))
         .conflicts(['host', 'port']),
     )
-    .option('--host <name>', 'the hub’s host, in place of --url')
-    .addOption(new Option('--port <n>', 'the hub’s port, in place of --url').argParser(port))
-    .option('--token <jwt>', 'who you are (default: MEETCAST_TOKEN)')
-    .option('--secret <text>', 'mint a development token with the hub’s secret (default: SECRET_KEY)')
+    .option('--host <name>', 'host of the hub, instead of --url')
+    .addOption(new Option('--port <n>', 'port of the hub, instead of --url').argParser(port))
+    .option('--token <jwt>', 'token to connect with (default: MEETCAST_TOKEN)')
+    .option('--secret <text>', 'create a development token with the hub’s secret (default: SECRET_KEY)')
     .addOption(
       new Option('--connect-timeout <duration>', 'how long to try to connect')
         .argParser(duration)

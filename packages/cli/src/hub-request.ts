@@ -11,6 +11,7 @@ import { currentToken } from './dev-token.ts';
 import { CliError } from './exit.ts';
 import { answerFailure, requestFailure } from './failure.ts';
 import type { Hub } from './hub-options.ts';
+import { hubProblem } from './sentences.ts';
 
 export type TranscriptFormat = 'json' | 'txt' | 'srt' | 'vtt';
 
@@ -34,7 +35,7 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 async function request(hub: Hub, method: string, path: string, query: Query): Promise<Response> {
   const address = addressOf(hub.url, path, query);
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(new Error('no answer in time')), hub.connectTimeoutMs);
+  const timer = setTimeout(() => timeout.abort(new Error(hubProblem.noAnswerInTime)), hub.connectTimeoutMs);
   const headers = { authorization: `Bearer ${await currentToken(hub.token)}` };
   const response = await fetch(address, { method, headers, signal: timeout.signal })
     .catch((error: unknown) => {
@@ -55,11 +56,7 @@ function addressOf(hubUrl: string, path: string, query: Query): URL {
 
 function pathOf(meeting: string): string {
   if (meetingIdPattern.test(meeting) && meeting !== '.' && meeting !== '..') return `/meetings/${meeting}`;
-  throw new CliError(
-    'usage',
-    `"${meeting}" is no meeting id.`,
-    'It has 1–128 characters of A–Z a–z 0–9 . _ : -',
-  );
+  throw new CliError('usage', ...hubProblem.notMeetingId(meeting));
 }
 
 /** The answer as the schema says, or a CliError. */
@@ -70,11 +67,7 @@ async function answerOf<T>(
 ): Promise<T> {
   const answer = schema.safeParse(await response.json().catch(() => undefined));
   if (answer.success) return answer.data;
-  throw new CliError(
-    'failed',
-    `the hub’s answer is no ${what}.`,
-    'Check --url: what answers there may not be a hub.',
-  );
+  throw new CliError('failed', ...hubProblem.wrongAnswer(what));
 }
 
 /** Where a list goes on, and how much of it is wanted. */
@@ -127,7 +120,7 @@ async function listed<T>(
     const asked = { after: next ?? undefined, limit: Math.min(pageLimit, limit - items.length) };
     const answer = await page(asked);
     if (answer.next !== null && answer.next === asked.after)
-      throw new CliError('failed', 'the pages of the list do not end.');
+      throw new CliError('failed', ...hubProblem.endlessPages('list'));
     items.push(...answer.items);
     next = answer.next;
   } while (next !== null && items.length < limit);
@@ -140,11 +133,11 @@ export async function* transcriptPages(hub: Hub, meeting: string): AsyncGenerato
   for (let after: number | null = 0; after !== null; ) {
     const page: TranscriptPage = await onePage(hub, meeting, after);
     if (epoch !== undefined && page.epoch !== epoch)
-      throw new CliError('failed', 'the log was restarted while it was read.', 'Try again.');
+      throw new CliError('failed', ...hubProblem.restartedWhileRead);
     epoch = page.epoch;
     yield page;
     if (page.next !== null && page.next <= after)
-      throw new CliError('failed', 'the pages of the transcript do not end.');
+      throw new CliError('failed', ...hubProblem.endlessPages('transcript'));
     after = page.next;
   }
 }

@@ -3,6 +3,7 @@ import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportPKCS8, exportSPKI, generateKeyPair } from 'jose';
 import { CliError, messageOf } from './exit.ts';
+import { tokenProblem } from './sentences.ts';
 
 export const keyAlgorithms = ['RS256', 'ES256', 'EdDSA'] as const;
 export type KeyAlgorithm = (typeof keyAlgorithms)[number];
@@ -25,7 +26,7 @@ export async function writeKeyPair(
     await write(files.privateKey, await exportPKCS8(pair.privateKey), 0o600, mayOverwrite);
     await write(files.publicKey, await exportSPKI(pair.publicKey), 0o644, mayOverwrite);
   } catch (error) {
-    throw new CliError('failed', `cannot write keys to ${directory}: ${messageOf(error)}`);
+    throw new CliError('failed', ...tokenProblem.keysUnwritable(directory, messageOf(error)));
   }
   return files;
 }
@@ -37,11 +38,7 @@ async function refuseExisting(paths: readonly string[]): Promise<void> {
       () => false,
     );
     if (!isThere) continue;
-    throw new CliError(
-      'failed',
-      `${path} exists, and tokens signed with it would stop working.`,
-      'Choose another --out, or replace the pair with --force.',
-    );
+    throw new CliError('failed', ...tokenProblem.keysExist(path));
   }
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { CliError, messageOf, systemCode } from './exit.ts';
+import { serveProblem } from './sentences.ts';
 
 /** Resolves with the port, which the system chose if 0 was asked for. */
 export async function listenOn(server: Server, host: string, port: number): Promise<number> {
@@ -18,15 +19,9 @@ export async function listenOn(server: Server, host: string, port: number): Prom
 export function cannotListen(error: unknown, host: string, port: number): CliError {
   const code = systemCode(error);
   const at = `${host}:${port}`;
-  if (code === 'EADDRINUSE')
-    return new CliError(
-      'failed',
-      `${at} is taken.`,
-      'Stop what listens there, or pass --port 0 for a free one.',
-    );
-  if (code === 'EACCES')
-    return new CliError('failed', `listening on ${at} is not allowed.`, 'Pass a --port of 1024 or more.');
+  if (code === 'EADDRINUSE') return new CliError('failed', ...serveProblem.portTaken(at));
+  if (code === 'EACCES') return new CliError('failed', ...serveProblem.portForbidden(at));
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new CliError('failed', `${host} is no address of this machine.`, 'Pass another --host.');
-  return new CliError('failed', `cannot listen on ${at}: ${messageOf(error)}`);
+    return new CliError('failed', ...serveProblem.notOurAddress(host));
+  return new CliError('failed', ...serveProblem.cannotListen(at, messageOf(error)));
 }

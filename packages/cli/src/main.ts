@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { CliError, exitCodes, messageOf } from './exit.ts';
 import type { Output } from './output.ts';
 import { createProgram } from './program.ts';
+import { usageProblem } from './sentences.ts';
 
 /** The exit code. Never rejects. */
 export async function main(args: readonly string[], context: Context): Promise<number> {
@@ -29,8 +30,8 @@ export async function main(args: readonly string[], context: Context): Promise<n
 function usageError(error: CommanderError, command: string | undefined): CliError {
   const help = ['meetcast', ...(command ? [command] : []), '--help'].join(' ');
   const message =
-    error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: /, '');
-  return new CliError('usage', message, `Run \`${help}\` to see what is possible.`);
+    error.code === 'commander.help' ? usageProblem.noCommand : error.message.replace(/^error: /, '');
+  return new CliError('usage', message, usageProblem.seeHelp(help));
 }
 
 function report(error: unknown, { output, processEnv }: Context): number {
@@ -49,7 +50,7 @@ function report(error: unknown, { output, processEnv }: Context): number {
 }
 
 function unexpected(error: unknown): CliError {
-  return new CliError('failed', messageOf(error), 'MEETCAST_DEBUG=1 shows where this came from.');
+  return new CliError('failed', messageOf(error), usageProblem.seeStack);
 }
 
 function sayError({ notePaint, say }: Output, { message, next }: CliError): void {

@@ -16,7 +16,7 @@ import { registerToken } from './commands/token.ts';
 import { registerTranscript } from './commands/transcript.ts';
 import { registerWav } from './commands/wav.ts';
 import type { Context } from './context.ts';
-import { addExamples } from './help.ts';
+import { addExamples, helpStyle } from './help.ts';
 
 /** In the order `--help` lists them. */
 const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
@@ -39,22 +39,22 @@ const commands: ReadonlyArray<(program: Command, context: Context) => void> = [
 /** Throws a CommanderError instead of ending the process. */
 export function createProgram(context: Context): Command {
   const program = new Command('meetcast')
-    .description('Live meeting transcripts, from a terminal.')
+    .description('Live meeting transcripts from the terminal.')
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
-    .option('--json', 'print results as JSON, one event a line, on stdout')
-    .configureHelp({ showGlobalOptions: true })
+    .option('--json', 'print results as JSON on stdout, one event per line')
+    .configureHelp(helpStyle)
     .configureOutput({ outputError: () => {} })
     .exitOverride();
   addExamples(program, [
     ['see it work, in half a minute', 'meetcast demo'],
     [
-      'a hub, then a viewer and a sender, each in a terminal of its own',
+      'a hub, a viewer and a sender, each in its own terminal',
       'SECRET_KEY=… meetcast serve\n  SECRET_KEY=… meetcast subscribe --meeting try\n  SECRET_KEY=… meetcast send-pcm --meeting try --create-test-wav',
     ],
-    ['a signed token, for a hub that knows the secret', 'SECRET_KEY=… meetcast token --user ada --ttl 1h'],
-    ['what a command takes', 'meetcast token --help'],
+    ['a signed token, for a hub with the same secret', 'SECRET_KEY=… meetcast token --user ada --ttl 1h'],
+    ['the options of a command', 'meetcast token --help'],
   ]);
   for (const register of commands) register(program, context);
   return program;

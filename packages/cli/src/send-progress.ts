@@ -1,6 +1,7 @@
 /** How far a sender has got: a bar on a terminal, a line now and then elsewhere, events for scripts. */
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Output } from './output.ts';
+import { sendNote } from './sentences.ts';
 import { clock, count } from './show.ts';
 
 export interface Progress {
@@ -56,7 +57,7 @@ function lines({ say }: Output, durationMs: number | undefined): ProgressDisplay
       if (performance.now() - saidAt < lineEveryMs) return;
       saidAt = performance.now();
       const total = durationMs === undefined ? '' : ` of ${clock(durationMs)}`;
-      say(`${clock(progress.sentMs)}${total} sent, ${figures(progress)}`);
+      say(sendNote.progress(clock(progress.sentMs), total, figures(progress)));
     },
     note: say,
     stop: () => {},

@@ -13,12 +13,13 @@ export interface Setting<T> {
 export const settings = {
   REDIS_URL: {
     parse: address('redis', 'rediss'),
-    about: 'Redis, through which this hub and others are one',
+    about: 'Redis, through which hubs form one cluster',
     isSecret: true,
   },
   DATABASE_URL: {
     parse: database,
-    about: 'where transcripts are kept: postgres://… or file: and a directory (default: file:meetcast-data)',
+    about:
+      'where transcripts are stored: postgres://… or file: and a directory (default: file:meetcast-data)',
     isSecret: true,
   },
   SECRET_KEY: {
@@ -28,36 +29,38 @@ export const settings = {
   },
   JWT_PUBLIC_KEY_PATH: {
     parse: text,
-    about: 'PEM file of the public key that checks tokens (RS256, ES256, EdDSA)',
+    about: 'PEM file of the public key that verifies tokens (RS256, ES256, EdDSA)',
   },
   JWT_AUDIENCE: { parse: text, about: 'the aud claim of tokens (default: meetcast)' },
   JWT_ISSUER: { parse: text, about: 'the iss claim of tokens (default: meetcast)' },
   DEEPGRAM_API_KEY: {
     parse: text,
-    about: 'Deepgram key; without it the simulator listens',
+    about: 'Deepgram API key; without it the built-in simulator transcribes',
     isSecret: true,
   },
   DEEPGRAM_MODEL: { parse: text, about: 'Deepgram model' },
-  DEEPGRAM_LANGUAGE: { parse: text, about: 'language for senders that name none' },
+  DEEPGRAM_LANGUAGE: { parse: text, about: 'language of senders that name none' },
   DEEPGRAM_ENDPOINT: {
     parse: address('ws', 'wss', 'http', 'https'),
-    about: 'another address of Deepgram, such as a simulator or a proxy',
+    about: 'another Deepgram address, such as a simulator or a proxy',
   },
-  MAX_WS_CLIENTS_PER_MEETING: { parse: wholeNumber(1), about: 'viewers a meeting may have' },
-  MAX_INGEST_MSG_BYTES: { parse: wholeNumber(2), about: 'largest audio frame' },
-  INGEST_SAMPLE_RATE: { parse: wholeNumber(8000, 192_000), about: 'for senders that name none' },
-  INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'for senders that name none' },
+  MAX_WS_CLIENTS_PER_MEETING: { parse: wholeNumber(1), about: 'most viewers per meeting' },
+  MAX_INGEST_MSG_BYTES: { parse: wholeNumber(2), about: 'largest audio frame, in bytes' },
+  INGEST_SAMPLE_RATE: { parse: wholeNumber(8000, 192_000), about: 'sample rate of senders that name none' },
+  INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'channels of senders that name none' },
   UNHEARD_AUDIO_DIR: {
     parse: text,
-    about:
-      'directory for audio that nobody could hear, until it can be heard (default: it ends with the process)',
+    about: 'directory that keeps audio until it can be transcribed (default: kept only while the hub runs)',
   },
   CLIENT_ADDRESS_HEADER: {
     parse: text,
-    about: 'behind a proxy: its header that says who connects, such as x-forwarded-for',
+    about: 'behind a proxy: the header with the client’s address, such as x-forwarded-for',
   },
-  MEETCAST_URL: { parse: address('http', 'https', 'ws', 'wss'), about: 'the hub commands talk to' },
-  MEETCAST_TOKEN: { parse: text, about: 'the token commands send', isSecret: true },
+  MEETCAST_URL: {
+    parse: address('http', 'https', 'ws', 'wss'),
+    about: 'address of the hub, for the other commands',
+  },
+  MEETCAST_TOKEN: { parse: text, about: 'token for the other commands', isSecret: true },
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof settings;

@@ -2,13 +2,14 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { CliError, messageOf } from './exit.ts';
+import { tokenProblem } from './sentences.ts';
 import type { Signer } from './token.ts';
 
 export async function readSigningKey(path: string): Promise<Signer> {
   const key = parseKey(path, await readPem(path));
   const alg = algorithmOf(key);
   if (alg) return { alg, key };
-  throw unusable(path, `its kind (${key.asymmetricKeyType ?? 'unknown'}) signs none of RS256, ES256, EdDSA`);
+  throw unusable(path, tokenProblem.wrongKind(key.asymmetricKeyType ?? 'unknown'));
 }
 
 async function readPem(path: string): Promise<string> {
@@ -20,18 +21,17 @@ async function readPem(path: string): Promise<string> {
 }
 
 function parseKey(path: string, pem: string): KeyObject {
-  if (pem.includes('PUBLIC KEY'))
-    throw unusable(path, 'it is a public key, which checks tokens; signing takes the private one');
-  if (pem.includes('ENCRYPTED')) throw unusable(path, 'it is encrypted');
+  if (pem.includes('PUBLIC KEY')) throw unusable(path, tokenProblem.isPublic);
+  if (pem.includes('ENCRYPTED')) throw unusable(path, tokenProblem.isEncrypted);
   try {
     return createPrivateKey(pem);
   } catch {
-    throw unusable(path, 'it is not a PEM private key');
+    throw unusable(path, tokenProblem.notPem);
   }
 }
 
 const unusable = (path: string, why: string): CliError =>
-  new CliError('usage', `cannot sign with ${path}: ${why}.`, '`meetcast keys --out DIR` makes a key pair.');
+  new CliError('usage', ...tokenProblem.cannotSign(path, why));
 
 function algorithmOf(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'rsa')

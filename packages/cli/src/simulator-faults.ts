@@ -2,6 +2,7 @@
 import type { Fault } from '@meetcast/testing';
 import { type Command, Option } from 'commander';
 import { CliError } from './exit.ts';
+import { usageProblem } from './sentences.ts';
 import { wholeNumber } from './values.ts';
 
 const streamFaults = ['fin', 'rst', 'silence', 'close'] as const;
@@ -30,7 +31,10 @@ const oneOf = (flag: string, about: string, numbers: readonly number[]): Option 
   new Option(flag, about).choices(numbers.map(String)).argParser<number>((text) => {
     const value = numbers.find((number) => String(number) === text);
     if (value !== undefined) return value;
-    throw new CliError('usage', `${flag.split(' ')[0]} takes ${numbers.join(', ')}, not "${text}".`);
+    throw new CliError(
+      'usage',
+      ...usageProblem.notAmong(flag.split(' ')[0] ?? flag, numbers.join(', '), text),
+    );
   });
 
 export function addFaultOptions(command: Command): void {
@@ -40,25 +44,27 @@ export function addFaultOptions(command: Command): void {
     .addOption(
       new Option(
         '--fault <kind>',
-        'hurt a stream: fin (ends without a close frame), rst (reset), silence (answers no more), close (with --close-code)',
+        'break streams: fin (end without a close frame), rst (reset), silence (stop answering), close (with --close-code)',
       ).choices(streamFaults),
     )
     .addOption(
-      new Option('--fault-after-ms <ms>', 'once it sent so much audio (default: 0)').argParser(milliseconds),
+      new Option('--fault-after-ms <ms>', 'after this much audio (default: 0)').argParser(milliseconds),
     )
-    .addOption(new Option('--fault-count <n>', 'of the next so many streams (default: 1)').argParser(times))
+    .addOption(new Option('--fault-count <n>', 'number of streams to break (default: 1)').argParser(times))
     .addOption(oneOf('--close-code <code>', 'for --fault close (default: 1011)', closeCodes))
     .option('--close-reason <text>', 'for --fault close')
-    .addOption(oneOf('--refuse <status>', 'refuse handshakes', refusals))
-    .addOption(new Option('--refuse-count <n>', 'so many of them (default: every one)').argParser(times))
-    .option(
-      '--end-without-status',
-      'streams that end in order close without a status: clients see 1005',
-      false,
+    .addOption(oneOf('--refuse <status>', 'refuse handshakes with this status', refusals))
+    .addOption(
+      new Option('--refuse-count <n>', 'number of handshakes to refuse (default: all)').argParser(times),
     )
-    .addOption(new Option('--slow-upgrade-ms <ms>', 'answer handshakes late').argParser(milliseconds))
-    .addOption(new Option('--slow-reader <bytes>', 'read so many bytes a second').argParser(wholeNumber(1)))
-    .addOption(new Option('--away-ms <ms>', 'nobody listens for so long from the start').argParser(times));
+    .option('--end-without-status', 'close finished streams without a status: clients see 1005', false)
+    .addOption(
+      new Option('--slow-upgrade-ms <ms>', 'delay of the answer to a handshake').argParser(milliseconds),
+    )
+    .addOption(new Option('--slow-reader <bytes>', 'bytes read per second').argParser(wholeNumber(1)))
+    .addOption(
+      new Option('--away-ms <ms>', 'accept no connections for this long after the start').argParser(times),
+    );
 }
 
 export function faultsOf(flags: FaultFlags): Fault[] {
@@ -97,5 +103,5 @@ function refuseLonely(flags: FaultFlags): void {
     ['--refuse-count', flags.refuseCount !== undefined, '--refuse', flags.refuse !== undefined],
   ];
   for (const [flag, isSet, needed, isThere] of needs)
-    if (isSet && !isThere) throw new CliError('usage', `${flag} is of use only with ${needed}.`);
+    if (isSet && !isThere) throw new CliError('usage', ...usageProblem.onlyWith(flag, needed));
 }

@@ -1,5 +1,6 @@
 /** Audio a command can send: where it comes from, how long it is and, where that is known, what it says. */
 import { CliError } from './exit.ts';
+import { audioProblem } from './sentences.ts';
 import { openWav } from './wav.ts';
 import type { PcmFormat } from './wav-writer.ts';
 
@@ -19,11 +20,9 @@ const testSeed = 1;
 
 /** What a hub takes, in the words of a person who has a file that is something else. */
 function checkFormat({ sampleRate, channels }: PcmFormat, name: string): void {
-  const next = `Convert it with \`ffmpeg -i ${name} -ar 48000 -ac 1 -c:a pcm_s16le out.wav\`.`;
   if (sampleRate < 8_000 || sampleRate > 192_000)
-    throw new CliError('failed', `${name} has ${sampleRate} Hz; a hub takes 8000 to 192000.`, next);
-  if (channels > 8)
-    throw new CliError('failed', `${name} has ${channels} channels; a hub takes 1 to 8.`, next);
+    throw new CliError('failed', ...audioProblem.wrongRate(name, sampleRate));
+  if (channels > 8) throw new CliError('failed', ...audioProblem.tooManyChannels(name, channels));
 }
 
 export async function speechOfFile(path: string, warn: (message: string) => void): Promise<Speech> {
@@ -51,8 +50,7 @@ export async function testSpeech(durationSeconds: number): Promise<Speech> {
   const { leadMs, tailMs, wordMs, gapMs } = toneTiming;
   const durationMs = durationSeconds * 1000;
   const fitting = Math.floor((durationMs - leadMs - tailMs) / (wordMs + gapMs));
-  if (fitting < 1)
-    throw new CliError('usage', '--test-duration is too short for a word.', 'Pass 1 or more seconds.');
+  if (fitting < 1) throw new CliError('usage', ...audioProblem.testTooShort);
   const words = randomWords(fitting, testSeed);
   const spokenMs = leadMs + fitting * (wordMs + gapMs);
   const options = { ...testFormat, tailMs: durationMs - spokenMs };

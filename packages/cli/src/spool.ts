@@ -4,10 +4,11 @@ import { resolve } from 'node:path';
 import type { Left, Spool } from '@meetcast/client';
 import { fileSpool } from '@meetcast/client/file-spool';
 import { CliError, messageOf } from './exit.ts';
+import { sendNote } from './sentences.ts';
 
 const advice: Readonly<Record<string, string>> = {
-  locked: 'Wait until the other one has ended, or pass another --spool.',
-  foreign: 'Run the command that left it once more, or pass another --spool.',
+  locked: sendNote.otherRunning,
+  foreign: sendNote.otherInput,
 };
 
 /** `label` says what is sent: a spool that was left by something else is refused. */
@@ -31,8 +32,8 @@ const isSpoolError = (error: unknown): error is Error & { code: string } =>
   error instanceof Error && error.name === 'SpoolError' && 'code' in error;
 
 function spoolFailure(error: unknown, directory: string): CliError {
-  if (isSpoolError(error)) return new CliError('failed', `${error.message}.`, advice[error.code]);
-  return new CliError('failed', `cannot use the spool ${directory}: ${messageOf(error)}`);
+  if (isSpoolError(error)) return new CliError('failed', error.message, advice[error.code]);
+  return new CliError('failed', ...sendNote.spoolUnusable(directory, messageOf(error)));
 }
 
 /** What a sender sends: `label` names it, and an input that `repeats` begins anew in every run. */

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { Claims } from '@meetcast/protocol';
 import { SignJWT } from 'jose';
 import { CliError } from './exit.ts';
+import { tokenProblem } from './sentences.ts';
 
 /** Who the token is for. */
 export interface Identity {
@@ -76,7 +77,6 @@ function checked(claims: Claims): Claims {
   const result = Claims.safeParse(claims);
   if (result.success) return result.data;
   const field = String(result.error.issues[0]?.path[0]);
-  const hint =
-    field === 'tenant_id' ? 'It takes 1–128 characters of A–Z a–z 0–9 . _ : -' : 'It is empty or too long.';
-  throw new CliError('usage', `${flags[field] ?? field} cannot be in a token.`, hint);
+  const why = field === 'tenant_id' ? tokenProblem.badTenant : tokenProblem.badLength;
+  throw new CliError('usage', ...tokenProblem.badClaim(flags[field] ?? field, why));
 }

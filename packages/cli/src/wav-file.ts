@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { ByteReader } from './byte-reader.ts';
 import { CliError, messageOf, systemCode } from './exit.ts';
+import { audioProblem } from './sentences.ts';
 
 export interface OpenBytes {
   /** For messages. */
@@ -21,7 +22,7 @@ export async function openBytes(path: string): Promise<OpenBytes> {
     const stat = await handle.stat();
     if (stat.isDirectory()) {
       await handle.close();
-      throw new CliError('failed', `${path} is a directory.`, 'Name a WAV file.');
+      throw new CliError('failed', ...audioProblem.isDirectory(path));
     }
     const reader = new ByteReader(handle.createReadStream({ highWaterMark: readBytes }));
     return { name: path, reader, fileBytes: stat.isFile() ? stat.size : undefined };
@@ -33,7 +34,6 @@ export async function openBytes(path: string): Promise<OpenBytes> {
 
 function cannotRead(path: string, error: unknown): CliError {
   if (systemCode(error) !== 'ENOENT')
-    return new CliError('failed', `cannot read ${path}: ${messageOf(error)}`);
-  const next = 'Check the path; `meetcast wav --out FILE --words 20` makes a test file.';
-  return new CliError('failed', `there is no file ${path}.`, next);
+    return new CliError('failed', ...audioProblem.unreadable(path, messageOf(error)));
+  return new CliError('failed', ...audioProblem.noFile(path));
 }

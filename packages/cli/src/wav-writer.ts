@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import wavefile from 'wavefile';
 import { CliError, messageOf } from './exit.ts';
+import { audioProblem } from './sentences.ts';
 
 export interface PcmFormat {
   sampleRate: number;
@@ -26,7 +27,7 @@ export async function writeWav(path: string, format: PcmFormat, pcm: Iterable<Bu
       await file.close();
     }
   } catch (error) {
-    throw new CliError('failed', `cannot write ${path}: ${messageOf(error)}`);
+    throw new CliError('failed', ...audioProblem.unwritable(path, messageOf(error)));
   }
 }
 

@@ -1,6 +1,7 @@
 /** Streams the audio of a WAV file, whatever its sample format, as 16-bit PCM. */
 import { CliError } from './exit.ts';
 import { toInt16 } from './pcm.ts';
+import { audioProblem } from './sentences.ts';
 import { type OpenBytes, openBytes } from './wav-file.ts';
 import { readWavHeader, type WavHeader } from './wav-header.ts';
 
@@ -36,14 +37,8 @@ export async function openWav(path: string, { warn = () => {} }: WavOptions = {}
   }
 }
 
-function unusable(name: string, problem: string, mayConvert: boolean): CliError {
-  const convert = `Convert it with \`ffmpeg -i ${name} -c:a pcm_s16le out.wav\`.`;
-  return new CliError(
-    'failed',
-    `cannot use ${name}: ${problem}.`,
-    mayConvert ? convert : 'Export it again as PCM WAV, or name another file.',
-  );
-}
+const unusable = (name: string, why: string, mayConvert: boolean): CliError =>
+  new CliError('failed', ...audioProblem.unusable(name, why, mayConvert));
 
 function audioOf(bytes: OpenBytes, header: WavHeader, warn: (message: string) => void): WavAudio {
   const { samples, sampleRate, channels } = header.format;
@@ -52,13 +47,11 @@ function audioOf(bytes: OpenBytes, header: WavHeader, warn: (message: string) =>
   const available =
     bytes.fileBytes === undefined ? Number.POSITIVE_INFINITY : bytes.fileBytes - bytes.reader.position;
   const length = Math.min(header.audioBytes, available);
-  if (length < frameBytes) throw unusable(bytes.name, 'it has no audio', false);
+  if (length < frameBytes) throw unusable(bytes.name, audioProblem.noAudio, false);
   const warnShort = (actual: number) => {
     if (!Number.isFinite(header.audioBytes)) return;
-    const [is, says] = [actual, header.audioBytes].map(
-      (size) => `${(millisecondsOf(size) / 1000).toFixed(2)} s`,
-    );
-    warn(`${bytes.name} is cut short: its header announces ${says} of audio, there are ${is}.`);
+    const length = (size: number) => `${(millisecondsOf(size) / 1000).toFixed(2)} s`;
+    warn(audioProblem.cutShort(bytes.name, length(header.audioBytes), length(actual)));
   };
   if (length < header.audioBytes) warnShort(length);
   return {

@@ -111,13 +111,17 @@ describe.concurrent('a hub that', () => {
   test('notices it, and is long in finding another stream, fails', async ({ expect }) => {
     const { exit, problems, lost } = await run('recognizer-silent', recognizing(slowToReturn(13_000)));
     expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
-    expect(problems).toEqual([expect.stringMatching(/not told within 10 s after that .* well again/)]);
+    expect(problems).toEqual([expect.stringMatching(/not told within 10 s after that .* working again/)]);
   });
 
   test.for([
     [401, '', /^the sender of mic was told an empty reason$/],
     [402, 'there is no credit. Buy some.', /^the sender of mic was told 2 sentences/],
-    [403, 'the recognizer failed', /^the sender of mic was told a reason that says nothing of the access/],
+    [
+      403,
+      'The speech recognizer failed.',
+      /^the sender of mic was told a reason that says nothing of the access/,
+    ],
   ] as const)('for %i tells its senders "%s" fails', async ([status, reason, problem], { expect }) => {
     const { exit, problems, lost } = await run(`recognizer-${status}`, recognizing(refusingWith(reason)));
     expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });

@@ -211,8 +211,8 @@ test('a word that comes after a gap and stands beside it, or 20 ms in it, fills 
 });
 
 test.each([
-  [401, 'Deepgram refused the stream with 401: Invalid credentials. (check DEEPGRAM_API_KEY)'],
-  [402, 'Deepgram refused the stream with 402: Project does not have enough credits for an ASR request.'],
+  [401, 'Deepgram refused the stream (401, Invalid credentials): check DEEPGRAM_API_KEY.'],
+  [402, 'Deepgram refused the stream (402, Project does not have enough credits for an ASR request).'],
   [403, 'the key may not use this model'],
 ] as const)('%i: one sentence that says the cause is a reason', (status, reason) => {
   expect(reasonProblem([reason, reason], status)).toBe(undefined);
@@ -222,7 +222,7 @@ test.each([
   [[], /was not told why.*401/],
   [['the key is wrong', ' '], /an empty reason/],
   [['The key is wrong. Ask somebody else for another.'], /2 sentences/],
-  [['the recognizer failed'], /nothing of the key: "the recognizer failed"/],
+  [['The speech recognizer failed.'], /nothing of the key: "The speech recognizer failed."/],
 ] as const)('%j is none', (reasons, problem) => {
   expect(reasonProblem(reasons, 401)).toMatch(problem);
 });

@@ -62,7 +62,7 @@ together('two nodes on one directory are one hub', async () => {
   const nodes = await twoNodes({ REDIS_URL: redis.url });
   for (const { cli } of nodes) {
     const [, port] = await cli.said(
-      /one node of those on this machine .* in meetcast-data and Redis at .*:(\d+)/,
+      /one node of the cluster on this machine .* in meetcast-data and Redis at .*:(\d+)/,
     );
     expect(Number(port)).toBe(redis.port);
   }
@@ -73,7 +73,7 @@ test.skipIf(!hasRedis || !hasPostgres)('two nodes on one PostgreSQL are one hub'
   const [redis, postgres] = await Promise.all([newRedis(), newPostgres()]);
   await Promise.all([redis.start(), postgres.start()]);
   const nodes = await twoNodes({ REDIS_URL: redis.url, DATABASE_URL: postgres.url });
-  for (const { cli } of nodes) await cli.said(/one node of those with this PostgreSQL and Redis at/);
+  for (const { cli } of nodes) await cli.said(/one node of the cluster on this PostgreSQL and Redis at/);
   await areOne(nodes);
 });
 
@@ -117,13 +117,15 @@ together('a Redis that starts after its hub is waited for; one that stops is mis
   const redis = await newRedis();
   const { url, cli } = await serveHub([], { REDIS_URL: redis.url });
   const where = `Redis at 127\\.0\\.0\\.1:${redis.port}`;
-  await cli.said(new RegExp(`${where} is not there \\(.+\\): until it is, this node decides alone`));
+  await cli.said(
+    new RegExp(`${where} cannot be reached \\(.+\\)\\. Until it is back, this node works alone`),
+  );
   expect(await redisHealth(url)).toEqual({ status: 503, redis: 'down' });
   await say(url, 'hello thank you');
   expect(textOf(await read(url))).toBe('hello thank you');
 
   await redis.start();
-  await cli.said(new RegExp(`${where} is there now`));
+  await cli.said(new RegExp(`${where} is connected`));
   await becomes(url, { status: 200, redis: 'ok' });
   await redis.stop();
   await becomes(url, { status: 503, redis: 'down' });
@@ -142,7 +144,7 @@ test('nodes with nothing in common are refused, and Redis passwords are never sh
   expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('DATABASE_URL') });
   expect(await readdir(cwd)).toEqual([]);
   const { cli } = await serveHub([], env, cwd);
-  const run = await said(cli, /Redis at 127\.0\.0\.1:2 is not there/);
+  const run = await said(cli, /Redis at 127\.0\.0\.1:2 cannot be reached/);
   expect(refused.stderr + run).not.toContain('hunter2');
 });
 
@@ -156,7 +158,7 @@ test('without a secret, nodes on one directory share the one they make; others a
     expect(await runCli(args)).toMatchObject({ code: 0 });
   }
   const alone = await serveHub([], { ...env, DATABASE_URL: 'postgres://127.0.0.1:2/x' });
-  await alone.cli.said(/set the same SECRET_KEY on all of them/);
+  await alone.cli.said(/Set the same SECRET_KEY on all of them/);
 });
 
 together('rediss:// is Redis over TLS, with a password', async () => {

@@ -13,7 +13,7 @@ test('with --yes a meeting is gone, and no other', async () => {
   for (const meeting of ['m', 'other']) await say(url, 'hello all', meeting);
   const { epoch } = await read(url);
   const run = await runCli([...forget, '--yes', '--json'], { env });
-  expect(run).toMatchObject({ code: 0, stderr: 'm is forgotten\n' });
+  expect(run).toMatchObject({ code: 0, stderr: 'Meeting m is deleted.\n' });
   expect(eventsOf(run)).toEqual([{ event: 'forgotten', meeting: 'm' }]);
   const left = await read(url);
   expect(left).toMatchObject({ seq: 0, segments: [] });
@@ -21,7 +21,7 @@ test('with --yes a meeting is gone, and no other', async () => {
   expect((await runCli(['search', 'hello'], { env })).stdout).toMatch(/^other .*\n$/);
   expect(await runCli([...forget, '--yes'], { env })).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('there is no meeting "m"'),
+    stderr: expect.stringContaining('request failed (404): There is no meeting "m".'),
   });
 });
 

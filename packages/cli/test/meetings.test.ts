@@ -8,7 +8,7 @@ import { eventsOf, runCli } from './support/run-cli.ts';
 test('the newest first, with when, how long and in which language', async () => {
   const { url, env } = await serveHub();
   const none = await runCli(['meetings'], { env });
-  expect(none).toEqual({ code: 0, stdout: '', stderr: 'no meetings yet\n' });
+  expect(none).toEqual({ code: 0, stdout: '', stderr: 'No meetings yet.\n' });
   await say(url, 'hello thank you', 'first');
   const talking = sender(url, 'second');
   await new Promise<void>((resolve) => {

@@ -52,7 +52,7 @@ test('SIGINT finishes: what was sent is stored, and the exit code is 0', async (
   await cli.event('progress');
   cli.signal('SIGINT');
   const run = await cli.ended;
-  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('finishing') });
+  expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('Stopping') });
   const done = eventsOf(run).at(-1) as { sent_ms: number; stored_ms: number };
   expect(done.sent_ms).toBeLessThan(60_000);
   expect(done.stored_ms).toBe(done.sent_ms);
@@ -83,7 +83,7 @@ test('a hub that refuses the token is exit code 3, none at all is 4', async () =
 const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['nothing to send', []],
   ['cannot be used with', ['--wav', 'a.wav', '--create-test-wav']],
-  ['--test-duration is of use only', ['--wav', 'a.wav', '--test-duration', '5s']],
+  ['--test-duration works only', ['--wav', 'a.wav', '--test-duration', '5s']],
   ['too short for a word', ['--create-test-wav', '--test-duration', '200ms']],
   ['cannot be used with', ['--create-test-wav', '--url', nowhere, '--port', '1']],
   ['meeting must be', ['--create-test-wav', '--meeting', 'a b']],

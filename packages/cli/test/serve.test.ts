@@ -79,7 +79,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: string[], env: Record<s
   ['INGEST_CHANNELS "two" is not valid', [], { INGEST_CHANNELS: 'two' }],
   ['MAX_INGEST_MSG_BYTES "0" is not valid', [], { MAX_INGEST_MSG_BYTES: '0' }],
   ['SECRET_KEY and JWT_PUBLIC_KEY_PATH', ['--jwt-public-key-path', 'x.pem'], { SECRET_KEY: secret }],
-  ['JWT_PUBLIC_KEY_PATH: cannot check tokens', [], { JWT_PUBLIC_KEY_PATH: 'none.pem' }],
+  ['JWT_PUBLIC_KEY_PATH: cannot verify tokens', [], { JWT_PUBLIC_KEY_PATH: 'none.pem' }],
   ['DEEPGRAM_API_KEY is not set', [], { DEEPGRAM_ENDPOINT: 'wss://api.example/v1/listen' }],
   ['REDIS_URL is not valid. Expected an address', [], { REDIS_URL: 'https://u:hunter2@cache' }],
   ['DATABASE_URL is not valid. Expected postgres://', [], { DATABASE_URL: 'mysql://u:hunter2@db/x' }],
@@ -128,7 +128,7 @@ test('a taken port is named, with what to do', async () => {
   const { url } = await serveHub();
   const cwd = await temporaryDirectory();
   const run = await runCli(['serve', '--port', new URL(url).port], { cwd, env: { SECRET_KEY: secret } });
-  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is taken') });
+  expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('is already in use') });
   expect(run.stderr).toContain('--port 0');
 });
 

@@ -54,8 +54,8 @@ test('by default everything is in meetcast-data, which is for its owner alone', 
   expect(await readdir(cwd)).toEqual(['meetcast-data']);
   expect((await stat(join(cwd, 'meetcast-data'))).mode & 0o777).toBe(0o700);
   const { cli } = await serveHub([], { SECRET_KEY: '' }, cwd);
-  await cli.said(/transcripts are kept in meetcast-data\/meetcast\.db\n/);
-  await cli.said(/a secret was made, kept in meetcast-data\/secret\.key/);
+  await cli.said(/Transcripts are stored in meetcast-data\/meetcast\.db\n/);
+  await cli.said(/a secret was generated, kept in meetcast-data\/secret\.key/);
 });
 
 test('--data and DATABASE_URL=file: name another directory', async () => {
@@ -64,15 +64,15 @@ test('--data and DATABASE_URL=file: name another directory', async () => {
   // The same directory by its other name.
   const { url, cli } = await serveHub([], { DATABASE_URL: 'file:deep/kept' }, cwd);
   expect(textOf(await read(url))).toBe('hello thank you good morning all');
-  await cli.said(/transcripts are kept in deep\/kept\/meetcast\.db/);
+  await cli.said(/Transcripts are stored in deep\/kept\/meetcast\.db/);
   expect(await readdir(cwd)).toEqual(['deep']);
 });
 
 test('--memory keeps nothing on disk, and says so', async () => {
   const cwd = await temporaryDirectory();
   const first = await serveHub(['--memory'], { DATABASE_URL: 'file:kept', SECRET_KEY: '' }, cwd);
-  await first.cli.said(/transcripts are in memory only/);
-  await first.cli.said(/a secret was made, for this run only/);
+  await first.cli.said(/Transcripts are kept in memory only/);
+  await first.cli.said(/a secret was generated, for this run only/);
   expect(await healthOf(first.url)).toEqual({ status: 200, storage: 'ok' });
   await stop(first);
   expect(await readdir(cwd)).toEqual([]);
@@ -87,7 +87,7 @@ test('a directory that cannot be used is named, with what to do', async () => {
     for (const env of [{ SECRET_KEY: secret }, {}]) {
       const run = await runCli(['serve', '--port', '0', '--data', data], { cwd, env });
       expect(run).toMatchObject({ code: 1, stdout: '' });
-      expect(run.stderr).toContain(`cannot keep anything in ${data}: `);
+      expect(run.stderr).toContain(`cannot store anything in ${data}: `);
       expect(run.stderr).toContain('--memory');
     }
 });
@@ -109,7 +109,7 @@ test('a hub killed in mid-meeting has all it acknowledged; its sender goes on an
   await talking.event<{ durable_ms: number }>('progress', ({ durable_ms }) => durable_ms > 5_000);
   killed.cli.signal('SIGKILL');
   await killed.cli.ended;
-  await talking.said(/connection lost/);
+  await talking.said(/Connection lost/);
   const stored = acknowledged(talking.events);
   expect(stored.length).toBeGreaterThan(10);
 
@@ -140,17 +140,17 @@ test.skipIf(!hasPostgres)('DATABASE_URL=postgres://… keeps them in PostgreSQL'
   });
   const { host, port } = new URL(postgres.url);
   expect(port).not.toBe('');
-  for (const { cli } of served) expect(cli.stderr).toContain(`kept in PostgreSQL at ${host}/postgres`);
+  for (const { cli } of served) expect(cli.stderr).toContain(`stored in PostgreSQL at ${host}/postgres`);
   expect(await readdir(cwd)).toEqual([]);
 });
 
 test.skipIf(!hasPostgres)('a PostgreSQL that starts after its hub is waited for', async () => {
   const postgres = await newPostgres();
   const { url, cli } = await serveHub([], { DATABASE_URL: postgres.url });
-  await cli.said(/PostgreSQL at 127\.0\.0\.1:\d+\/postgres is not there \(.*ECONNREFUSED.*\)/);
+  await cli.said(/PostgreSQL at 127\.0\.0\.1:\d+\/postgres cannot be reached \(.*ECONNREFUSED.*\)/);
   expect(await healthOf(url)).toEqual({ status: 503, storage: 'down' });
   await postgres.start();
-  await cli.said(/PostgreSQL at 127\.0\.0\.1:\d+\/postgres is there now/);
+  await cli.said(/PostgreSQL at 127\.0\.0\.1:\d+\/postgres is connected/);
   expect(await healthOf(url)).toEqual({ status: 200, storage: 'ok' });
   await say(url, 'hello thank you');
   expect(textOf(await read(url))).toBe('hello thank you');
@@ -161,7 +161,7 @@ test.skipIf(!hasPostgres)('a PostgreSQL that starts after its hub is waited for'
 test('a hub whose PostgreSQL is away stops when it is told to, and shows no password', async () => {
   const away = 'postgres://u:hunter2@127.0.0.1:2/meetcast';
   const hub = await serveHub([], { DATABASE_URL: away });
-  await hub.cli.said(/is not there/);
+  await hub.cli.said(/cannot be reached/);
   await stop(hub);
   expect(hub.cli.stderr).not.toContain('hunter2');
 });

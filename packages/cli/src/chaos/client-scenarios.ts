@@ -20,7 +20,7 @@ export const halfRate = ({ format, speed }: Scene): number => (bytesPerSecond(fo
 export const clientScenarios: readonly Scenario[] = [
   {
     name: 'drop',
-    about: 'sender and viewer lose their connections (FIN), and get no others for 1.5 s',
+    about: 'sender and viewer are disconnected (FIN) and cannot reconnect for 1.5 s',
     needs: 'hub',
     strike: (scene) => dropped(scene, 'fin'),
   },
@@ -32,7 +32,7 @@ export const clientScenarios: readonly Scenario[] = [
   },
   {
     name: 'half-open',
-    about: 'their connections take bytes, pass none on and never end; new ones are sound',
+    about: 'their connections hang: bytes go in, and none come out; new connections work',
     needs: 'hub',
     strike: async ({ proxy }) => {
       proxy.silence();
@@ -40,7 +40,7 @@ export const clientScenarios: readonly Scenario[] = [
   },
   {
     name: 'slow',
-    about: 'for 4 s the link carries half of what the audio needs',
+    about: 'for 4 s the network carries half of what the audio needs',
     needs: 'hub',
     strike: async (scene) => {
       scene.proxy.slow(halfRate(scene));
@@ -50,7 +50,7 @@ export const clientScenarios: readonly Scenario[] = [
   },
   {
     name: 'delayed',
-    about: 'for 4 s everything comes 400 ms later, each way',
+    about: 'for 4 s everything takes 400 ms longer, each way',
     needs: 'hub',
     strike: async (scene) => {
       scene.proxy.delay(lateMs);
@@ -60,8 +60,7 @@ export const clientScenarios: readonly Scenario[] = [
   },
   {
     name: 'expired-token',
-    about:
-      'the tokens of sender and viewer run out, and were not renewed: closed with 4005, back with fresh ones',
+    about: 'the tokens of sender and viewer expire without renewal: closed with 4005, back with fresh ones',
     needs: 'secret',
     strike: async (scene) => {
       await scene.until(() => scene.expired > 0, expiryMs);
@@ -73,7 +72,7 @@ export const clientScenarios: readonly Scenario[] = [
   },
   {
     name: 'duplicate',
-    about: 'somebody else sends the same source: refused with 4002, and the first is not disturbed',
+    about: 'a second sender of the same source is refused with 4002, and the first goes on undisturbed',
     needs: 'hub',
     strike: (scene) => forEach(scene, duplicate),
   },

@@ -17,17 +17,17 @@ export const localScenarios: readonly Scenario[] = [
   ofRecognizer('recognizer-rst', 'the recognizer’s connection is reset (RST)', loses({ kind: 'rst' })),
   ofRecognizer(
     'recognizer-close',
-    'the recognizer closes cleanly (1000) in mid-meeting',
+    'the recognizer closes its stream (1000) during the meeting',
     loses({ kind: 'close', code: 1000 }),
   ),
   ofRecognizer(
     'recognizer-silent',
-    'the recognizer takes audio and answers nothing, for ever: the hub says so within 10 s, and opens another stream',
+    'the recognizer reads audio and never answers: the hub reports it within 10 s and opens another stream',
     silent,
   ),
   ofRecognizer(
     'recognizer-429',
-    'the recognizer is lost, and too busy for another stream (429) for 2.5 s or longer',
+    'the recognizer disconnects and refuses new streams as too many (429) for 2.5 s or longer',
     async (scene, { recognizer }) => {
       recognizer.fault({ kind: 'refuse', status: 429 });
       recognizer.fault({ kind: 'fin' });
@@ -38,23 +38,23 @@ export const localScenarios: readonly Scenario[] = [
   ),
   ofRecognizer(
     'recognizer-401',
-    'the recognizer is lost, and refuses the key (401) until the sender was told why',
+    'the recognizer disconnects and refuses the key (401) until the sender is told why',
     (scene, backstage) => refused(scene, backstage, 401, 'told'),
   ),
   ofRecognizer(
     'recognizer-402',
-    'the same for want of credit (402), for longer than the hub waits: it tells a gap, which is filled later',
+    'the same for lack of credit (402), for longer than the hub waits: the log gets a gap, which is filled later',
     (scene, backstage) => refused(scene, backstage, 402, 'gap'),
     impatient,
   ),
   ofRecognizer(
     'recognizer-403',
-    'the same, because the key has no access to the model (403), until the sender was told why',
+    'the same, because the key has no access to the model (403)',
     (scene, backstage) => refused(scene, backstage, 403, 'told'),
   ),
   ofRecognizer(
     'recognizer-slow',
-    'for 4 s the recognizer reads half of what the audio needs',
+    'for 4 s the recognizer reads at half the speed that the audio needs',
     async (scene, { recognizer }) => {
       recognizer.fault({ kind: 'slow-reader', bytesPerSecond: halfRate(scene) });
       await scene.wait(slowMs);
@@ -63,7 +63,7 @@ export const localScenarios: readonly Scenario[] = [
   ),
   ofRecognizer(
     'recognizer-away',
-    'the recognizer is gone for 4 s: nobody listens there',
+    'the recognizer accepts no connections for 4 s',
     async (scene, { recognizer }) => {
       recognizer.fault({ kind: 'away' });
       await scene.wait(awayMs);
@@ -72,14 +72,14 @@ export const localScenarios: readonly Scenario[] = [
   ),
   {
     name: 'hub-restart',
-    about: 'the hub is closed in order, and another one starts on the same transcripts',
+    about: 'the hub shuts down gracefully, and another one starts with the same transcripts',
     needs: 'local',
     process: 'own',
     strike: (_scene, { restartHub }) => restartHub(),
   },
   {
     name: 'hub-kill',
-    about: 'the hub’s process is killed (SIGKILL), and another one starts on the same transcripts',
+    about: 'the hub’s process is killed (SIGKILL), and another one starts with the same transcripts',
     needs: 'local',
     process: 'another',
     strike: (_scene, { restartHub }) => restartHub(),

@@ -64,7 +64,7 @@ async function suffer(scene: Scene, { seed, moved }: Play, strike: () => Promise
   const fromMs = strikes.earliestMs + chance(`${seed}/strike`) * (strikes.latestMs - strikes.earliestMs);
   const isReady = () => scene.positionMs >= fromMs && scene.voices.every(({ isHeard }) => isHeard);
   if (!(await scene.until(isReady, patience.firstMs)))
-    throw new CliError('failed', 'no word came back, even before there was a fault.');
+    throw new CliError('failed', 'no word came back, even before the fault.');
   scene.hurt();
   moved('hurt', scene);
   if (!(await scene.kept(strike(), patience.healMs))) throw new CliError('failed', 'the fault did not end.');

@@ -35,7 +35,7 @@ export interface PlayersOptions {
 /** How far a scenario was that had no more time. */
 const actsNotOver: Readonly<Record<Act, string>> = {
   opening: 'sender and viewer were not connected',
-  speaking: 'no words had come back, and nothing was hurt',
+  speaking: 'no words had come back before the fault',
   hurt: 'the fault was not over',
   recovering: 'words had not come back, or had only just',
   ending: 'not all was stored and seen',
@@ -111,7 +111,7 @@ export class Players {
   #lackOf(scenario: Scenario): string | undefined {
     const { hub, secret, memory } = this.#options;
     if (hub && scenario.needs === 'secret' && !secret)
-      return 'it mints tokens of its own: pass --secret or set SECRET_KEY';
+      return 'it creates tokens of its own: pass --secret or set SECRET_KEY';
     if (memory && scenario.needs === 'local' && scenario.process === 'another')
       return 'with --memory nothing outlives the hub’s process';
     return undefined;
@@ -174,8 +174,8 @@ const agedBy = ({ needs }: Scenario, secret: Secret | undefined): Secret | undef
 const deaf = (): CliError =>
   new CliError(
     'failed',
-    'no words came back, and nothing was hurt yet: the hub does not hear the tone language.',
-    'Let it listen through `meetcast simulator`, or see `meetcast chaos --local`.',
+    'no words came back, even without a fault: the hub does not understand the test audio.',
+    'Let it transcribe with `meetcast simulator`, or try `meetcast chaos --local`.',
   );
 
 function faulty({ words, missing, unexpected, problems: [problem] }: Played): CliError {
@@ -186,8 +186,8 @@ function faulty({ words, missing, unexpected, problems: [problem] }: Played): Cl
         ? 'some came twice'
         : undefined;
   const found = what === undefined ? problem : `of ${words.said} words ${what}`;
-  return new CliError('failed', `nothing was hurt yet, and ${found}.`, 'See `meetcast smoke`.');
+  return new CliError('failed', `even without a fault, ${found}.`, 'See `meetcast smoke`.');
 }
 
 const stuck = (verdict: string): CliError =>
-  new CliError('failed', `nothing was hurt yet, and ${verdict}.`, 'See `meetcast smoke`.');
+  new CliError('failed', `even without a fault, ${verdict}.`, 'See `meetcast smoke`.');

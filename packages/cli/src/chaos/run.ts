@@ -43,7 +43,7 @@ export async function chaos(
 ): Promise<void> {
   const { output } = context;
   if (flags.list) return list(output);
-  if (flags.memory && !flags.local) throw new CliError('usage', '--memory is of use only with --local.');
+  if (flags.memory && !flags.local) throw new CliError('usage', '--memory works only with --local.');
   const scenarios = scenariosFor(flags.local, flags.only);
   const hub = flags.local ? undefined : await resolveHub(flags, context);
   const { seed = randomInt(mostSeed), speed, memory, sources, channels } = flags;
@@ -51,7 +51,7 @@ export async function chaos(
   const width = flags.parallel ?? (flags.local ? parallel.local : parallel.remote);
   const names = scenarios.map(({ name }) => name);
   output.emit({ event: 'start', seed, hub: hub?.url ?? null, ...shape, scenarios: names });
-  const place = hub?.url ?? 'hubs of its own';
+  const place = hub?.url ?? 'its own hubs';
   output.say(`${count(scenarios.length, 'scenario')} on ${place}, ${shapeText(shape)}, --seed ${seed}`);
 
   const board = new Board(output);
@@ -87,7 +87,7 @@ function stopping(limitSeconds: number) {
 function list({ emit, json }: Output): void {
   if (!json) {
     const rows = allScenarios.map((scenario) => [scenario.name, needsOf(scenario), scenario.about]);
-    return emit({ event: 'list' }, table([['scenario', 'needs', 'what happens'], ...rows]).join('\n'));
+    return emit({ event: 'list' }, table([['scenario', 'needs', 'fault'], ...rows]).join('\n'));
   }
   for (const { name, needs, about } of allScenarios) emit({ event: 'listed', name, needs, about });
 }
@@ -106,16 +106,16 @@ function conclude(results: Results, seed: number, stopped: Stopped | undefined, 
   output.emit({ event: 'chaos', ok: isWell, seed, ...summary }, textOf(results));
   if (isWell)
     return output.say(
-      output.notePaint.green('no word was lost, none came twice, and each is where it was said'),
+      output.notePaint.green('No word was lost, none came twice, and each is where it was said.'),
     );
   const left = `${count(summary.unfinished, 'scenario')} did not finish`;
   const failed = `${count(summary.failed, 'scenario')} failed`;
   if (stopped === undefined)
-    throw new CliError('failed', `${failed}.`, `--seed ${seed} says the same words again.`);
+    throw new CliError('failed', `${failed}.`, `Pass --seed ${seed} to repeat the same words.`);
   const both = [...(summary.failed > 0 ? [failed] : []), ...(summary.unfinished > 0 ? [left] : [])].join(
     ', ',
   );
   if (stopped.limitSeconds === undefined) throw new CliError('failed', `stopped: ${both}.`);
-  const next = 'Pass a longer --time-limit, or --only the names of some.';
+  const next = 'Pass a longer --time-limit, or fewer scenarios with --only.';
   throw new CliError('failed', `${stopped.message}: ${both}.`, next);
 }

@@ -26,7 +26,7 @@ export async function silent(scene: Scene, { recognizerLink }: Backstage): Promi
   const areWell = await scene.until(() => voices.every((voice) => voice.isTold(isRecovery)), failoverMs);
   scene.expect(
     areWell,
-    `sender and viewer were not told within ${failoverMs / 1000} s after that the recognizer is well again (recovered)`,
+    `sender and viewer were not told within ${failoverMs / 1000} s after that the recognizer is working again (recovered)`,
   );
 }
 

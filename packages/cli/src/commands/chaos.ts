@@ -3,65 +3,63 @@ import { type Source, sources } from '@meetcast/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ChaosFlags } from '../chaos/run.ts';
 import type { Context } from '../context.ts';
-import { addExamples, type Example } from '../help.ts';
+import { addExamples, addNotes, type Example } from '../help.ts';
 import { addHubOptions } from '../hub-options.ts';
 import { duration, number, wholeNumber } from '../values.ts';
 
 const mostParallel = 64;
 
 const examples: readonly Example[] = [
-  ['everything, on hubs of its own', 'meetcast chaos --local'],
+  ['every scenario, on its own hubs', 'meetcast chaos --local'],
   ['your hub, from the client’s side', 'meetcast chaos --url https://hub.example --token "$TOKEN"'],
   ['two sources at once, each in stereo', 'meetcast chaos --local --sources mic,system --channels 2'],
-  ['what can happen', 'meetcast chaos --list'],
+  ['all scenarios', 'meetcast chaos --list'],
   ['one failure again', 'meetcast chaos --local --only recognizer-silent --seed 7'],
-  ['what failed, in a script', 'meetcast chaos --local --json | jq \'select(.status == "failed")\''],
+  ['for scripts: what failed', 'meetcast chaos --local --json | jq \'select(.status == "failed")\''],
   [
-    'how far words were off',
+    'for scripts: how far words were off',
     "meetcast chaos --local --json | jq 'select(.time_error_ms) | {name, time_error_ms}'",
   ],
 ];
 
-const whatPassedMeans = `
-Passed is a scenario in which no word was lost or came twice, each is stored within 20 ms of where it was said, and
-everybody was told what they had to be. Otherwise the exit code is 1.
-
-The words are of the tone language: a hub at --url must listen through the simulator, not through Deepgram.
-`;
-
 export function registerChaos(program: Command, context: Context): void {
   const command = program
     .command('chaos')
-    .description('Hurt meetings in their middle, one fault at a time, and count the words: none may be lost.')
+    .description('Inject faults into running meetings, one at a time, and check that no word is lost.')
     .addOption(
-      new Option('--local', 'hubs and recognizers of its own, in place of yours; more can be hurt there')
+      new Option('--local', 'test its own hubs and recognizers instead of yours, with more faults')
         .default(false)
         .conflicts(['url', 'host', 'port', 'token', 'secret']),
     )
-    .option('--memory', 'with --local: nothing is kept on disk', false)
-    .addOption(new Option('--only <names>', 'these scenarios, such as drop,slow').argParser(names))
-    .option('--list', 'list the scenarios, and play none', false)
+    .option('--memory', 'with --local: store nothing on disk', false)
+    .addOption(new Option('--only <names>', 'run only these scenarios, such as drop,slow').argParser(names))
+    .option('--list', 'list the scenarios without running them', false)
     .addOption(
-      new Option('--sources <names>', 'who speaks at once in each meeting: mic, system, or mic,system')
+      new Option('--sources <names>', 'sources that speak at once: mic, system, or mic,system')
         .argParser(sourceNames)
         .default(['mic'] as const, 'mic'),
     )
     .addOption(
-      new Option('--channels <n>', 'of each source: 2 is stereo; all of them say the same')
+      new Option('--channels <n>', 'channels of each source, all with the same audio')
         .argParser(wholeNumber(1, 8))
         .default(1),
     )
     .addOption(
-      new Option('--seed <n>', 'say these words, strike there (default: drawn)').argParser(wholeNumber(0)),
+      new Option(
+        '--seed <n>',
+        'seed of the words and of the moments of the faults (default: random)',
+      ).argParser(wholeNumber(0)),
     )
-    .addOption(new Option('--speed <n>', 'times real time that people speak').argParser(number()).default(1))
     .addOption(
-      new Option('--parallel <n>', 'scenarios at a time (default: 1, with --local 6)').argParser(
+      new Option('--speed <n>', 'speed of the speakers; 1 is real time').argParser(number()).default(1),
+    )
+    .addOption(
+      new Option('--parallel <n>', 'scenarios to run at once (default: 1, with --local 6)').argParser(
         wholeNumber(1, mostParallel),
       ),
     )
     .addOption(
-      new Option('--time-limit <duration>', 'stop after so long; what did not finish has failed')
+      new Option('--time-limit <duration>', 'stop after this long; unfinished scenarios have failed')
         .argParser(duration)
         .default(300, '5m'),
     );
@@ -70,13 +68,17 @@ export function registerChaos(program: Command, context: Context): void {
     await chaos(flags, context);
   });
   addExamples(command, examples);
-  command.addHelpText('after', whatPassedMeans);
+  addNotes(
+    command,
+    'A scenario passes if no word is lost or repeated, each is stored within 20 ms of where it was said, and senders and viewers got the statuses they should. Otherwise the exit code is 1.',
+    'The audio is for the simulator: a hub at --url must transcribe with it, not with Deepgram.',
+  );
 }
 
 function names(text: string): string[] {
   const named = listed(text);
   if (named.length > 0) return named;
-  throw new InvalidArgumentError('Expected names such as drop,slow; --list has all.');
+  throw new InvalidArgumentError('Expected names such as drop,slow. --list shows all.');
 }
 
 function sourceNames(text: string): Source[] {

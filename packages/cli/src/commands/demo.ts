@@ -8,8 +8,10 @@ import { number } from '../values.ts';
 export function registerDemo(program: Command, context: Context): void {
   const command = program
     .command('demo')
-    .description('See it work: a meeting of half a minute, three viewers, one cut off, and not a word lost.')
-    .addOption(new Option('--speed <n>', 'times real time').argParser(number()).default(1))
+    .description(
+      'Watch a half-minute demo: two speakers, three viewers, a lost connection, and no word lost.',
+    )
+    .addOption(new Option('--speed <n>', 'speed; 1 is real time').argParser(number()).default(1))
     .action(async (flags: DemoFlags) => {
       // The hub and Deepgram's SDK take a while to load, which no other command should wait for.
       const { demo } = await import('../demo/run.ts');
@@ -17,6 +19,6 @@ export function registerDemo(program: Command, context: Context): void {
     });
   addExamples(command, [
     ['half a minute, live', 'meetcast demo'],
-    ['in three seconds, for a script', 'meetcast demo --speed 10 --json'],
+    ['three seconds, for scripts', 'meetcast demo --speed 10 --json'],
   ]);
 }

@@ -6,6 +6,7 @@ import { CliError } from '../exit.ts';
 import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import { forgetMeeting } from '../hub-request.ts';
+import { readNote } from '../sentences.ts';
 
 interface ForgetFlags extends HubFlags {
   meeting: string;
@@ -15,13 +16,15 @@ interface ForgetFlags extends HubFlags {
 export function registerForget(program: Command, context: Context): void {
   const command = program
     .command('forget')
-    .description('Delete a meeting for good: its words, its log, everything. Takes the right to manage.')
-    .requiredOption('--meeting <id>', 'which meeting')
-    .option('--yes', 'do not ask; without a terminal nobody can be asked', false);
+    .description(
+      'Delete a meeting for good, with its whole transcript. Needs a role that may manage meetings.',
+    )
+    .requiredOption('--meeting <id>', 'id of the meeting')
+    .option('--yes', 'delete without confirmation; needed without a terminal', false);
   addHubOptions(command).action((flags: ForgetFlags) => forget(flags, context));
   addExamples(command, [
-    ['asks first', 'meetcast forget --meeting standup'],
-    ['in a script', 'meetcast forget --meeting standup --yes'],
+    ['with confirmation', 'meetcast forget --meeting standup'],
+    ['for scripts', 'meetcast forget --meeting standup --yes'],
   ]);
 }
 
@@ -30,19 +33,14 @@ async function forget(flags: ForgetFlags, context: Context): Promise<void> {
   const { output } = context;
   const hub = await resolveHub(flags, context);
   if (!yes && !(await isMeant(meeting, hub.url)))
-    throw new CliError('failed', `${meeting} was not forgotten.`, 'Answer y, or pass --yes.');
+    throw new CliError('failed', ...readNote.notDeleted(meeting));
   await forgetMeeting(hub, meeting);
   output.emit({ event: 'forgotten', meeting });
-  output.say(`${meeting} is forgotten`);
+  output.say(readNote.deleted(meeting));
 }
 
 async function isMeant(meeting: string, url: string): Promise<boolean> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY || !stderr.isTTY)
-    throw new CliError(
-      'usage',
-      'nobody can be asked: this is no terminal.',
-      'Pass --yes to forget without being asked.',
-    );
-  return confirmed(`Forget ${meeting} of ${url} for good, with every word? [y/N] `, stdin, stderr);
+  if (!stdin.isTTY || !stderr.isTTY) throw new CliError('usage', ...readNote.cannotAsk);
+  return confirmed(readNote.askToDelete(meeting, url), stdin, stderr);
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { type KeyAlgorithm, keyAlgorithms, writeKeyPair } from '../key-files.ts';
+import { keysNote } from '../sentences.ts';
 
 interface KeysFlags {
   out: string;
@@ -13,7 +14,7 @@ interface KeysFlags {
 export function registerKeys(program: Command, context: Context): void {
   const command = program
     .command('keys')
-    .description('Make a key pair: private.pem signs tokens, public.pem lets a hub check them.')
+    .description('Create a key pair: private.pem signs tokens, public.pem lets a hub verify them.')
     .requiredOption('--out <dir>', 'directory for private.pem and public.pem')
     .addOption(
       new Option('--alg <name>', 'signature algorithm').choices(keyAlgorithms).default('RS256' as const),
@@ -32,7 +33,7 @@ async function keys({ out, alg, force }: KeysFlags, { output }: Context): Promis
     { event: 'keys', alg, private_key: privateKey, public_key: publicKey },
     `${privateKey}\n${publicKey}`,
   );
-  output.say(`Start a hub with JWT_PUBLIC_KEY_PATH=${publicKey}`);
-  output.say(`Sign a token with \`meetcast token --key ${privateKey}\``);
-  output.say(`Keep ${privateKey} to yourself: whoever has it may sign for anyone.`);
+  output.say(keysNote.forHub(publicKey));
+  output.say(keysNote.forTokens(privateKey));
+  output.say(keysNote.keepPrivate(privateKey));
 }

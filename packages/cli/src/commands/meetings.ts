@@ -2,9 +2,10 @@
 import type { MeetingSummary } from '@meetcast/protocol';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { addExamples } from '../help.ts';
+import { addExamples, addNotes } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import { listMeetings } from '../hub-request.ts';
+import { readNote } from '../sentences.ts';
 import { moment, printable, table } from '../show.ts';
 import { wholeNumber } from '../values.ts';
 
@@ -16,17 +17,17 @@ interface MeetingsFlags extends HubFlags {
 export function registerMeetings(program: Command, context: Context): void {
   const command = program
     .command('meetings')
-    .description('List the meetings there were, newest first.')
-    .addOption(new Option('--limit <n>', 'how many').argParser(wholeNumber(1)).default(50))
-    .option('--after <place>', 'go on where an earlier list stopped, as it said');
+    .description('List meetings, newest first.')
+    .addOption(new Option('--limit <n>', 'number of meetings').argParser(wholeNumber(1)).default(50))
+    .option('--after <place>', 'continue where an earlier list stopped; it says where');
   addHubOptions(command).action((flags: MeetingsFlags) => meetings(flags, context));
   addExamples(command, [
-    ['the newest ones', 'meetcast meetings --limit 10'],
-    ['the ids alone', `meetcast meetings --json | jq -r 'select(.event=="meeting").meeting_id'`],
+    ['the newest meetings', 'meetcast meetings --limit 10'],
+    ['only the ids', `meetcast meetings --json | jq -r 'select(.event=="meeting").meeting_id'`],
   ]);
-  command.addHelpText(
-    'after',
-    '\nWith --json each line is a meeting; if there are more, the last one is {"event":"more","after":…}.\n',
+  addNotes(
+    command,
+    'Each line of --json is a meeting. If there are more, the last line is {"event":"more","after":…}.',
   );
 }
 
@@ -36,12 +37,12 @@ async function meetings(flags: MeetingsFlags, context: Context): Promise<void> {
   const { limit, after } = flags;
   const { items, next } = await listMeetings(hub, { limit, ...(after === undefined ? {} : { after }) });
   const lines = table([columns, ...items.map(rowOf)]);
-  if (items.length === 0) say(after === undefined ? 'no meetings yet' : 'no more meetings');
+  if (items.length === 0) say(after === undefined ? readNote.noMeetings : readNote.noMoreMeetings);
   else if (!json) emit({ event: 'head' }, paint.bold(lines[0] ?? ''));
   for (const [place, item] of items.entries()) emit({ event: 'meeting', ...item }, lines[place + 1]);
   if (next === null) return;
   emit({ event: 'more', after: next });
-  say(`There are more: --after ${printable(next)}`);
+  say(readNote.moreMeetings(printable(next)));
 }
 
 const columns = ['id', 'title', 'started', 'ended', 'languages', 'entries'];

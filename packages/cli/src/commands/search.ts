@@ -6,6 +6,7 @@ import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import { type Hit, searchWords } from '../hub-request.ts';
 import type { Paint } from '../output.ts';
+import { readNote } from '../sentences.ts';
 import { printable } from '../show.ts';
 import { wholeNumber } from '../values.ts';
 
@@ -17,15 +18,15 @@ interface SearchFlags extends HubFlags {
 export function registerSearch(program: Command, context: Context): void {
   const command = program
     .command('search')
-    .description('Find where words were said, newest meeting first. All of them must be in one utterance.')
-    .argument('<words...>', 'what to look for')
-    .option('--meeting <id>', 'only in this meeting (default: in all)')
-    .addOption(new Option('--limit <n>', 'how many').argParser(wholeNumber(1)).default(20));
+    .description('Find where words were said, newest meeting first. One utterance must have all of them.')
+    .argument('<words...>', 'words to find')
+    .option('--meeting <id>', 'search only this meeting (default: all meetings)')
+    .addOption(new Option('--limit <n>', 'number of results').argParser(wholeNumber(1)).default(20));
   addHubOptions(command).action((words: string[], flags: SearchFlags) => search(words, flags, context));
   addExamples(command, [
     ['in every meeting', 'meetcast search release thursday'],
-    ['in one', 'meetcast search release --meeting standup'],
-    ['for a script: one hit a line', `meetcast search release --json | jq -r .meeting_id`],
+    ['in one meeting', 'meetcast search release --meeting standup'],
+    ['for scripts: one result per line', `meetcast search release --json | jq -r .meeting_id`],
   ]);
 }
 
@@ -35,8 +36,8 @@ async function search(words: readonly string[], flags: SearchFlags, context: Con
   const { meeting, limit } = flags;
   const { items, next } = await searchWords(hub, words.join(' '), meeting, { limit });
   for (const hit of items) emit({ event: 'hit', ...hit }, lineOf(hit, paint));
-  if (items.length === 0) say('nothing found');
-  if (next !== null) say('There are more: raise --limit');
+  if (items.length === 0) say(readNote.nothingFound);
+  if (next !== null) say(readNote.moreHits);
 }
 
 /** `standup [00:12] mic speaker 0: … the words around it …` */

@@ -14,11 +14,12 @@ import { backoff, connected, connectionNote } from '../connected.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { asUsage, linkFailure } from '../failure.ts';
-import { addExamples } from '../help.ts';
+import { addExamples, addNotes } from '../help.ts';
 import { addHubOptions, type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
 import { paced, realPace } from '../pacing.ts';
 import { type Progress, type ProgressDisplay, progressDisplay } from '../send-progress.ts';
+import { audioProblem, sendNote, usageProblem } from '../sentences.ts';
 import { count, seconds } from '../show.ts';
 import { onStopSignal } from '../signals.ts';
 import {
@@ -53,29 +54,33 @@ const shownWords = 40;
 export function registerSendPcm(program: Command, context: Context): void {
   const command = program
     .command('send-pcm')
-    .description('Send a WAV file into a meeting, as a microphone would.')
-    .requiredOption('--meeting <id>', 'which meeting')
-    .addOption(new Option('--wav <file>', 'what to send; - is stdin').conflicts('createTestWav'))
-    .option('--create-test-wav', 'send words of the tone language that the simulator hears', false)
+    .description('Send a WAV file to a meeting, as a microphone would.')
+    .requiredOption('--meeting <id>', 'id of the meeting')
+    .addOption(new Option('--wav <file>', 'file to send; - is stdin').conflicts('createTestWav'))
+    .option('--create-test-wav', 'send generated words that the simulator understands', false)
     .addOption(
-      new Option('--test-duration <duration>', 'length of the test (default: 10s)').argParser(duration),
+      new Option('--test-duration <duration>', 'length of the generated audio (default: 10s)').argParser(
+        duration,
+      ),
     )
-    .addOption(new Option('--source <name>', 'as which source').choices(sources).default('mic' as const));
+    .addOption(
+      new Option('--source <name>', 'source to send it as').choices(sources).default('mic' as const),
+    );
   addHubOptions(command)
     .addOption(
       new Option(
         '--chunk-size <bytes>',
-        'audio written at a time (default: 4096, or more where the speed needs it)',
+        'bytes per audio frame (default: 4096, or more if the speed needs it)',
       ).argParser(wholeNumber(2, largestChunkBytes)),
     )
     .addOption(
       new Option('--speed <n>', '1 is real time, 0 as fast as the hub reads').argParser(number(0)).default(1),
     )
-    .option('--language <tag>', 'language spoken, such as en, tr or auto')
+    .option('--language <tag>', 'spoken language, such as en, tr or auto')
     .option('--title <text>', 'title of the meeting')
     .option(
       '--spool <directory>',
-      'keep there what is not stored yet; after a crash the same command goes on where it was',
+      'directory that keeps audio until it is stored; after a crash, the same command resumes',
     )
     .action((flags: SendFlags) => sendPcm(flags, context));
   addExamples(command, [
@@ -87,13 +92,13 @@ export function registerSendPcm(program: Command, context: Context): void {
     ],
     ['a live microphone', 'ffmpeg -f pulse -i default -f wav - | meetcast send-pcm --meeting live --wav -'],
     [
-      'through crashes and long outages',
+      'surviving crashes and long outages',
       'meetcast send-pcm --meeting standup --wav standup.wav --spool standup.spool',
     ],
   ]);
-  command.addHelpText(
-    'after',
-    '\nWith --json: resumed (with a spool that was left), connected, progress (about one a second), final, ended {last_seq, coverage}, done.\n',
+  addNotes(
+    command,
+    'Events of --json: resumed (after a crash, with --spool), connected, progress (about one a second), final, ended {last_seq, coverage}, done.',
   );
 }
 
@@ -132,21 +137,20 @@ async function publishFrom(spool: Spool | undefined, options: PublishOptions): P
 function sayResumed(left: Left, { emit, say }: Output): void {
   const { takenMs, keptMs } = leftMs(left);
   emit({ event: 'resumed', taken_ms: Math.round(takenMs), kept_ms: Math.round(keptMs) });
-  say(`going on: ${seconds(takenMs)} were taken before, of which ${seconds(keptMs)} are not stored yet`);
+  say(sendNote.resuming(seconds(takenMs), seconds(keptMs)));
 }
 
 async function speechOf(flags: SendFlags, { emit, say }: Output): Promise<Speech> {
   const { wav, createTestWav, testDuration = 10 } = flags;
   if (flags.testDuration !== undefined && !createTestWav)
-    throw new CliError('usage', '--test-duration is of use only with --create-test-wav.');
+    throw new CliError('usage', ...usageProblem.onlyWith('--test-duration', '--create-test-wav'));
   if (wav !== undefined) return speechOfFile(wav, say);
-  if (!createTestWav)
-    throw new CliError('usage', 'nothing to send.', 'Pass --wav FILE or --create-test-wav.');
+  if (!createTestWav) throw new CliError('usage', ...audioProblem.nothingToSend);
   const speech = await testSpeech(testDuration);
   const words = speech.words ?? [];
   emit({ event: 'test-wav', text: words.join(' '), duration_seconds: testDuration });
-  const rest = words.length > shownWords ? ` … (${words.length} words)` : '';
-  say(`says: ${words.slice(0, shownWords).join(' ')}${rest}`);
+  const rest = words.length > shownWords ? sendNote.more(words.length) : '';
+  say(sendNote.says(`${words.slice(0, shownWords).join(' ')}${rest}`));
   return speech;
 }
 
@@ -180,7 +184,7 @@ async function send(
   const progress = track(publisher, display, output);
   const stop = new AbortController();
   const ignoreSignals = onStopSignal(() => {
-    display.note('finishing: what was sent is being stored. Once more stops at once.');
+    display.note(sendNote.finishing);
     stop.abort();
   });
   try {
@@ -207,7 +211,7 @@ async function send(
 }
 
 const failureOf = (info: CloseInfo): CliError =>
-  info.word === 'spool' ? new CliError('failed', `${info.reason}.`) : linkFailure(info);
+  info.word === 'spool' ? new CliError('failed', info.reason) : linkFailure(info);
 
 /** Keeps count of what the hub says about the audio. */
 function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output): Progress {
@@ -223,7 +227,7 @@ function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output)
   });
   publisher.on('spool', ({ message }) => {
     emit({ event: 'spool-failed', message });
-    display.note(`the spool cannot be written any more (${message}); going on without it`);
+    display.note(sendNote.spoolFailed(message));
   });
   publisher.on('connection', (change) => {
     if (change.status !== 'closed') emit({ event: 'connection', ...change });
@@ -269,7 +273,5 @@ function report(
     stored_ms: Math.round(storedMs),
     words,
   });
-  say(
-    `done: ${seconds(sentMs)} of audio as ${source} of ${meeting}, ${count(words, 'word')}, all stored up to entry ${lastSeq}`,
-  );
+  say(sendNote.done(seconds(sentMs), source, meeting, count(words, 'word'), lastSeq));
 }

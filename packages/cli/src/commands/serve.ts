@@ -10,19 +10,19 @@ import { port } from '../values.ts';
 export function registerServe(program: Command, context: Context): void {
   const command = program
     .command('serve')
-    .description('Run a hub: live meetings, and the transcripts of all there were, in one directory.')
+    .description('Run a hub: it transcribes live meetings and stores their transcripts.')
     .addOption(
-      new Option('--port <n>', 'where to listen; 0 is any free port').argParser(port).default(defaultPort),
+      new Option('--port <n>', 'port to listen on; 0 is any free port').argParser(port).default(defaultPort),
     )
-    .option('--host <name>', 'on which address; 0.0.0.0 is every one', '127.0.0.1')
+    .option('--host <name>', 'address to listen on; 0.0.0.0 is all of them', '127.0.0.1')
     .option(
       '--data <dir>',
-      'where transcripts and a secret made for development are kept (default: meetcast-data)',
+      'directory for transcripts and a generated development secret (default: meetcast-data)',
     )
     .addOption(
-      new Option('--memory', 'keep nothing on disk').default(false).conflicts(['data', 'databaseUrl']),
+      new Option('--memory', 'store nothing on disk').default(false).conflicts(['data', 'databaseUrl']),
     )
-    .option('--quiet', 'no log of what happens', false);
+    .option('--quiet', 'print no log', false);
   addServeSettings(command);
   command.action(async (flags: ServeFlags) => {
     // The hub and Deepgram's SDK take a while to load, which no other command should wait for.
@@ -30,11 +30,11 @@ export function registerServe(program: Command, context: Context): void {
     await serve(flags, { ...flags }, context);
   });
   addExamples(command, [
-    ['a hub to try things with; the line to copy is on stderr', 'meetcast serve'],
+    ['a hub to try out; stderr shows how to connect', 'meetcast serve'],
     ['transcripts in a directory of your choice', 'meetcast serve --data /var/lib/meetcast'],
     ['transcripts in PostgreSQL', 'DATABASE_URL=postgres://meetcast@db/meetcast meetcast serve'],
     ['with Deepgram and your own secret', 'DEEPGRAM_API_KEY=… SECRET_KEY=… meetcast serve --host 0.0.0.0'],
-    ['checking tokens of your own service', 'meetcast serve --jwt-public-key-path keys/public.pem'],
-    ['for a script: the first line says where', 'meetcast serve --port 0 --json'],
+    ['verifying tokens of your own service', 'meetcast serve --jwt-public-key-path keys/public.pem'],
+    ['for scripts: the first line has the address', 'meetcast serve --port 0 --json'],
   ]);
 }

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { cannotListen } from '../listening.ts';
+import { simulatorNote } from '../sentences.ts';
 import { count } from '../show.ts';
 import { stopSignal } from '../signals.ts';
 import { addFaultOptions, type FaultFlags, faultsOf } from '../simulator-faults.ts';
@@ -23,21 +24,21 @@ export function registerSimulator(program: Command, context: Context): void {
   const command = program
     .command('simulator')
     .description(
-      'Run the Deepgram simulator: it speaks Deepgram’s live protocol and hears the words of `meetcast wav`.',
+      'Run the Deepgram simulator: it speaks Deepgram’s live protocol and understands `meetcast wav`.',
     )
     .addOption(
-      new Option('--port <n>', `where to listen on ${host}; 0 is any free port`)
+      new Option('--port <n>', `port to listen on (${host}); 0 is any free port`)
         .argParser(port)
         .default(defaultPort),
     )
     .option('--key <text...>', 'accept only these API keys (default: any)')
     .addOption(
-      new Option('--pace <n>', 'times real time that audio is taken at most; 0 is as fast as it comes')
+      new Option('--pace <n>', 'fastest it reads audio, in times real time; 0 is unlimited')
         .argParser(number(0))
         .default(1.25),
     )
     .addOption(
-      new Option('--idle-timeout <duration>', 'close streams that are silent so long')
+      new Option('--idle-timeout <duration>', 'close streams after this long without a message')
         .argParser(duration)
         .default(10, '10s'),
     );
@@ -45,13 +46,13 @@ export function registerSimulator(program: Command, context: Context): void {
   command.action((flags: SimulatorFlags) => simulator(flags, context));
   const endpoint = `DEEPGRAM_ENDPOINT=ws://${host}:${defaultPort}/v1/listen`;
   addExamples(command, [
-    ['a simulator, and a hub that listens through it', `meetcast simulator &\n  ${endpoint} meetcast serve`],
+    ['a simulator, and a hub that uses it', `meetcast simulator &\n  ${endpoint} meetcast serve`],
     [
       'the first two streams break after five seconds of audio',
       'meetcast simulator --fault fin --fault-after-ms 5000 --fault-count 2',
     ],
     ['Deepgram is busy, twice', 'meetcast simulator --refuse 429 --refuse-count 2'],
-    ['for a script: the first line says where', 'meetcast simulator --port 0 --json'],
+    ['for scripts: the first line has the address', 'meetcast simulator --port 0 --json'],
   ]);
 }
 
@@ -71,14 +72,14 @@ async function simulator(flags: SimulatorFlags, { output }: Context): Promise<vo
   });
   const endpoint = `${running.url}/v1/listen`;
   output.emit({ event: 'listening', url: `http://${host}:${running.port}`, endpoint }, endpoint);
-  output.say(`For a hub: DEEPGRAM_ENDPOINT=${endpoint}`);
-  for (const fault of faults) output.say(`fault: ${JSON.stringify(fault)}`);
+  output.say(simulatorNote.forHub(endpoint));
+  for (const fault of faults) output.say(simulatorNote.fault(JSON.stringify(fault)));
   await stopped;
   const seen = summaryOf(running);
   await running.close();
   output.emit({ event: 'stopped', ...seen });
   output.say(
-    `heard ${seen.audio_seconds.toFixed(1)} s on ${count(seen.streams, 'stream')}; refused ${seen.refused}`,
+    simulatorNote.summary(seen.audio_seconds.toFixed(1), count(seen.streams, 'stream'), seen.refused),
   );
 }
 

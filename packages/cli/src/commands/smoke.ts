@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
-import { addExamples } from '../help.ts';
+import { addExamples, addNotes } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
-import { table } from '../show.ts';
+import { smokeNote } from '../sentences.ts';
+import { count, table } from '../show.ts';
 import { type Found, probe } from '../smoke.ts';
 import { duration, wholeNumber } from '../values.ts';
 import { compareWords, countWords, placesOf, type SourceWords } from '../words.ts';
@@ -21,34 +22,33 @@ const mostWords = 2_000;
 export function registerSmoke(program: Command, context: Context): void {
   const command = program
     .command('smoke')
-    .description('Check a hub: words are said, stored and seen, or named as missing. For your CI.')
-    .addOption(new Option('--words <n>', 'how many words').argParser(wholeNumber(1, mostWords)).default(20))
+    .description('Check a hub end to end: every word that is sent must be stored and seen. For your CI.')
     .addOption(
-      new Option('--timeout <duration>', 'give up after so long, with exit code 5')
+      new Option('--words <n>', 'number of words to send').argParser(wholeNumber(1, mostWords)).default(20),
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'give up after this long, with exit code 5')
         .argParser(duration)
         .default(60, '60s'),
     );
   addHubOptions(command).action((flags: SmokeFlags) => smoke(flags, context));
   addExamples(command, [
     ['after a deploy', 'meetcast smoke --url https://hub.example --token "$TOKEN"'],
-    ['in a script', 'meetcast smoke --words 100 --json | jq .missing'],
+    ['for scripts', 'meetcast smoke --words 100 --json | jq .missing'],
   ]);
-  command.addHelpText(
-    'after',
-    '\nThe words are of the tone language: the hub must listen through the simulator, not through Deepgram.\n',
-  );
+  addNotes(command, 'The audio is for the simulator: the hub must transcribe with it, not with Deepgram.');
 }
 
 async function smoke({ words, timeout, ...flags }: SmokeFlags, context: Context): Promise<void> {
   const { output } = context;
   const hub = await resolveHub(flags, context);
   const meeting = `smoke-${randomUUID()}`;
-  output.say(`saying ${words} words in meeting ${meeting} of ${hub.url}`);
+  output.say(smokeNote.saying(count(words, 'word'), meeting, hub.url));
   const found = await probe(hub, { meeting, words, timeoutMs: timeout * 1000 }, output);
   const isWhole = report(found, meeting, output);
-  if (!found.isInTime) throw new CliError('timedOut', `not finished within ${timeout} s.`);
-  if (!isWhole) throw new CliError('failed', 'the hub did not bring back what was said.');
-  output.say(output.notePaint.green('every word was stored and seen, once and in order'));
+  if (!found.isInTime) throw new CliError('timedOut', ...smokeNote.timedOut(timeout));
+  if (!isWhole) throw new CliError('failed', ...smokeNote.failed);
+  output.say(output.notePaint.green(smokeNote.passed));
 }
 
 function report({ said, stored, seen }: Found, meeting: string, { emit }: Output): boolean {
@@ -59,12 +59,8 @@ function report({ said, stored, seen }: Found, meeting: string, { emit }: Output
   const figures = { said: countWords(said), stored: countWords(stored), seen: countWords(seen) };
   const lines = [
     ...table([['', 'words'], ...Object.entries(figures)]),
-    ...missing.map(
-      ({ place, word, from }) => `missing: word ${place}, "${word}", was not ${from.join(' and not ')}`,
-    ),
-    ...unexpected.map(
-      ({ place, word, from }) => `not said: "${word}" after word ${place} was ${from.join(' and ')}`,
-    ),
+    ...missing.map(({ place, word, from }) => smokeNote.missing(place, word, from)),
+    ...unexpected.map(({ place, word, from }) => smokeNote.unexpected(place, word, from)),
   ];
   emit(
     { event: 'smoke', ok: isWhole, meeting, words: figures, missing, unexpected, said: textOf(said) },

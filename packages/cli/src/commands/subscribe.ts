@@ -11,9 +11,10 @@ import type { Context } from '../context.ts';
 import { partialLine, textOf } from '../event-text.ts';
 import { CliError } from '../exit.ts';
 import { asUsage, linkFailure } from '../failure.ts';
-import { addExamples } from '../help.ts';
+import { addExamples, addNotes } from '../help.ts';
 import { addHubOptions, type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
+import { readNote } from '../sentences.ts';
 import { onStopSignal } from '../signals.ts';
 import { duration, type Parse, wholeNumber } from '../values.ts';
 
@@ -35,38 +36,35 @@ const history: Parse<'all' | 'none' | number> = (text) => {
 export function registerSubscribe(program: Command, context: Context): void {
   const command = program
     .command('subscribe')
-    .description('Watch a meeting: words so far rewrite their line, final ones stay.')
-    .requiredOption('--meeting <id>', 'which meeting')
-    .addOption(new Option('--since <seq>', 'resume after this entry of the log').argParser(wholeNumber(0)))
-    .option('--epoch <text>', 'the log that --since is of')
+    .description('Watch a meeting live: partial text updates in place, final text stays.')
+    .requiredOption('--meeting <id>', 'id of the meeting')
+    .addOption(new Option('--since <seq>', 'resume after this log entry').argParser(wholeNumber(0)))
+    .option('--epoch <text>', 'log that --since belongs to')
     .addOption(
-      new Option('--history <n>', 'of the past: all, none, or so many entries (default: all)').argParser(
+      new Option('--history <n>', 'past entries to show: all, none or a number (default: all)').argParser(
         history,
       ),
     )
     .addOption(new Option('--until <what>', 'stop when the meeting has ended').choices(['ended']))
     .addOption(
-      new Option('--timeout <duration>', 'give up after so long, with exit code 5').argParser(duration),
+      new Option('--timeout <duration>', 'give up after this long, with exit code 5').argParser(duration),
     );
   addHubOptions(command).action((flags: SubscribeFlags) => watch(flags, context));
   addExamples(command, [
     ['live, until Ctrl-C', 'meetcast subscribe --meeting standup'],
     [
-      'in a script: the words alone, and an exit code',
+      'for scripts: only the words, and an exit code',
       'meetcast subscribe --meeting standup --until ended --timeout 1h > words.txt',
     ],
-    ['from where another run stopped', 'meetcast subscribe --meeting standup --since 41 --epoch 3f2c…'],
+    ['resume where another run stopped', 'meetcast subscribe --meeting standup --since 41 --epoch 3f2c…'],
     [
       'finals as JSON',
       `meetcast subscribe --meeting standup --json | jq -r 'select(.event=="transcript.final").text'`,
     ],
   ]);
-  command.addHelpText(
-    'after',
-    `
-With --json each line is what the hub sent, with its type as "event" too: transcript.partial, transcript.final,
-status, ai.tip, summary, gap, retract; and connection, reset, hub-error about the link itself.
-`,
+  addNotes(
+    command,
+    'Each line of --json is a message of the hub, with its type as "event" too: transcript.partial, transcript.final, status, ai.tip, summary, gap, retract. The events connection, reset and hub-error are about the connection.',
   );
 }
 
@@ -122,7 +120,7 @@ function endOf(subscription: Subscription, { until, timeout }: SubscribeFlags): 
       });
     if (timeout !== undefined)
       timer = setTimeout(
-        () => reject(new CliError('timedOut', `--timeout ${timeout} s is over.`)),
+        () => reject(new CliError('timedOut', ...readNote.timedOut(timeout))),
         timeout * 1000,
       );
   });
@@ -143,7 +141,7 @@ function show(subscription: Subscription, output: Output): void {
   });
   subscription.on('reset', (position) => {
     output.emit({ event: 'reset', ...position });
-    output.say('the log was restarted: everything follows anew');
+    output.say(readNote.reset);
   });
   // People read it as the reason of the close that follows.
   subscription.on('error', ({ code, message, retryable }) =>

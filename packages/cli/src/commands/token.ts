@@ -5,6 +5,7 @@ import { defaultAudience, defaultIssuer } from '../dev-token.ts';
 import { readEnvironment, readSettings } from '../env.ts';
 import { CliError } from '../exit.ts';
 import { addExamples } from '../help.ts';
+import { tokenProblem } from '../sentences.ts';
 import { readSigningKey } from '../signing-key.ts';
 import { devDefaults, emailOf, type Signer, secretSigner, signToken } from '../token.ts';
 import { duration } from '../values.ts';
@@ -22,33 +23,33 @@ interface TokenFlags {
 export function registerToken(program: Command, context: Context): void {
   const command = program
     .command('token')
-    .description('Sign a token that a hub accepts, and print it alone.')
-    .option('--user <id>', 'who it is for', devDefaults.user)
-    .option('--tenant <id>', 'whose meetings', devDefaults.tenant)
-    .option('--email <address>', 'address of the user (default: <user>@localhost)')
-    .option('--role <name>', 'what the user may do', devDefaults.role)
+    .description('Print a signed token that a hub accepts.')
+    .option('--user <id>', 'user of the token', devDefaults.user)
+    .option('--tenant <id>', 'tenant whose meetings it opens', devDefaults.tenant)
+    .option('--email <address>', 'email address of the user (default: <user>@localhost)')
+    .option('--role <name>', 'role of the user', devDefaults.role)
     .addOption(
-      new Option('--ttl <duration>', 'how long it is good: 15m, 1h, 3600 …')
+      new Option('--ttl <duration>', 'lifetime, such as 15m or 1h')
         .argParser(duration)
         .default(devDefaults.ttlSeconds, '1h'),
     )
     .option('--secret <text>', 'sign with a shared secret (default: SECRET_KEY)')
-    .addOption(new Option('--key <file>', 'sign with a private key, PEM').conflicts('secret'))
+    .addOption(new Option('--key <file>', 'sign with a private key (PEM)').conflicts('secret'))
     .action((flags: TokenFlags) => token(flags, context));
   addExamples(command, [
     ['for development, with the secret the hub has', 'SECRET_KEY=… meetcast token'],
     [
-      'for one person, with a key made by `meetcast keys`',
+      'for one person, with a key from `meetcast keys`',
       'meetcast token --user ada --tenant acme --email ada@acme.example --role member --ttl 15m --key keys/private.pem',
     ],
-    ['in a script', 'export MEETCAST_TOKEN="$(meetcast token --secret …)"'],
+    ['in a shell', 'export MEETCAST_TOKEN="$(meetcast token --secret …)"'],
   ]);
 }
 
 async function token(flags: TokenFlags, { output, cwd, processEnv }: Context): Promise<void> {
   const names = ['SECRET_KEY', 'JWT_AUDIENCE', 'JWT_ISSUER'] as const;
   const env = readSettings(readEnvironment(cwd, processEnv), names);
-  if (flags.ttl < 1) throw new CliError('usage', '--ttl is below a second.', 'Try --ttl 15m.');
+  if (flags.ttl < 1) throw new CliError('usage', ...tokenProblem.tooShort);
   const { user, tenant, email = emailOf(user), role, ttl } = flags;
   const audience = env.JWT_AUDIENCE ?? defaultAudience;
   const issuer = env.JWT_ISSUER ?? defaultIssuer;
@@ -66,9 +67,5 @@ async function signerOf(flags: TokenFlags, envSecret: string | undefined): Promi
   if (flags.key) return readSigningKey(flags.key);
   const secret = flags.secret ?? envSecret;
   if (secret) return secretSigner(secret);
-  throw new CliError(
-    'usage',
-    'nothing to sign with.',
-    'Set SECRET_KEY, or pass --secret TEXT or --key FILE (`meetcast keys --out DIR` makes one).',
-  );
+  throw new CliError('usage', ...tokenProblem.nothingToSignWith);
 }

@@ -11,6 +11,7 @@ import { addExamples } from '../help.ts';
 import { addHubOptions, type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
 import { requestTranscript, type TranscriptFormat, transcriptPages } from '../hub-request.ts';
 import type { Output } from '../output.ts';
+import { hubProblem, readNote } from '../sentences.ts';
 
 interface TranscriptFlags extends HubFlags {
   meeting: string;
@@ -23,16 +24,16 @@ const formats = ['json', 'txt', 'srt', 'vtt'] as const;
 export function registerTranscript(program: Command, context: Context): void {
   const command = program
     .command('transcript')
-    .description('Print what was said in a meeting.')
-    .requiredOption('--meeting <id>', 'which meeting')
-    .addOption(new Option('--format <name>', 'as what (default: txt)').choices(formats))
-    .option('--out <file>', 'where to write; - is stdout', '-');
+    .description('Print the transcript of a meeting.')
+    .requiredOption('--meeting <id>', 'id of the meeting')
+    .addOption(new Option('--format <name>', 'output format (default: txt)').choices(formats))
+    .option('--out <file>', 'file to write; - is stdout', '-');
   addHubOptions(command).action((flags: TranscriptFlags) => transcript(flags, context));
   addExamples(command, [
     ['to read', 'meetcast transcript --meeting standup'],
     ['subtitles', 'meetcast transcript --meeting standup --format srt --out standup.srt'],
     ['one document, with times and speakers', 'meetcast transcript --meeting standup --format json'],
-    ['one final a line', 'meetcast transcript --meeting standup --json'],
+    ['one final per line', 'meetcast transcript --meeting standup --json'],
   ]);
 }
 
@@ -45,12 +46,11 @@ async function transcript(flags: TranscriptFlags, context: Context): Promise<voi
   else await writeTo(out, await textOf(hub, meeting, format));
   if (out === '-') return;
   output.emit({ event: 'transcript', meeting, format, file: out });
-  output.say(`${out}: the transcript of ${meeting}`);
+  output.say(readNote.written(meeting, out));
 }
 
 async function emitFinals(hub: Hub, { meeting, format }: TranscriptFlags, { emit }: Output): Promise<void> {
-  if (format !== undefined && format !== 'json')
-    throw new CliError('usage', `--json cannot print ${format} on stdout.`, 'Pass --out FILE, or drop one.');
+  if (format !== undefined && format !== 'json') throw new CliError('usage', ...readNote.notOnStdout(format));
   for await (const { segments } of transcriptPages(hub, meeting))
     for (const final of segments) emit({ event: final.type, ...final });
 }
@@ -60,7 +60,7 @@ async function document(hub: Hub, meeting: string): Promise<TranscriptPage> {
   let whole: TranscriptPage | undefined;
   for await (const page of transcriptPages(hub, meeting))
     whole = { ...page, segments: [...(whole?.segments ?? []), ...page.segments] };
-  if (!whole) throw new CliError('failed', 'the hub sent no page.');
+  if (!whole) throw new CliError('failed', ...hubProblem.noPage);
   return whole;
 }
 
@@ -76,6 +76,6 @@ async function writeTo(out: string, text: Readable | string[]): Promise<void> {
     if (out === '-') await pipeline(from, process.stdout, { end: false });
     else await pipeline(from, createWriteStream(out));
   } catch (error) {
-    throw new CliError('failed', `cannot write the transcript to ${out}: ${messageOf(error)}`);
+    throw new CliError('failed', ...readNote.unwritable(out, messageOf(error)));
   }
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, messageOf } from '../exit.ts';
 import { addExamples } from '../help.ts';
+import { audioProblem } from '../sentences.ts';
 import { sine } from '../sine.ts';
 import { duration, number, wholeNumber } from '../values.ts';
 import { type PcmFormat, writeWav } from '../wav-writer.ts';
@@ -25,23 +26,27 @@ interface Content {
 export function registerWav(program: Command, context: Context): void {
   const command = program
     .command('wav')
-    .description('Make a WAV file: words in the tone language the simulator hears, or a plain tone.')
-    .requiredOption('--out <file>', 'where to write; - is stdout')
-    .addOption(new Option('--text <words>', 'say this').conflicts(['words', 'frequency']))
+    .description('Create a WAV file: words that the simulator understands, or a plain tone.')
+    .requiredOption('--out <file>', 'file to write; - is stdout')
+    .addOption(new Option('--text <words>', 'words to say').conflicts(['words', 'frequency']))
     .addOption(
-      new Option('--words <n>', 'say so many words drawn by the seed')
+      new Option('--words <n>', 'number of random words to say')
         .argParser(wholeNumber(1))
         .conflicts('frequency'),
     )
-    .addOption(new Option('--seed <n>', 'another number, other words').argParser(wholeNumber(0)).default(1))
-    .addOption(new Option('--frequency <hz>', 'a sine of this frequency').argParser(number()))
-    .addOption(new Option('--duration <duration>', 'length of the sine').argParser(duration).default(5, '5s'))
+    .addOption(new Option('--seed <n>', 'seed of the random words').argParser(wholeNumber(0)).default(1))
+    .addOption(new Option('--frequency <hz>', 'frequency of a sine tone').argParser(number()))
+    .addOption(new Option('--duration <duration>', 'length of the tone').argParser(duration).default(5, '5s'))
     .addOption(
-      new Option('--sample-rate <hz>', 'samples a second')
+      new Option('--sample-rate <hz>', 'samples per second')
         .argParser(wholeNumber(8000, 192_000))
         .default(16_000),
     )
-    .addOption(new Option('--channels <n>', 'the same in each').argParser(wholeNumber(1, 8)).default(1))
+    .addOption(
+      new Option('--channels <n>', 'number of channels, all with the same audio')
+        .argParser(wholeNumber(1, 8))
+        .default(1),
+    )
     .action((flags: WavFlags) => wav(flags, context));
   addExamples(command, [
     ['known words; the text is on stdout', 'meetcast wav --out hello.wav --text "hello hello thank you"'],
@@ -81,8 +86,7 @@ async function wav(flags: WavFlags, { output }: Context): Promise<void> {
 async function contentOf(flags: WavFlags): Promise<Content> {
   const { text, words: count, frequency } = flags;
   if (frequency !== undefined) return toneOf(flags, frequency);
-  if (text === undefined && count === undefined)
-    throw new CliError('usage', 'nothing to put into the file.', 'Pass --text, --words or --frequency.');
+  if (text === undefined && count === undefined) throw new CliError('usage', ...audioProblem.nothingToPutIn);
   const { randomWords, speakStream } = await import('@meetcast/testing');
   const words = text === undefined ? randomWords(count ?? 0, flags.seed) : await wordsIn(text);
   const pcm = speakStream(
@@ -94,21 +98,19 @@ async function contentOf(flags: WavFlags): Promise<Content> {
 
 async function wordsIn(text: string): Promise<string[]> {
   const { wordsOf } = await import('@meetcast/testing');
-  const next = '`meetcast wav --words 20` draws from the words it can say.';
   try {
     const words = wordsOf(text);
     if (words.length > 0) return words;
   } catch (error) {
-    throw new CliError('usage', `--text: ${messageOf(error)}.`, next);
+    throw new CliError('usage', ...audioProblem.notSayable(messageOf(error)));
   }
-  throw new CliError('usage', '--text has no words.', next);
+  throw new CliError('usage', ...audioProblem.noWords);
 }
 
 function toneOf(flags: WavFlags, frequency: number): Content {
   const { sampleRate, channels, duration: seconds } = flags;
   if (frequency >= sampleRate / 2) {
-    const next = `Pass --sample-rate ${Math.floor(frequency * 2) + 1} or more, or a lower --frequency.`;
-    throw new CliError('usage', `${sampleRate} samples a second cannot carry ${frequency} Hz.`, next);
+    throw new CliError('usage', ...audioProblem.frequencyTooHigh(frequency, sampleRate));
   }
   return { pcm: sine({ sampleRate, channels }, frequency, seconds) };
 }

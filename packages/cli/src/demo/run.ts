@@ -4,6 +4,7 @@ import { CliError } from '../exit.ts';
 import { requestTranscript, storedFinals } from '../hub-request.ts';
 import type { Output } from '../output.ts';
 import { inTime, reached } from '../seen.ts';
+import { demoNote } from '../sentences.ts';
 import { clock } from '../show.ts';
 import { onStopSignal } from '../signals.ts';
 import { countWords, wordsOfFinals } from '../words.ts';
@@ -45,7 +46,7 @@ export async function demo({ speed }: DemoFlags, { output }: Context): Promise<v
 function stopped(): { asked: Promise<never>; ignore(): void } {
   let ignore = () => {};
   const asked = new Promise<never>((_resolve, reject) => {
-    ignore = onStopSignal(() => reject(new CliError('failed', 'stopped before the meeting ended.')));
+    ignore = onStopSignal(() => reject(new CliError('failed', ...demoNote.interrupted)));
   });
   asked.catch(() => {}); // It may be asked while nobody listens yet.
   return { asked, ignore };
@@ -53,7 +54,7 @@ function stopped(): { asked: Promise<never>; ignore(): void } {
 
 async function whole(stage: Stage, speed: number, output: Output): Promise<void> {
   if (await inTime(meetingMs / speed + graceMs, play(stage, speed, output))) return;
-  throw new CliError('failed', 'the meeting did not end: somebody is still waiting for words.');
+  throw new CliError('failed', ...demoNote.unfinished);
 }
 
 async function play(stage: Stage, speed: number, output: Output): Promise<void> {
@@ -103,8 +104,6 @@ async function conclude(stage: Stage, viewers: readonly Viewer[], output: Output
     ...viewers.map(({ name, finals }) => ({ who: name, words: wordsOfFinals(finals) })),
   ]);
   emit({ event: 'done', ok: isEqual, words: countWords(said) });
-  if (!isEqual) throw new CliError('failed', 'words were lost, repeated or changed.');
-  output.say(
-    output.notePaint.green(`\nAll ${countWords(said)} words said were stored and seen, by every viewer.`),
-  );
+  if (!isEqual) throw new CliError('failed', ...demoNote.failed);
+  output.say(output.notePaint.green(demoNote.passed(countWords(said))));
 }

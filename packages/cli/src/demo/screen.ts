@@ -3,6 +3,7 @@ import type { Subscription } from '@meetcast/client';
 import type { Source, TranscriptFinal } from '@meetcast/protocol';
 import { partialLine, textOf } from '../event-text.ts';
 import type { Output, Paint } from '../output.ts';
+import { demoNote } from '../sentences.ts';
 import { clock, table } from '../show.ts';
 import { compareWords, countWords, type SourceWords } from '../words.ts';
 import type { Stage } from './stage.ts';
@@ -14,8 +15,8 @@ export interface Account {
 }
 
 export function showOpening({ say, notePaint: { bold, dim } }: Output, stage: Stage, ms: number): void {
-  say(bold('A meeting of two sources, heard live: one process, no services, no keys.'));
-  say(dim(`hub ${stage.hub.url} · Deepgram simulator ${stage.simulatorUrl} · ${clock(ms)} long`));
+  say(bold(demoNote.opening));
+  say(dim(demoNote.parts(stage.hub.url, stage.simulatorUrl, clock(ms))));
   say('');
 }
 
@@ -59,8 +60,8 @@ export function showAccounts(
   const verdicts = accounts.map(({ who, words }, place) => {
     const { isEqual, missing, unexpected } = compareWords(said, words);
     const sign = isEqual
-      ? paint.green('✓ the same words in the same order')
-      : paint.red(`✗ ${missing.length} missing, ${unexpected.length} not said`);
+      ? paint.green(demoNote.same)
+      : paint.red(demoNote.differs(missing.length, unexpected.length));
     emit({ event: 'heard', who, equal: isEqual, ...lists(words) }, `${lines[place + 1]}   ${sign}`);
     return isEqual;
   });

@@ -4,6 +4,7 @@ import type { TranscriptFinal } from '@meetcast/protocol';
 import { connected } from '../connected.ts';
 import type { Output } from '../output.ts';
 import { collectFinals, reached } from '../seen.ts';
+import { demoNote } from '../sentences.ts';
 import { count } from '../show.ts';
 import type { Stage } from './stage.ts';
 
@@ -63,10 +64,10 @@ export async function joinLate(
 ): Promise<Viewer> {
   await clock.at(lateMs);
   const head = first.subscription.position?.seq ?? 0;
-  tell(names.late, 'joined', 'joins late');
+  tell(names.late, 'joined', demoNote.joinsLate);
   const viewer = await openViewer(names.late, stage, stage.hub.url, clock.speed, output);
   await reached(viewer.subscription, head);
-  tell(names.late, 'caught-up', `has caught up with ${count(head, 'entry', 'entries')} of history`);
+  tell(names.late, 'caught-up', demoNote.caughtUp(count(head, 'entry', 'entries')));
   return viewer;
 }
 
@@ -81,15 +82,14 @@ export async function cutTwice(
     await clock.at(from);
     const last = viewer.subscription.position?.seq ?? 0;
     wire.cut();
-    tell(viewer.name, 'cut', `is cut off after entry ${last}`);
+    tell(viewer.name, 'cut', demoNote.cut(last));
     await clock.at(to);
     const missed = (first.subscription.position?.seq ?? 0) - last;
     wire.mend();
     await backAgain(viewer.subscription);
     await reached(viewer.subscription, last + missed);
-    const heard =
-      missed === 0 ? 'missed nothing' : `got the ${count(missed, 'entry', 'entries')} it had missed`;
-    tell(viewer.name, 'resumed', `is back, and ${heard}`);
+    const entries = missed === 0 ? undefined : count(missed, 'entry', 'entries');
+    tell(viewer.name, 'resumed', demoNote.resumed(entries));
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Cluster } from '@meetcast/server';
 import { whyAway } from '../exit.ts';
 import type { Output } from '../output.ts';
+import { serveNote } from '../sentences.ts';
 import type { StoragePlan } from './storage.ts';
 
 export interface JoinedCluster {
@@ -22,21 +23,14 @@ export async function joinCluster(
   const cluster = redis({ url });
   const where = `Redis at ${new URL(url).host}`;
   sayWhetherThere(cluster, where, output);
-  const reach =
-    storage.name === 'sqlite'
-      ? `on this machine with transcripts in ${storage.directory}`
-      : 'with this PostgreSQL';
-  return { cluster, note: `one node of those ${reach} and ${where}` };
+  const reach = storage.name === 'sqlite' ? serveNote.thisMachine(storage.directory) : serveNote.thisPostgres;
+  return { cluster, note: serveNote.inCluster(reach, where) };
 }
 
 /** Bus and registry share their connections. */
 function sayWhetherThere({ bus }: Cluster, where: string, { emit, say }: Output): void {
   bus.remote?.watch((state, error) => {
     emit({ event: 'redis', status: state === 'away' ? 'down' : 'ok' });
-    say(
-      state === 'away'
-        ? `${where} is not there (${whyAway(error)}): until it is, this node decides alone and the others do not hear it`
-        : `${where} is there now`,
-    );
+    say(state === 'away' ? serveNote.redisAway(where, whyAway(error)) : serveNote.isBack(where));
   });
 }

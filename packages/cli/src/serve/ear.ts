@@ -2,6 +2,7 @@
 import type { Recognizer } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { CliError } from '../exit.ts';
+import { serveNote, serveProblem } from '../sentences.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** Decided by the settings alone. */
@@ -25,11 +26,7 @@ export function earPlan(settings: ServeSettings): EarPlan {
   if (apiKey !== undefined) return { name: 'deepgram', apiKey, endpoint };
   if (endpoint === undefined) return { name: 'simulator' };
   if (isLoopback(endpoint)) return { name: 'keyless', endpoint };
-  throw new CliError(
-    'usage',
-    `DEEPGRAM_ENDPOINT is another machine (${new URL(endpoint).host}) and DEEPGRAM_API_KEY is not set.`,
-    'Set DEEPGRAM_API_KEY; only an endpoint on this machine goes without.',
-  );
+  throw new CliError('usage', ...serveProblem.keyNeeded(new URL(endpoint).host));
 }
 
 function isLoopback(address: string): boolean {
@@ -50,8 +47,8 @@ export async function openEar(plan: EarPlan, settings: ServeSettings): Promise<E
     recognizer: deepgram({ ...asked, apiKey, ...(endpoint === undefined ? {} : { endpoint }) }),
     note:
       plan.name === 'deepgram'
-        ? `words come from ${endpoint === undefined ? 'Deepgram' : new URL(endpoint).host}`
-        : `no DEEPGRAM_API_KEY: ${plan.endpoint} is on this machine and gets the key "${placeholderKey}"`,
+        ? serveNote.deepgram(endpoint === undefined ? 'Deepgram' : new URL(endpoint).host)
+        : serveNote.keyless(plan.endpoint, placeholderKey),
     close: async () => {},
   };
 }
@@ -61,7 +58,7 @@ async function besideTheHub(asked: { model?: string; language?: string }): Promi
   const simulator = await startDeepgramSimulator({ pace: 0 });
   return {
     recognizer: deepgram({ ...asked, apiKey: placeholderKey, endpoint: simulator.url }),
-    note: 'no DEEPGRAM_API_KEY: words come from the built-in simulator, which understands only `meetcast wav` audio',
+    note: serveNote.simulator,
     close: () => simulator.close(),
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Authenticator, jwtAuthenticator } from '@meetcast/server';
 import { CliError, messageOf, systemCode } from '../exit.ts';
+import { serveNote, serveProblem, tokenProblem } from '../sentences.ts';
 import type { ServeSettings } from './settings.ts';
 import { makeDirectory, unusable as unusableDirectory } from './storage.ts';
 
@@ -19,12 +20,7 @@ const leastSecretBytes = 32;
 
 export async function tokenKey(settings: ServeSettings, directory: string | undefined): Promise<TokenKey> {
   const { SECRET_KEY: secret, JWT_PUBLIC_KEY_PATH: path } = settings;
-  if (secret !== undefined && path !== undefined)
-    throw new CliError(
-      'usage',
-      'SECRET_KEY and JWT_PUBLIC_KEY_PATH are both set: a hub checks tokens with one of them.',
-      'Unset one.',
-    );
+  if (secret !== undefined && path !== undefined) throw new CliError('usage', ...tokenProblem.twoKeys);
   if (path !== undefined) return { name: 'public-key', path, pem: await readPem(path) };
   if (secret !== undefined) return { name: 'secret', secret };
   if (directory === undefined) return { name: 'made', secret: newSecret(), keptAt: undefined };
@@ -36,7 +32,7 @@ export async function tokenKey(settings: ServeSettings, directory: string | unde
 export function weakness(key: TokenKey): string | undefined {
   const bytes = key.name === 'public-key' ? Number.POSITIVE_INFINITY : Buffer.byteLength(key.secret);
   if (bytes >= leastSecretBytes) return undefined;
-  return `SECRET_KEY has ${bytes} bytes; below ${leastSecretBytes} it can be guessed from a token.`;
+  return serveNote.weakSecret(bytes, leastSecretBytes);
 }
 
 export function authenticatorOf(key: TokenKey, settings: ServeSettings): Authenticator {
@@ -57,16 +53,12 @@ async function readPem(path: string): Promise<string> {
   const pem = await readFile(path, 'utf8').catch((error: unknown) => {
     throw unusable(path, messageOf(error));
   });
-  if (pem.includes('PRIVATE KEY')) throw unusable(path, 'it is a private key, which no hub needs');
+  if (pem.includes('PRIVATE KEY')) throw unusable(path, tokenProblem.isPrivate);
   return pem;
 }
 
 const unusable = (path: string, why: string): CliError =>
-  new CliError(
-    'usage',
-    `JWT_PUBLIC_KEY_PATH: cannot check tokens with ${path}: ${why}.`,
-    '`meetcast keys --out DIR` makes a pair; its public.pem goes here.',
-  );
+  new CliError('usage', ...tokenProblem.cannotVerify(path, why));
 
 const newSecret = (): string => randomBytes(leastSecretBytes).toString('base64url');
 
@@ -82,7 +74,7 @@ async function keptSecret(directory: string, path: string): Promise<string> {
       if (kept !== '') return kept;
       await delay(10); // Another hub has made the file and is about to write it.
     }
-    throw new Error(`${path} is empty; remove it`);
+    throw new Error(serveProblem.secretFileEmpty(path));
   } catch (error) {
     throw unusableDirectory(directory, error);
   }

@@ -7,6 +7,7 @@ import { readEnvironment } from '../env.ts';
 import { httpAddress } from '../hub-options.ts';
 import { listenOn } from '../listening.ts';
 import type { Output } from '../output.ts';
+import { serveNote } from '../sentences.ts';
 import { stopSignal } from '../signals.ts';
 import { joinCluster } from './cluster.ts';
 import { type Ear, earPlan, openEar } from './ear.ts';
@@ -75,9 +76,9 @@ async function listen(
   served.hub.attach(served.server);
   try {
     const url = reachable(host, await listenOn(served.server, host, port));
-    output.emit({ event: 'listening', url }, `listening on ${url}`);
+    output.emit({ event: 'listening', url }, serveNote.listening(url));
     await introduce(url);
-    output.say(`${await stopped}: no more connections; what was heard is being stored`);
+    output.say(serveNote.stopping(await stopped));
   } finally {
     await close(served);
   }
@@ -130,7 +131,7 @@ function warn({ say, notePaint }: Output, settings: ServeSettings, key: TokenKey
   const weak = weakness(key);
   if (weak) say(notePaint.yellow(weak));
   if (settings.REDIS_URL !== undefined && key.name === 'made' && key.keptAt === undefined)
-    say(notePaint.yellow('Each node makes a secret of its own: set the same SECRET_KEY on all of them.'));
+    say(notePaint.yellow(serveNote.secretPerNode));
 }
 
 async function sayHowToEnter(
@@ -142,8 +143,9 @@ async function sayHowToEnter(
   if (key.name !== 'made') return;
   const terms = { audience: settings.JWT_AUDIENCE, issuer: settings.JWT_ISSUER };
   const token = await mintToken(key.secret, terms, 24 * 3600);
-  const kept = key.keptAt === undefined ? 'for this run only' : `kept in ${key.keptAt}`;
-  say(`no SECRET_KEY or JWT_PUBLIC_KEY_PATH: a secret was made, ${kept}. For the other commands, for a day:`);
+  const kept = key.keptAt === undefined ? serveNote.secretForThisRun : serveNote.secretKeptIn(key.keptAt);
+  say(serveNote.secretMade(kept));
+  say(serveNote.forOtherCommands);
   say(notePaint.cyan(`export MEETCAST_URL=${url} MEETCAST_TOKEN=${token}`));
 }
 

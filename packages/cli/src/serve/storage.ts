@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { memoryStore, type Store } from '@meetcast/server';
 import { type Database, databaseFile } from '../database-url.ts';
 import { CliError, messageOf, whyAway } from '../exit.ts';
+import { serveNote, serveProblem } from '../sentences.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** Decided by flags and settings alone. */
@@ -26,11 +27,7 @@ const defaultDirectory = 'meetcast-data';
 
 export function storagePlan({ data, memory }: StorageFlags, settings: ServeSettings): StoragePlan {
   if (memory && settings.REDIS_URL !== undefined)
-    throw new CliError(
-      'usage',
-      'REDIS_URL joins this hub to others, and with --memory none of them could read what another one stored.',
-      'Set DATABASE_URL=postgres://… on every node; for several on this machine, --data and one directory will do.',
-    );
+    throw new CliError('usage', ...serveProblem.memoryInCluster);
   if (memory) return { name: 'memory' };
   return settings.DATABASE_URL ?? { name: 'sqlite', directory: data ?? defaultDirectory };
 }
@@ -44,15 +41,14 @@ export function openStorage(plan: StoragePlan, say: (text: string) => void): Pro
   if (plan.name === 'postgres') return inPostgres(plan.url, say);
   if (plan.name === 'sqlite') return inDirectory(plan.directory);
   const store = memoryStore();
-  const note = 'transcripts are in memory only: they are gone when this process ends';
-  return Promise.resolve({ store, note, close: () => store.close() });
+  return Promise.resolve({ store, note: serveNote.inMemory, close: () => store.close() });
 }
 
 async function inDirectory(directory: string): Promise<Storage> {
   const store = await openDirectory(directory).catch((error: unknown) => {
     throw unusable(directory, error);
   });
-  const note = `transcripts are kept in ${join(directory, databaseFile)}`;
+  const note = serveNote.storedIn(join(directory, databaseFile));
   return { store, note, close: () => store.close() };
 }
 
@@ -75,11 +71,7 @@ export async function makeDirectory(path: string): Promise<void> {
 }
 
 export const unusable = (directory: string, error: unknown): CliError =>
-  new CliError(
-    'failed',
-    `cannot keep anything in ${directory}: ${messageOf(error)}`,
-    'Pass another --data, or --memory to keep nothing.',
-  );
+  new CliError('failed', ...serveProblem.directoryUnusable(directory, messageOf(error)));
 
 async function inPostgres(url: string, say: (text: string) => void): Promise<Storage> {
   const { postgresStore } = await import('@meetcast/server/postgres');
@@ -89,7 +81,7 @@ async function inPostgres(url: string, say: (text: string) => void): Promise<Sto
   const watching = sayWhenThere(store, where, say, closing.signal);
   return {
     store,
-    note: `transcripts are kept in ${where}`,
+    note: serveNote.storedIn(where),
     close: async () => {
       closing.abort();
       await watching;
@@ -116,8 +108,8 @@ async function sayWhenThere(
   for (let wasAway = false; ; wasAway = true) {
     const problem = await store.ping().then(() => undefined, whyAway);
     if (signal.aborted) return;
-    if (problem === undefined) return wasAway ? say(`${where} is there now`) : undefined;
-    if (!wasAway) say(`${where} is not there (${problem}): nothing can be stored until it is`);
+    if (problem === undefined) return wasAway ? say(serveNote.isBack(where)) : undefined;
+    if (!wasAway) say(serveNote.postgresAway(where, problem));
     await delay(pingEveryMs, undefined, { signal }).catch(() => {});
   }
 }

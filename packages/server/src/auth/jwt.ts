@@ -4,6 +4,7 @@ import { Claims } from '@meetcast/protocol';
 import { errors, jwtVerify } from 'jose';
 import { AuthError } from '../lib/errors.ts';
 import { checkOptions } from '../lib/options.ts';
+import { tokenText } from '../lib/sentences.ts';
 import type { Authenticator, Grant, Permission } from './authenticator.ts';
 
 /** Either a secret or a public key, never both: a token signed for one can then not be tried against the other. */
@@ -45,7 +46,7 @@ export function jwtAuthenticator(options: JwtOptions): Authenticator {
     });
     const claims = Claims.safeParse(payload);
     if (!claims.success)
-      throw new AuthError(`the token lacks a valid claim "${claims.error.issues[0]?.path.join('.')}"`);
+      throw new AuthError(tokenText.claimNotValid(String(claims.error.issues[0]?.path.join('.'))));
     return grantOf(claims.data, permissionsOf);
   };
 }
@@ -83,17 +84,14 @@ function algorithmOf(key: KeyObject): string | undefined {
 }
 
 function explain(error: unknown): AuthError {
-  if (error instanceof errors.JWTExpired) return new AuthError('the token has expired; get a fresh one');
+  if (error instanceof errors.JWTExpired) return new AuthError(tokenText.expired);
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return new AuthError(
-      `the token's "${error.claim}" claim ${error.reason === 'missing' ? 'is missing' : 'is not the expected one'}`,
-    );
+    const text = error.reason === 'missing' ? tokenText.claimMissing : tokenText.claimUnexpected;
+    return new AuthError(text(error.claim));
   }
-  if (error instanceof errors.JOSEAlgNotAllowed)
-    return new AuthError("the token's algorithm is not accepted here");
-  if (error instanceof errors.JWSSignatureVerificationFailed)
-    return new AuthError("the token's signature is not valid");
-  return new AuthError('the token is not a valid JWT');
+  if (error instanceof errors.JOSEAlgNotAllowed) return new AuthError(tokenText.wrongAlgorithm);
+  if (error instanceof errors.JWSSignatureVerificationFailed) return new AuthError(tokenText.wrongSignature);
+  return new AuthError(tokenText.notValid);
 }
 
 const managers = new Set(['admin', 'owner', 'host']);

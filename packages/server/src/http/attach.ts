@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { problemText } from '../lib/sentences.ts';
 import { problem } from './exchange.ts';
 import { toNode } from './node.ts';
 
@@ -64,7 +65,7 @@ function isOurs(hub: Attachable, name: string, args: unknown[]): boolean {
 
 /** For a request that nobody listens to. */
 function answerNotFound(request: IncomingMessage, response: ServerResponse): true {
-  const answer = problem(404, 'not_found', 'Not found', 'there is nothing at this address');
+  const answer = problem(404, 'not_found', problemText.noAddress);
   void toNode(answer, request, response);
   return true;
 }

@@ -6,6 +6,7 @@ import type { LateHearing } from '../late-hearing/late-hearing.ts';
 import type { Limits } from '../lib/limits.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { Remote } from '../lib/remote.ts';
+import { expectedText } from '../lib/sentences.ts';
 import type { Outbox } from '../log/outbox.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -66,15 +67,13 @@ export type Endpoint =
   | { readonly for: Permission; readonly about: 'meeting'; answer(call: MeetingCall): Promise<HubResponse> };
 
 /** `detail` names the field that is not valid. */
-export const badRequest = (detail: string): HubResponse =>
-  problem(400, 'bad_request', 'Not a valid request', detail);
+export const badRequest = (detail: string): HubResponse => problem(400, 'bad_request', detail);
 
 export const invalid = (field: string, detail: string): HubResponse => badRequest(`"${field}": ${detail}`);
 
-export const tryAgain = (detail: string): HubResponse =>
-  problem(503, 'try_again_later', 'Try again later', detail);
+export const tryAgain = (detail: string): HubResponse => problem(503, 'try_again_later', detail);
 
-export const notFound = (detail: string): HubResponse => problem(404, 'not_found', 'Not found', detail);
+export const notFound = (detail: string): HubResponse => problem(404, 'not_found', detail);
 
 /** A whole number in a query, or a sentence about what was expected. */
 export function numberIn(
@@ -85,7 +84,7 @@ export function numberIn(
   const text = query.get(name);
   if (text === null) return absent;
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= least && value <= most ? value : `expected a whole number from ${least} to ${most}`;
+  return value >= least && value <= most ? value : expectedText.wholeNumber(least, most);
 }
 
 const defaultPage = 50;
@@ -94,8 +93,7 @@ const largestPage = 1_000;
 /** `after` and `limit` of a list, or the refusal. `cursor` is the shape of what an earlier page gave as `next`. */
 export function pageIn(query: URLSearchParams, cursor: RegExp): PageRequest | HubResponse {
   const after = query.get('after') ?? undefined;
-  if (after !== undefined && !cursor.test(after))
-    return invalid('after', 'expected what an earlier page gave as "next"');
+  if (after !== undefined && !cursor.test(after)) return invalid('after', expectedText.cursor);
   const limit = numberIn(query, 'limit', { absent: defaultPage, least: 1, most: largestPage });
   if (typeof limit === 'string') return invalid('limit', limit);
   return { after, limit };

@@ -1,4 +1,6 @@
 /** A meeting's log over plain HTTP: Server-Sent Events, or one long poll. */
+
+import { expectedText } from '../lib/sentences.ts';
 import type { ResumePoint } from '../viewers/resume-point.ts';
 import { badRequest, type MeetingCall } from './endpoint.ts';
 import { eventStream } from './event-stream.ts';
@@ -18,6 +20,6 @@ function lastEventIn(request: HubRequest): ResumePoint | string | undefined {
   const header = request.header('last-event-id');
   if (!header) return undefined;
   const id = /^(.{1,100}):(\d{1,15})$/.exec(header);
-  if (!id) return '"Last-Event-ID": expected the id of an event of this stream, such as 01JNA7:42';
+  if (!id) return expectedText.lastEventId;
   return { kind: 'resume', epoch: id[1], since: Number(id[2]) };
 }

@@ -1,6 +1,7 @@
 /** Events of a back end in any language, put into a meeting's log over HTTP. */
 import { decodePostedEvent, type PostedAnswer, type PostedEvent } from '@meetcast/protocol';
 import { present } from '../lib/present.ts';
+import { problemText, tokenText } from '../lib/sentences.ts';
 import { HostMeeting, type HostSegment } from '../log/host-meeting.ts';
 import type { Retraction } from '../store/store.ts';
 import { type MeetingCall, tryAgain } from './endpoint.ts';
@@ -11,13 +12,13 @@ const largestBody = 256 * 1024;
 export async function postEvent(call: MeetingCall): Promise<HubResponse> {
   const { context, meeting, request, grant } = call;
   const decoded = decodePostedEvent(await request.text(largestBody));
-  if (!decoded.ok) return problem(400, 'bad_message', 'Not a valid event', decoded.problem);
+  if (!decoded.ok) return problem(400, 'bad_message', decoded.problem);
   const { message } = decoded;
   if (message.type === 'retract' && !grant.may.has('manage')) {
-    return problem(403, 'forbidden', 'Forbidden', `the role "${grant.role}" may not retract`);
+    return problem(403, 'forbidden', tokenText.forbidden(grant.role, 'retract'));
   }
   const log = context.log(meeting);
-  if (log.room !== undefined) return tryAgain('too much waits for the store; post the event again later');
+  if (log.room !== undefined) return tryAgain(problemText.storeBehind);
   const answer: PostedAnswer = {
     meeting_id: meeting.id,
     ...(await add(new HostMeeting(log, context.registry), message)),

@@ -1,6 +1,7 @@
 /** A meeting's log as Server-Sent Events: what the subscriber socket would send, event by event. */
 import { type CloseWord, isRetryable, type SubscriberDownstream } from '@meetcast/protocol';
 import { longestTimerMs } from '../lib/limits.ts';
+import { closeText, tokenText, welcomeText } from '../lib/sentences.ts';
 import type { Seat } from '../registry/registry.ts';
 import type { LogPage } from '../store/store.ts';
 import { LogFollower } from '../viewers/log-follower.ts';
@@ -23,8 +24,8 @@ export async function eventStream(call: MeetingCall, start: ResumePoint): Promis
   const connection = crypto.randomUUID();
   const seat = await context.registry.seat(meeting, connection, subscribersPerMeeting);
   if (seat.kind === 'full') {
-    const detail = `this meeting already has ${subscribersPerMeeting} viewers; try again later`;
-    return problem(503, 'connection_limit', 'Too many viewers', detail);
+    const detail = closeText.tooManyViewers(subscribersPerMeeting);
+    return problem(503, 'connection_limit', detail);
   }
   const stream = new EventStream(call, connection, seat);
   await stream.open(start);
@@ -33,11 +34,11 @@ export async function eventStream(call: MeetingCall, start: ResumePoint): Promis
 
 /** Why a stream ends that its reader did not leave, and what the reader is told. */
 const farewells = {
-  restart: 'the meeting has a new log; connect again',
-  going_away: 'this node is going away; connect again',
-  token_expired: 'the token has expired; connect again with a fresh one',
-  slow_consumer: 'this link is too slow for the meeting; connect again and resume',
-  internal_error: 'the hub could not read the meeting; connect again and resume',
+  restart: closeText.newLog,
+  going_away: closeText.shuttingDown,
+  token_expired: tokenText.expired,
+  slow_consumer: closeText.tooSlow,
+  internal_error: closeText.unreadable,
 } as const satisfies Partial<Record<CloseWord, string>>;
 
 type Farewell = keyof typeof farewells;
@@ -158,7 +159,7 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     return {
       type: 'connected',
       meeting_id: this.#call.meeting.id,
-      message: 'connected',
+      message: welcomeText.viewer(this.#call.meeting.id),
       connection_id: this.#connection,
       epoch: head.epoch,
       seq: head.seq,

@@ -1,4 +1,5 @@
 /** A request and its answer, free of any framework: what Node's server and the web's `fetch` are both turned into. */
+import { STATUS_CODES } from 'node:http';
 
 export interface HubRequest {
   readonly method: string;
@@ -47,17 +48,16 @@ export function json(body: unknown, status = 200): HubResponse {
   };
 }
 
-/** An error answer as RFC 9457 has it. `detail` says what to do. */
+/** An error answer as RFC 9457 has it: the title is that of the status. `detail` says what to do. */
 export function problem(
   status: number,
   code: string,
-  title: string,
   detail: string,
   headers: Record<string, string> = {},
 ): HubResponse {
   return {
     status,
     headers: { 'content-type': 'application/problem+json; charset=utf-8', ...headers },
-    body: JSON.stringify({ type: 'about:blank', title, status, code, detail }),
+    body: JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, code, detail }),
   };
 }

@@ -1,6 +1,7 @@
 /** A tenant's meetings: listed, counted, forgotten. */
 import type { HubStats, MeetingList, MeetingStats, MeetingSummary, Source } from '@meetcast/protocol';
 import { heardOf } from '../ingest/audio-notes.ts';
+import { problemText } from '../lib/sentences.ts';
 import type { MeetingInfo } from '../store/store.ts';
 import { type Call, type MeetingCall, notFound, type OpenCall, pageIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
@@ -15,13 +16,13 @@ export async function listMeetings({ grant, query, context }: Call): Promise<Hub
 
 export async function oneMeeting({ meeting, context }: MeetingCall): Promise<HubResponse> {
   const info = await context.store.meeting(meeting);
-  return info ? json(summaryOf(info)) : notFound(`there is no meeting "${meeting.id}"`);
+  return info ? json(summaryOf(info)) : notFound(problemText.noMeeting(meeting.id));
 }
 
 /** Log, rows, everything. Viewers who are there come back to an empty meeting. */
 export async function forgetMeeting({ meeting, context }: MeetingCall): Promise<HubResponse> {
   const isForgotten = await context.store.forget(meeting);
-  if (!isForgotten) return notFound(`there is no meeting "${meeting.id}"`);
+  if (!isForgotten) return notFound(problemText.noMeeting(meeting.id));
   context.ledger.forget(meeting);
   context.late.forget(meeting);
   context.rooms.restart(meeting);

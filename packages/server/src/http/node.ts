@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { problemText } from '../lib/sentences.ts';
 import { BodyRefused, type HubRequest, type HubResponse, headersOf } from './exchange.ts';
 
 export function fromNode(request: IncomingMessage, response: ServerResponse): HubRequest {
@@ -57,7 +58,7 @@ async function textOf(
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new BodyRefused('too_large', `at most ${maxBytes} bytes are taken here`);
+    if (bytes > maxBytes) throw new BodyRefused('too_large', problemText.bodyTooLarge(maxBytes));
     pieces.push(piece);
   }
   return decoded(pieces);
@@ -67,7 +68,7 @@ function decoded(pieces: Uint8Array[]): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
   } catch {
-    throw new BodyRefused('bad_message', 'the body is not UTF-8');
+    throw new BodyRefused('bad_message', problemText.bodyNotUtf8);
   }
 }
 

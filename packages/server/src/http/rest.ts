@@ -1,6 +1,7 @@
 /** The hub's HTTP addresses: which there are, who may ask, and what answers. */
 import type { Authenticator, Grant } from '../auth/authenticator.ts';
 import { isNamed } from '../lib/errors.ts';
+import { problemText, tokenText } from '../lib/sentences.ts';
 import { type Endpoint, type RestContext, tryAgain } from './endpoint.ts';
 import { events } from './event-feed.ts';
 import { postEvent } from './event-posts.ts';
@@ -56,14 +57,14 @@ export async function answer(
   const endpoint = methods[(request.method === 'HEAD' ? 'GET' : request.method) as Method];
   if (!endpoint) return methodNotAllowed(request.method, Object.keys(methods));
   // How a node ends is to be seen too.
-  if (context.isClosing && route.name !== 'metrics') return tryAgain('this node is going away; ask again');
+  if (context.isClosing && route.name !== 'metrics') return tryAgain(problemText.shuttingDown);
   try {
     return await call(endpoint, route, request, target, options, context);
   } catch (error) {
     if (error instanceof BodyRefused) return bodyRefused(error);
     // A client that left in the middle of its request is no failure of the hub.
     if (!request.signal.aborted) context.observe({ type: 'error', stage: 'http', error });
-    return problem(500, 'internal_error', 'The hub failed', 'try again; the hub has reported the cause');
+    return problem(500, 'internal_error', problemText.failed);
   }
 }
 
@@ -80,11 +81,10 @@ async function call(
   const grant = await grantFor(request, target, options);
   if (!('may' in grant)) return grant;
   if (route.meeting !== undefined && !isMeetingId(route.meeting)) {
-    const detail = 'a meeting id is 1–128 characters of A–Z a–z 0–9 . _ : -';
-    return problem(400, 'bad_meeting_id', 'Not a meeting id', detail);
+    return problem(400, 'bad_meeting_id', problemText.notMeetingId);
   }
   if (!grant.may.has(endpoint.for)) {
-    return problem(403, 'forbidden', 'Forbidden', `the role "${grant.role}" may not ${endpoint.for} here`);
+    return problem(403, 'forbidden', tokenText.forbidden(grant.role, endpoint.for));
   }
   if (endpoint.about === 'tenant') return endpoint.answer({ request, query, context, grant });
   const meeting = { tenant: grant.tenant, id: route.meeting ?? '' };
@@ -98,7 +98,7 @@ async function grantFor(
 ): Promise<Grant | HubResponse> {
   const places = { authorization: request.header('authorization'), subprotocols: [], query };
   const token = tokenOf(places, options.isQueryTokenAllowed);
-  if (token === undefined) return unauthorized('send the token as "Authorization: Bearer …"');
+  if (token === undefined) return unauthorized(tokenText.missingHeader);
   try {
     return await options.authenticate(token);
   } catch (error) {
@@ -108,25 +108,17 @@ async function grantFor(
 }
 
 function unauthorized(detail: string): HubResponse {
-  return problem(401, 'auth_failed', 'Not authenticated', detail, { 'www-authenticate': 'Bearer' });
+  return problem(401, 'auth_failed', detail, { 'www-authenticate': 'Bearer' });
 }
 
 const bodyRefused = ({ why, message }: BodyRefused): HubResponse =>
-  why === 'too_large'
-    ? problem(413, why, 'Too large', message)
-    : problem(400, why, 'Not a valid event', message);
+  problem(why === 'too_large' ? 413 : 400, why, message);
 
 function methodNotAllowed(method: string, methods: string[]): HubResponse {
   const allowed = methods.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
-  const detail = `${method} is not possible here; use ${allowed.join(' or ')}`;
-  return problem(405, 'method_not_allowed', 'Method not allowed', detail, { allow: allowed.join(', ') });
+  const detail = problemText.methodNotAllowed(method, allowed.join(' or '));
+  return problem(405, 'method_not_allowed', detail, { allow: allowed.join(', ') });
 }
 
 const upgradeRequired = (): HubResponse =>
-  problem(
-    426,
-    'upgrade_required',
-    'Upgrade required',
-    'this address is a WebSocket; connect with ws:// or wss://',
-    { upgrade: 'websocket' },
-  );
+  problem(426, 'upgrade_required', problemText.webSocketOnly, { upgrade: 'websocket' });

@@ -1,5 +1,6 @@
 /** Which of the hub's addresses a raw request target is. Pure; never throws, whatever the text. */
 import { MeetingId, type Source, SourceName } from '@meetcast/protocol';
+import { expectedText } from '../lib/sentences.ts';
 import type { ResumePoint } from '../viewers/resume-point.ts';
 
 export interface WebSocketRoute {
@@ -105,11 +106,11 @@ export function startIn(query: URLSearchParams): ResumePoint | string {
   const since = query.get('since');
   const history = query.get('history') ?? 'all';
   if (since !== null) {
-    if (!/^\d{1,15}$/.test(since)) return '"since": expected a seq: 0, 1, 2 …';
+    if (!/^\d{1,15}$/.test(since)) return expectedText.since;
     return { kind: 'resume', since: Number(since), epoch: query.get('epoch') ?? undefined };
   }
   if (history === 'all') return { kind: 'history', entries: Number.POSITIVE_INFINITY };
   if (history === 'none') return { kind: 'history', entries: 0 };
   if (/^\d{1,9}$/.test(history)) return { kind: 'history', entries: Number(history) };
-  return '"history": expected "all", "none" or a number of entries';
+  return expectedText.history;
 }

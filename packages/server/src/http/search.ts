@@ -1,6 +1,7 @@
 /** Words found in a meeting, or in all of a tenant's. */
 import type { SearchPage } from '@meetcast/protocol';
 import { present } from '../lib/present.ts';
+import { expectedText } from '../lib/sentences.ts';
 import { queryTermsOf } from '../store/search-terms.ts';
 import { type Call, invalid, type MeetingCall, pageIn } from './endpoint.ts';
 import { excerptOf } from './excerpt.ts';
@@ -17,9 +18,9 @@ async function search({ grant, query, context }: Call, id: string | undefined): 
   const q = query.get('q') ?? '';
   const terms = queryTermsOf(q.slice(0, longestQuery));
   if (q.length > longestQuery || terms.length > mostTerms) {
-    return invalid('q', `expected at most ${longestQuery} characters and ${mostTerms} words`);
+    return invalid('q', expectedText.queryWithin(longestQuery, mostTerms));
   }
-  if (terms.length === 0) return invalid('q', 'expected a word to look for');
+  if (terms.length === 0) return invalid('q', expectedText.query);
   const page = pageIn(query, /^\d{1,16}\.\d{1,16}$/);
   if ('status' in page) return page;
   const where = { tenant: grant.tenant, ...present({ id }) };

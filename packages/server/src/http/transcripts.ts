@@ -1,5 +1,6 @@
 /** A meeting's finals: paged as JSON, or whole as text, SubRip and WebVTT. */
 import type { TranscriptPage } from '@meetcast/protocol';
+import { expectedText } from '../lib/sentences.ts';
 import { invalid, type MeetingCall, numberIn } from './endpoint.ts';
 import { type HubResponse, json } from './exchange.ts';
 import { inTimeOrder } from './in-time-order.ts';
@@ -15,7 +16,7 @@ export async function transcript(call: MeetingCall): Promise<HubResponse> {
   const { query } = call;
   const format = query.get('format') ?? 'json';
   if (!isFormat(format)) {
-    return invalid('format', `"${format.slice(0, 40)}" is none of ${transcriptFormats.join(', ')}`);
+    return invalid('format', expectedText.format(transcriptFormats.join(', ')));
   }
   const after = numberIn(query, 'after', { absent: 0, least: 0, most: Number.MAX_SAFE_INTEGER });
   if (typeof after === 'string') return invalid('after', after);

@@ -8,8 +8,9 @@ import { isNamed } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
+import { closeText, expectedText, problemText, tokenText } from '../lib/sentences.ts';
 import { Admission } from '../socket/admission.ts';
-import { Connection, goingAway } from '../socket/connection.ts';
+import { Connection } from '../socket/connection.ts';
 import type { ResumePoint } from '../viewers/resume-point.ts';
 import type { Observe } from '../watch/observer.ts';
 import { problem } from './exchange.ts';
@@ -107,10 +108,10 @@ export class Upgrades {
 
   #refusal(route: WebSocketRoute, offered: readonly string[]): string | undefined {
     if (!isMeetingId(route.meeting)) {
-      return 'a meeting id is 1–128 characters of A–Z a–z 0–9 . _ : -';
+      return problemText.notMeetingId;
     }
     if (offered.length > 0 && !offered.includes(subprotocol))
-      return `offer the sub-protocol "${subprotocol}", or none`;
+      return problemText.wrongSubprotocol(subprotocol);
     return undefined;
   }
 
@@ -140,7 +141,7 @@ export class Upgrades {
       })
       .catch((error: unknown) => {
         this.#context.observe({ type: 'error', stage: 'http', error });
-        connection.close('internal_error', 'the hub failed; connect again');
+        connection.close('internal_error', closeText.failed);
       });
   }
 
@@ -152,20 +153,16 @@ export class Upgrades {
     target: Target,
   ): Promise<Session | undefined> {
     const context = this.#context;
-    if (context.isDraining()) return reject(connection, 'try_again_later', goingAway);
+    if (context.isDraining()) return reject(connection, 'try_again_later', closeText.shuttingDown);
     if (!this.#isWelcome(request)) {
-      return reject(
-        connection,
-        'try_again_later',
-        'too many connections from this address; wait some seconds',
-      );
+      return reject(connection, 'try_again_later', closeText.tooManyConnections);
     }
     const grant = await this.#authenticate(connection, request, target);
     if (!grant || !connection.isOpen) return undefined;
-    if (context.isDraining()) return reject(connection, 'try_again_later', goingAway);
+    if (context.isDraining()) return reject(connection, 'try_again_later', closeText.shuttingDown);
     const needs: Permission = route.name === 'ingest' ? 'publish' : 'subscribe';
     if (!grant.may.has(needs)) {
-      return reject(connection, 'forbidden', `the role "${grant.role}" may not ${needs} here`);
+      return reject(connection, 'forbidden', tokenText.forbidden(grant.role, needs));
     }
     const meeting = { tenant: grant.tenant, id: route.meeting };
     const admission = new Admission(
@@ -177,7 +174,7 @@ export class Upgrades {
     );
     if (route.name === 'ingest') {
       const source = sourceIn(target.query);
-      if (source === null) return reject(connection, 'bad_handshake', '"source": expected "mic" or "system"');
+      if (source === null) return reject(connection, 'bad_handshake', expectedText.source);
       return context.ingest(connection, admission, meeting, source);
     }
     const start = startIn(target.query);
@@ -201,11 +198,7 @@ export class Upgrades {
       this.#context.isQueryTokenAllowed,
     );
     if (token === undefined) {
-      return reject(
-        connection,
-        'auth_failed',
-        'no token came; send it as a header, a sub-protocol or ?token=',
-      );
+      return reject(connection, 'auth_failed', tokenText.missing);
     }
     try {
       return await this.#context.authenticate(token);
@@ -268,7 +261,7 @@ function reject(connection: Connection, ...why: Parameters<Connection['close']>)
 
 /** Answers an upgrade with a refusal before it becomes a WebSocket. */
 function refuse(stream: Duplex, detail: string): void {
-  const { status, headers, body } = problem(400, 'bad_request', 'Not a valid request', detail);
+  const { status, headers, body } = problem(400, 'bad_request', detail);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const length = Buffer.byteLength(String(body));
   stream.end(

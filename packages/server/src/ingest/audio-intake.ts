@@ -1,6 +1,7 @@
 /** Audio from a sender's socket to its recognizer, at the pace both allow. */
 import type { CloseWord } from '@meetcast/protocol';
 import type { Limits } from '../lib/limits.ts';
+import { closeText } from '../lib/sentences.ts';
 import type { Connection } from '../socket/connection.ts';
 import { isWhole } from '../transcription/meeting-clock.ts';
 import type { Run } from './run.ts';
@@ -41,10 +42,8 @@ export class AudioIntake {
   take(audio: Uint8Array): [CloseWord, string] | undefined {
     const { length } = audio;
     const { ingestFrameBytes } = this.#limits;
-    if (length > ingestFrameBytes)
-      return ['too_large', `a frame has ${length} bytes; at most ${ingestFrameBytes} are allowed`];
-    if (!isWhole(length, this.#run.format))
-      return ['bad_message', `a frame has ${length} bytes, which are no whole samples`];
+    if (length > ingestFrameBytes) return ['too_large', closeText.frameTooLarge(length, ingestFrameBytes)];
+    if (!isWhole(length, this.#run.format)) return ['bad_message', closeText.frameUneven(length)];
     if (length === 0) return undefined;
     const written = this.#forward(audio);
     this.#run.account.received.to(this.#run.clock.receivedMs);

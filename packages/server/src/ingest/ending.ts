@@ -2,6 +2,7 @@
 import type { IngestDownstream, Source } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
+import { recognizerText } from '../lib/sentences.ts';
 import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Claim, MeetingState } from '../registry/registry.ts';
@@ -88,7 +89,7 @@ export async function endRun(
  */
 export async function abandonRun(context: RunContext, run: Run): Promise<void> {
   const { transcription, canResume } = run;
-  const message = 'the hub closed before the last words came';
+  const message = recognizerText.hubClosed;
   transcription.giveUp(new RecognizerError(message, { retryable: true }));
   await transcription.over;
   const last = { loss: 'recognizer_unavailable', isLastWord: false } as const;
@@ -114,13 +115,10 @@ export function watchDrain(
 ): NodeJS.Timeout {
   const from = performance.now();
   const outOfPatience = (): string | undefined => {
-    if (transcription.isAway && wanted.aborted)
-      return 'the recognizer is away, and somebody else sends the source';
+    if (transcription.isAway && wanted.aborted) return recognizerText.yieldsToNewSender;
     const patienceMs = transcription.isAway ? drainAwayMs : drainSilenceMs;
     const quietMs = performance.now() - Math.max(from, transcription.heardAt);
-    return quietMs > patienceMs
-      ? `the recognizer has not given the last words for ${patienceMs / 1000} s`
-      : undefined;
+    return quietMs > patienceMs ? recognizerText.noLastWords(patienceMs / 1000) : undefined;
   };
   return setInterval(() => {
     const reason = outOfPatience();

@@ -1,6 +1,7 @@
 /** What everyone is told of one source's way to its recognizer. None of it is logged. */
 import type { Source } from '@meetcast/protocol';
 import { stamp } from '../lib/meeting.ts';
+import { statusText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizerState } from '../recognizer/recognizer.ts';
 
@@ -28,8 +29,8 @@ export class RecognizerStatus {
   }
 
   tell({ state, reason }: RecognizerState): void {
-    if (state === 'silent') this.#say('degraded', reason, { cause: 'asr_silent' });
-    else if (state === 'reconnecting') this.#doubt(reason);
+    if (state === 'silent') this.#say('degraded', statusText.reconnecting(reason), { cause: 'asr_silent' });
+    else if (state === 'reconnecting') this.#doubt(statusText.reconnecting(reason));
     else this.#recover(reason);
   }
 

@@ -7,6 +7,7 @@ import { isNamed, type StaleFenceError } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
 import { present } from '../lib/present.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
+import { welcomeText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Claim, Numbering, Registry } from '../registry/registry.ts';
@@ -300,7 +301,7 @@ export function acceptanceOf({ sessionId, from, sessionFromMs }: Run, limits: Li
   return {
     type: 'handshake_ack',
     status: 'success',
-    message: 'ready for audio',
+    message: welcomeText.sender,
     session_id: sessionId,
     resume_from_ms: from.ms,
     ...present({ session_from_ms: sessionFromMs }),

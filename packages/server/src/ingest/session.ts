@@ -11,8 +11,9 @@ import { isNamed, RecognizerError, reasonOf } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { present } from '../lib/present.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
+import { closeText, expectedText, recognizerText } from '../lib/sentences.ts';
 import type { Admission } from '../socket/admission.ts';
-import { type Connection, goingAway } from '../socket/connection.ts';
+import type { Connection } from '../socket/connection.ts';
 import type { SenderEcho } from '../viewers/sender-echo.ts';
 import type { IngestStep } from '../watch/observer.ts';
 import { AudioIntake } from './audio-intake.ts';
@@ -83,7 +84,7 @@ export class SenderSession {
   start(): void {
     const { handshakeTimeoutMs } = this.#context.limits;
     const deadline = setTimeout(() => {
-      this.#connection.close('bad_handshake', `no handshake came within ${handshakeTimeoutMs / 1000} s`);
+      this.#connection.close('bad_handshake', closeText.handshakeTimedOut(handshakeTimeoutMs / 1000));
     }, handshakeTimeoutMs);
     this.#state = { name: 'awaiting-handshake', deadline };
     this.#report('connected');
@@ -101,14 +102,14 @@ export class SenderSession {
     if (message.type === 'ping') return this.#pong(message);
     if (message.type === 'auth') return void this.#admission.renew(message.token);
     if (message.type === 'handshake') return this.#handshake(message);
-    if (isEarly) return this.#refuse('bad_handshake', `"${message.type}" came before the handshake`);
+    if (isEarly) return this.#refuse('bad_handshake', closeText.beforeHandshake(message.type));
     this.#control(message);
   }
 
   receiveBinary(audio: Uint8Array): void {
     const state = this.#state;
     if (state.name === 'awaiting-handshake')
-      return this.#refuse('bad_handshake', 'audio came before the handshake');
+      return this.#refuse('bad_handshake', closeText.audioBeforeHandshake);
     if (state.name === 'claiming' || state.name === 'opening') return this.#keep(state.early, audio);
     const refusal = state.name === 'streaming' && state.intake.take(audio);
     if (refusal) this.#connection.close(...refusal);
@@ -116,8 +117,7 @@ export class SenderSession {
 
   #keep(early: Early, item: Early[number]): void {
     if (early.length < mostEarly) early.push(item);
-    else
-      this.#connection.close('try_again_later', 'another connection sends this source; wait for the answer');
+    else this.#connection.close('try_again_later', closeText.tooMuchBeforeAnswer);
   }
 
   /** The node is going away: no more audio; what was heard is stored, and the sender is asked to come back. */
@@ -133,7 +133,7 @@ export class SenderSession {
     if (state.name === 'closed') return;
     if ('run' in state) this.#told = abandonRun(this.#context, state.run);
     this.#enter({ name: 'closed', claim: 'released' });
-    void this.ended.then(() => this.#connection.close('restart', goingAway));
+    void this.ended.then(() => this.#connection.close('restart', closeText.shuttingDown));
   }
 
   /** The socket is gone. */
@@ -146,18 +146,15 @@ export class SenderSession {
 
   #handshake(handshake: Handshake): void {
     if (this.#state.name !== 'awaiting-handshake') {
-      return this.#connection.close('bad_message', 'a second handshake came; one socket carries one session');
+      return this.#connection.close('bad_message', closeText.secondHandshake);
     }
     const source = handshake.source ?? this.#querySource;
-    if (!source) return this.#refuse('bad_handshake', '"source": expected "mic" or "system"');
+    if (!source) return this.#refuse('bad_handshake', expectedText.source);
     if (this.#querySource && source !== this.#querySource) {
-      return this.#refuse(
-        'bad_handshake',
-        `"source": the address says "${this.#querySource}", the handshake "${source}"`,
-      );
+      return this.#refuse('bad_handshake', expectedText.sameSource(this.#querySource, source));
     }
     if (!this.#context.connects.allow(`${meetingKey(this.#context.log.meeting)}/${source}`, Date.now())) {
-      return this.#refuse('try_again_later', 'this source connects too often; wait some seconds');
+      return this.#refuse('try_again_later', closeText.tooManyHandshakes);
     }
     this.#source = source;
     const connection = this.#connection;
@@ -175,8 +172,7 @@ export class SenderSession {
     this.#enter(claiming);
     const claim = await claimSource(this.#context, sender, abort.signal);
     if (!this.#isIn(claiming)) return claim && (await giveBack(this.#context, sender.source, claim));
-    if (!claim)
-      return this.#refuse('ingest_exists', `somebody else is sending "${sender.source}" of this meeting`);
+    if (!claim) return this.#refuse('ingest_exists', closeText.sourceTaken(sender.source));
     const holding: Holding = { claim, signal: abort.signal };
     const opening: State = { name: 'opening', source: sender.source, holding, abort, early };
     this.#enter(opening);
@@ -221,7 +217,7 @@ export class SenderSession {
   /** A sender that asks and never reads must not fill the memory. */
   #pong(ping: Ping): void {
     if (this.#connection.unsentBytes > this.#context.limits.hardUnsentBytes) {
-      return this.#connection.close('slow_consumer', 'this socket is not read; connect again and resume');
+      return this.#connection.close('slow_consumer', closeText.notRead);
     }
     this.#connection.send({ ...ping, type: 'pong' });
   }
@@ -254,7 +250,7 @@ export class SenderSession {
     const state = this.#state;
     if (state.name === 'finishing') await this.#conclude(run, state.ending);
     else if (state.name !== 'closed')
-      throw new RecognizerError('the recognizer ended in mid-meeting', { retryable: true });
+      throw new RecognizerError(recognizerText.endedEarly, { retryable: true });
   }
 
   #finish(run: Run, ending: Ending): void {
@@ -275,14 +271,14 @@ export class SenderSession {
     this.#ack(run);
     const answer = await endRun(this.#context, run, ending);
     if (answer) this.#connection.send(answer);
-    if (ending === 'restart') this.#connection.close('restart', goingAway);
+    if (ending === 'restart') this.#connection.close('restart', closeText.shuttingDown);
     else this.#connection.close('done');
     this.#enter({ name: 'closed', claim: ending === 'vanished' ? 'vacant' : 'released' });
   }
 
   #superseded(run: Run): void {
     if (this.#state.name === 'closed') return;
-    this.#connection.close('superseded', 'the same session has connected again');
+    this.#connection.close('superseded', closeText.connectedAgain);
     this.#enter({ name: 'closed', claim: 'released' });
     run.transcription.abort();
   }

@@ -3,6 +3,7 @@ import type { IngestDownstream, Source } from '@meetcast/protocol';
 import { isNamed } from '../lib/errors.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
 import { present } from '../lib/present.ts';
+import { statusText } from '../lib/sentences.ts';
 import { logGap } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Stretch } from '../transcription/already-said.ts';
@@ -27,33 +28,33 @@ export async function logStarted(
   { isResumed, title }: { readonly isResumed: boolean; readonly title: string | undefined },
 ): Promise<void> {
   const details = present({ title });
-  if (isResumed) await logStatus(log, speaker, 'recovered', 'audio goes on', details);
-  else await logStatus(log, speaker, 'live', 'audio has begun', details);
+  if (isResumed) await logStatus(log, speaker, 'recovered', statusText.resumed, details);
+  else await logStatus(log, speaker, 'live', statusText.started, details);
 }
 
 export async function logOffRecord(log: TranscriptLog, speaker: Speaker, on: boolean): Promise<void> {
-  if (on) await logStatus(log, speaker, 'off_record', 'off the record');
-  else await logStatus(log, speaker, 'on_record', 'on the record again');
+  if (on) await logStatus(log, speaker, 'off_record', statusText.offRecord);
+  else await logStatus(log, speaker, 'on_record', statusText.onRecord);
 }
 
 /** No more audio comes; the last words follow. Not logged. */
 export function showEnding(log: TranscriptLog, source: Source): void {
   const about = { type: 'status' as const, ...stamp(log.meeting), meta: { source } };
-  const message = 'no more audio comes; the last words follow';
+  const message = statusText.ending;
   log.show({ ...about, status: 'ending', message, details: { source } });
 }
 
 /** The meeting ends with its last source. False: somebody has begun that anew since. */
 export const logEnded = (log: TranscriptLog, speaker: Speaker, details: EndDetails): Promise<boolean> =>
-  unlessBegunAnew(logStatus(log, speaker, 'ended', 'every word is stored', details));
+  unlessBegunAnew(logStatus(log, speaker, 'ended', statusText.ended, details));
 
 /** Nobody sends any longer. False: somebody has begun since. */
 export const logIdle = (log: TranscriptLog, speaker: Speaker): Promise<boolean> =>
-  unlessBegunAnew(logStatus(log, speaker, 'idle', 'nobody is sending audio'));
+  unlessBegunAnew(logStatus(log, speaker, 'idle', statusText.idle));
 
 /** What a sender alone is told while its meeting goes on. Not logged. */
 export function endedAlone(meeting: MeetingRef, details: EndDetails): IngestDownstream {
-  const message = 'every word of this source is stored; the meeting goes on';
+  const message = statusText.sourceEnded;
   return { type: 'status', ...stamp(meeting), status: 'ended', message, details: { ...details } };
 }
 

@@ -2,6 +2,7 @@
 import type { Gap } from '@meetcast/protocol';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { present } from '../lib/present.ts';
+import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
@@ -42,7 +43,7 @@ export async function hear(options: HearingOptions): Promise<void> {
   const fed = feed(stream, kept, skip, over.signal);
   try {
     if (stream.channels !== saidMs.length)
-      throw new Error(`the recognizer hears ${stream.channels} channels, it heard ${saidMs.length} before`);
+      throw new Error(recognizerText.wrongChannels(stream.channels, saidMs.length));
     await say(stream, options, audioMs(skip, format));
     signal.throwIfAborted();
     const failure = await fed;
@@ -83,7 +84,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
   for await (const result of stream.results) {
     if (options.signal.aborted) return;
     // It is all still here, and is heard another time.
-    if (result.kind === 'unheard') throw new RecognizerError('the recognizer was away', { retryable: true });
+    if (result.kind === 'unheard') throw new RecognizerError(recognizerText.unavailable, { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
     const news = result.kind === 'span' ? words.withoutSaid(shifted(result, skippedMs)) : result;
     for (const piece of holes.cut(news, skipsMs))

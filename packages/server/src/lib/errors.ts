@@ -1,5 +1,6 @@
 /** Failures that callers tell apart. */
 import type { CloseWord } from '@meetcast/protocol';
+import { closeText } from './sentences.ts';
 
 /** A write on behalf of an ingest claim that another claim has replaced. */
 export class StaleFenceError extends Error {
@@ -65,7 +66,7 @@ export const isStale = (error: unknown): boolean =>
 
 /** Why a session ends when its words stop, as its sender is told. */
 export function reasonOf(error: unknown): [CloseWord, string] {
-  if (isNamed('StaleFenceError', error)) return ['superseded', 'this session goes on elsewhere'];
+  if (isNamed('StaleFenceError', error)) return ['superseded', closeText.superseded];
   if (isNamed('RecognizerError', error)) return ['recognizer_unavailable', error.message];
-  return ['internal_error', 'the hub failed; connect again and resume'];
+  return ['internal_error', closeText.failedInMeeting];
 }

@@ -3,6 +3,7 @@ import { type Backoff, backoffMs } from '@meetcast/protocol';
 import { isNamed, isStale } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { Pause } from '../lib/pause.ts';
+import { operatorText } from '../lib/sentences.ts';
 
 export interface OutboxOptions {
   /** Bytes of waiting writes past which `room` says to wait. */
@@ -185,10 +186,7 @@ class Lane {
     for (const write of writes) write.giveUp(error);
     for (const { bytes } of writes) this.#owner.done(bytes);
     this.#owner.empty();
-    this.#options.onFailure(
-      this.#meeting,
-      new Error(`${writes.length} writes were given up: ${error.message}`),
-    );
+    this.#options.onFailure(this.#meeting, new Error(operatorText.writesLost(writes.length)));
   }
 
   async #run(): Promise<void> {
@@ -234,4 +232,4 @@ class Lane {
   }
 }
 
-const givenUp = () => new Error('the hub closed before the store could be written');
+const givenUp = () => new Error(operatorText.notStored);

@@ -2,6 +2,7 @@
 import type { DeepgramTransport, DeepgramTransportMessage } from '@deepgram/sdk';
 import { WebSocket } from 'ws';
 import { RecognizerError } from '../lib/errors.ts';
+import { deepgramText } from '../lib/sentences.ts';
 
 /** Unsent bytes past which a writer should wait, and below which it may go on. */
 const highWaterBytes = 256 * 1024;
@@ -92,20 +93,9 @@ export class DeepgramSocket implements DeepgramTransport {
 }
 
 function refused(status: number, detail: string | string[] | undefined): RecognizerError {
-  const words = detail === undefined ? '' : `: ${String(detail)}`;
-  return new RecognizerError(`Deepgram refused the stream with ${status}${words}${advice(status)}`, {
-    retryable: retryableStatuses.has(status),
-    code: status,
-  });
-}
-
-function advice(status: number): string {
-  if (status === 401) return ' (check DEEPGRAM_API_KEY)';
-  if (status === 402) return ' (the Deepgram project is out of credit)';
-  if (status === 403) return ' (the key may not use this model)';
-  if (status === 429) return ' (too many streams at once)';
-  return '';
+  const message = deepgramText.refused(status, detail === undefined ? undefined : String(detail));
+  return new RecognizerError(message, { retryable: retryableStatuses.has(status), code: status });
 }
 
 const unreachable = (error: Error): RecognizerError =>
-  new RecognizerError(`Deepgram cannot be reached: ${error.message}`, { retryable: true, cause: error });
+  new RecognizerError(deepgramText.unreachable(error.message), { retryable: true, cause: error });

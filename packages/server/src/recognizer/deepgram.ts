@@ -4,6 +4,7 @@ import { AsyncQueue } from '../lib/async-queue.ts';
 import { RecognizerError } from '../lib/errors.ts';
 import { checkOptions } from '../lib/options.ts';
 import { present } from '../lib/present.ts';
+import { deepgramText } from '../lib/sentences.ts';
 import { resultOf } from './deepgram-results.ts';
 import { DeepgramSocket, type Lost } from './deepgram-transport.ts';
 import type {
@@ -77,7 +78,7 @@ export function deepgram(options: DeepgramOptions): Recognizer {
       const listen = await client.listen.v1.connect(query(options, request));
       listen.connect();
       await undefined; // The SDK makes its transport one turn later.
-      if (!socket) throw new RecognizerError('the Deepgram SDK made no connection', { retryable: true });
+      if (!socket) throw new RecognizerError(deepgramText.noConnection, { retryable: true });
       const abort = () => socket?.terminate();
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) abort(); // While the SDK was getting ready.
@@ -191,7 +192,7 @@ class DeepgramStream implements RecognizerStream {
     // After CloseStream a close without a code has been seen as well.
     if (this.#state === 'finishing' && this.#isSummedUp && (code === 1000 || code === 1005))
       return this.#end({});
-    const message = `Deepgram closed the stream before its last words with ${code}${reason ? `: ${reason}` : ''}`;
+    const message = deepgramText.closedEarly(code, reason);
     this.#end({ error: new RecognizerError(message, { retryable: code !== 1008, code }) });
   }
 

@@ -86,7 +86,7 @@ export class AudioRing {
   /** Some of the audio from `at` on, at most `length` bytes; at least one if there is any. `at` must be in the ring. */
   read(at: number, length: number): Uint8Array | Promise<Uint8Array> {
     const block = this.#blocks.findLast((one) => one.at <= at);
-    if (!block) throw new RangeError(`byte ${at} is not kept any more`);
+    if (!block) throw new RangeError(`byte ${at} is no longer buffered`);
     const from = at - block.at;
     const to = Math.min(block.length, from + length);
     if (block.bytes) return block.bytes.subarray(from, to);

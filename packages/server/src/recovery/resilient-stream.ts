@@ -1,6 +1,7 @@
 /** One stream of results out of as many recognizer streams as it takes. */
 import { AsyncQueue } from '../lib/async-queue.ts';
 import { isNamed, RecognizerError } from '../lib/errors.ts';
+import { recognizerText } from '../lib/sentences.ts';
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type {
   RecognitionResult,
@@ -185,7 +186,7 @@ export class ResilientStream implements RecognizerStream {
     const { request, settings, channels } = this.#options;
     if (stream.channels !== channels) {
       stream.abort();
-      const message = `the recognizer gives results for ${stream.channels} channels instead of ${channels}`;
+      const message = recognizerText.wrongChannels(stream.channels, channels);
       return this.#failed(new RecognizerError(message, { retryable: false }), 'reconnecting');
     }
     const from = this.#place();
@@ -232,7 +233,7 @@ export class ResilientStream implements RecognizerStream {
         this.#take(up, this.#deafness.settle());
         return this.#end({});
       }
-      this.#lost(up, new RecognizerError('the recognizer ended the stream early', { retryable: true }));
+      this.#lost(up, new RecognizerError(recognizerText.endedEarly, { retryable: true }));
     } catch (error) {
       if (this.#state === up) this.#lost(up, failureOf(error));
     }
@@ -241,7 +242,7 @@ export class ResilientStream implements RecognizerStream {
   #hear(up: Up, result: RecognitionResult): void {
     up.watch.answered();
     const answer = this.#deafness.accept(result, this.#stoppedMs);
-    if (!this.#deafness.isDoubting && !answer.finding) this.#say('recovered', 'the recognizer answers again');
+    if (!this.#deafness.isDoubting && !answer.finding) this.#say('recovered', recognizerText.answersAgain);
     this.#take(up, answer);
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
@@ -249,7 +250,7 @@ export class ResilientStream implements RecognizerStream {
   /** Takes what can be relied on. */
   #take(up: Up, { results, finding }: Answer): void {
     if (finding === 'deaf') return this.#fallenDeaf(up);
-    if (finding === 'agreed') this.#say('recovered', 'another stream hears no words there either');
+    if (finding === 'agreed') this.#say('recovered', recognizerText.noWordsEither);
     const before = this.#merge.reachedMs;
     for (const result of results) for (const news of this.#merge.accept(result)) this.results.push(news);
     if (this.#merge.reachedMs === before) return;
@@ -280,24 +281,21 @@ export class ResilientStream implements RecognizerStream {
 
   #caughtUp(up: Up): void {
     this.#backpressure.release();
-    if (!up.watch.owes && !this.#deafness.isDoubting)
-      this.#say('recovered', 'the recognizer is connected again');
+    if (!up.watch.owes && !this.#deafness.isDoubting) this.#say('recovered', recognizerText.connectedAgain);
   }
 
   #overtaken(up: Up): void {
     if (this.#state !== up) return;
-    this.#lost(up, new RecognizerError('the recognizer takes audio too slowly', { retryable: true }));
+    this.#lost(up, new RecognizerError(recognizerText.tooSlow, { retryable: true }));
   }
 
   #fallenSilent(up: Up): void {
-    const seconds = this.#options.settings.silentMs / 1000;
-    const message = `the recognizer has given no answer for ${seconds} s`;
+    const message = recognizerText.noAnswer(this.#options.settings.silentMs / 1000);
     this.#lost(up, new RecognizerError(message, { retryable: true }), 'silent');
   }
 
   #fallenDeaf(up: Up): void {
-    const message = 'the recognizer has heard no words for long although somebody seems to speak';
-    this.#lost(up, new RecognizerError(message, { retryable: true }), 'silent');
+    this.#lost(up, new RecognizerError(recognizerText.noWords, { retryable: true }), 'silent');
   }
 
   #lost(up: Up, failure: RecognizerError, as: 'reconnecting' | 'silent' = 'reconnecting'): void {
@@ -314,7 +312,7 @@ export class ResilientStream implements RecognizerStream {
     this.#failures += 1;
     this.#say(as, failure.message);
     if (this.#failures === settings.failuresBeforeProbing) {
-      const reason = `${failure.message}; it failed ${this.#failures} times in a row and is tried less often now`;
+      const reason = recognizerText.failsOften(failure.message, this.#failures);
       this.results.push({ kind: 'state', state: as, reason });
     }
     const retry = setTimeout(() => this.#open(), retryWaitMs(this.#failures, settings, Math.random));
@@ -383,4 +381,4 @@ export class ResilientStream implements RecognizerStream {
 const failureOf = (error: unknown): RecognizerError =>
   isNamed('RecognizerError', error)
     ? error
-    : new RecognizerError('the recognizer failed', { retryable: true, cause: error });
+    : new RecognizerError(recognizerText.failed, { retryable: true, cause: error });

@@ -1,6 +1,7 @@
 /** The folder of the temporary files: whoever runs the hub is told when it takes no audio. */
 import { access, constants } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { operatorText } from '../lib/sentences.ts';
 import type { RingOptions } from './audio-ring.ts';
 
 /** Refusals that are less apart are one outage. */
@@ -18,8 +19,7 @@ export function folderWatch(
     refusedAt = now;
     if (isKnown) return;
     const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `recovery.folder ${resolve(folder)} takes no audio (${why}). While a recognizer is lost, audio of a source that is older than ${memoryMs / 1000} s may be lost: make the folder writable, free its disk, or set recovery.folder (or TMPDIR) to another`;
-    tell(new Error(message, { cause }));
+    tell(new Error(operatorText.folderRefuses(resolve(folder), why, memoryMs / 1000), { cause }));
   };
   // With the dot, what is no folder is refused too.
   if (keptMs > memoryMs) access(`${folder}/.`, constants.W_OK | constants.X_OK).catch(refused);

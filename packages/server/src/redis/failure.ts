@@ -5,7 +5,7 @@ export class RedisAwayError extends Error {
   override readonly name = 'RedisAwayError';
 
   constructor(cause?: unknown) {
-    super(`Redis is away: ${cause instanceof Error ? cause.message : 'not connected'}`, { cause });
+    super(`Redis cannot be reached: ${cause instanceof Error ? cause.message : 'not connected'}`, { cause });
   }
 }
 

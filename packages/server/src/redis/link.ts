@@ -151,7 +151,9 @@ class Link implements RedisLink {
   }
 
   #awayError(): RedisAwayError {
-    return new RedisAwayError(this.#state.name === 'away' ? this.#state.error : new Error('it was closed'));
+    return new RedisAwayError(
+      this.#state.name === 'away' ? this.#state.error : new Error('the connection was closed'),
+    );
   }
 
   #enter(next: State): void {

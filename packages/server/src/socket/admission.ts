@@ -4,6 +4,7 @@ import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts'
 import { isNamed } from '../lib/errors.ts';
 import { longestTimerMs } from '../lib/limits.ts';
 import { type MeetingRef, stamp } from '../lib/meeting.ts';
+import { statusText, tokenText } from '../lib/sentences.ts';
 
 /** What a session does when its right changes. */
 export interface AdmissionEvents {
@@ -56,17 +57,17 @@ export class Admission {
       const grant = await this.#authenticate(token);
       if (!this.#events) return;
       if (grant.userId !== this.#grant.userId || grant.tenant !== this.#grant.tenant) {
-        return this.#events.close('auth_failed', 'a refreshed token must be of the same user and tenant');
+        return this.#events.close('auth_failed', tokenText.ofSomebodyElse);
       }
       if (!grant.may.has(this.#needs)) {
-        return this.#events.close('forbidden', `the role "${grant.role}" may not ${this.#needs} here`);
+        return this.#events.close('forbidden', tokenText.forbidden(grant.role, this.#needs));
       }
       this.#grant = grant;
       this.#watch(false);
       this.#events.send({ type: 'auth_ok', expires_at: new Date(grant.expiresAt).toISOString() });
     } catch (error) {
       if (isNamed('AuthError', error)) this.#events?.close('auth_failed', error.message);
-      else this.#events?.close('internal_error', 'the hub could not check the token; connect again');
+      else this.#events?.close('internal_error', tokenText.notChecked);
     }
   }
 
@@ -80,7 +81,7 @@ export class Admission {
     const now = Date.now();
     const warnAt = this.#grant.expiresAt - this.#warningMs;
     if (now >= this.#grant.expiresAt) {
-      return this.#events?.close('token_expired', 'the token has expired; connect again with a fresh one');
+      return this.#events?.close('token_expired', tokenText.expired);
     }
     if (!isWarned && now >= warnAt) {
       this.#warn();
@@ -91,12 +92,13 @@ export class Admission {
   }
 
   #warn(): void {
+    const { expiresAt } = this.#grant;
     this.#events?.send({
       type: 'status',
       ...stamp(this.#meeting),
       status: 'token_expiring',
-      message: 'the token is about to expire; send {"type":"auth","token":"…"} with a fresh one',
-      details: { expires_at: new Date(this.#grant.expiresAt).toISOString() },
+      message: statusText.tokenExpiring(Math.max(0, Math.round((expiresAt - Date.now()) / 1000))),
+      details: { expires_at: new Date(expiresAt).toISOString() },
     });
   }
 }

@@ -14,9 +14,6 @@ import type { Observe } from '../watch/observer.ts';
 
 type Downstream = SubscriberDownstream | IngestDownstream;
 
-/** Why a node that closes ends a connection. */
-export const goingAway = 'this node is going away; connect again';
-
 /** Time a peer has to answer a close before its socket is ended. */
 const closeTimeoutMs = 5_000;
 

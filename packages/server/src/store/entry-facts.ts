@@ -49,7 +49,7 @@ export function reachFor(reach: Reach, entry: LogEntry | undefined, there: Logge
 /** `wanted`: the only log a write is for, if it is for one only. */
 export function checkEpoch(epoch: string, wanted: string | undefined): void {
   if (wanted === undefined || wanted === epoch) return;
-  throw new StaleEpochError(`the log ${wanted} is no more; the meeting's log is ${epoch}`);
+  throw new StaleEpochError(`the log ${wanted} no longer exists; the meeting's log is ${epoch}`);
 }
 
 /** Who sent a source last, after a reach. Where an earlier one is not known, nobody is. */

@@ -136,7 +136,7 @@ export class Transcription {
         this.#cover(clock.endAt(this.#segmenter.settledMs));
         throw this.#givenUp.failure;
       }
-      if (this.#isAborted) throw this.#writes.failure?.error ?? new Error('the transcription was given up');
+      if (this.#isAborted) throw this.#writes.failure?.error ?? new Error('the transcription was aborted');
       this.#sayHeard();
       if (!this.#audioBrokeOff) this.#cover(clock.receivedMs);
       await this.#writes.stored();

@@ -3,10 +3,11 @@ import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
 import { loggedMessage, type Message } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
+import { closeText, welcomeText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Registry, Seat } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
-import { type Connection, goingAway } from '../socket/connection.ts';
+import type { Connection } from '../socket/connection.ts';
 import type { Observe } from '../watch/observer.ts';
 import { LogReader, type Opening } from './log-reader.ts';
 import type { ResumePoint } from './resume-point.ts';
@@ -92,10 +93,7 @@ export class ViewerSession implements Member {
 
   receive(text: string): void {
     if (this.#messages.take(Date.now()) > 0) {
-      return this.#connection.close(
-        'policy',
-        'too many messages; a viewer needs to send only pings and fresh tokens',
-      );
+      return this.#connection.close('policy', closeText.tooManyMessages);
     }
     const decoded = decodeSubscriberUpstream(text);
     if (!decoded.ok) return this.#connection.close('bad_message', decoded.problem);
@@ -105,14 +103,14 @@ export class ViewerSession implements Member {
   }
 
   receiveBinary(): void {
-    this.#connection.close('bad_message', 'a viewer sends text only; audio goes to the ingest address');
+    this.#connection.close('bad_message', closeText.binaryFromViewer);
   }
 
   /** The node goes away. The seat is free before the viewer is told, so that it finds one elsewhere at once. */
   leave(): void {
     if (this.#state.name === 'closed') return;
     this.#enter({ name: 'closed' });
-    void this.#givenBack.then(() => this.#connection.close('restart', goingAway));
+    void this.#givenBack.then(() => this.#connection.close('restart', closeText.shuttingDown));
   }
 
   /** The socket is gone, or ends: give everything back. */
@@ -137,7 +135,7 @@ export class ViewerSession implements Member {
 
   #refuse(): void {
     const { subscribersPerMeeting } = this.#context.limits;
-    const message = `this meeting already has ${subscribersPerMeeting} viewers; try again later`;
+    const message = closeText.tooManyViewers(subscribersPerMeeting);
     this.#connection.close('connection_limit', message);
   }
 
@@ -145,7 +143,7 @@ export class ViewerSession implements Member {
     this.#connection.send({
       type: 'connected',
       meeting_id: this.#context.log.meeting.id,
-      message: 'connected',
+      message: welcomeText.viewer(this.#context.log.meeting.id),
       connection_id: this.#connection.id,
       epoch: head.epoch,
       seq: head.seq,
@@ -221,10 +219,7 @@ export class ViewerSession implements Member {
   #sendLogged(state: State & { name: 'live' }, message: Message): void {
     const { hardUnsentBytes } = this.#context.limits;
     if (this.#connection.unsentBytes > hardUnsentBytes) {
-      return this.#connection.close(
-        'slow_consumer',
-        'this link is too slow for the meeting; connect again and resume',
-      );
+      return this.#connection.close('slow_consumer', closeText.tooSlow);
     }
     for (const [source, { segmentNo }] of state.held) {
       if (segmentNo === message.segmentNo) state.held.delete(source);
@@ -252,13 +247,13 @@ export class ViewerSession implements Member {
 
   /** The meeting was forgotten: there is another log, or none. */
   restart(): void {
-    this.#connection.close('restart', 'the meeting has a new log; connect again');
+    this.#connection.close('restart', closeText.newLog);
   }
 
   #fail(error: unknown): void {
     if (this.#state.name === 'closed') return;
     this.#observeError(error);
-    this.#connection.close('internal_error', 'the hub could not read the meeting; connect again and resume');
+    this.#connection.close('internal_error', closeText.unreadable);
   }
 
   #enter(next: State): void {

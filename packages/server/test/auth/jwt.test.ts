@@ -174,7 +174,7 @@ test('[WIRE7] junk is refused with an AuthError, never another', async () => {
     'x'.repeat(100_000),
     '😀.😀.😀',
   ];
-  for (const token of junk) expect(await refusal(token)).toBe('the token is not a valid JWT');
+  for (const token of junk) expect(await refusal(token)).toBe('The token is not a valid JWT.');
 });
 
 test('a refusal never repeats the token', async () => {

@@ -68,7 +68,7 @@ test('[ING20] somebody else who sends the source ends the wait for one that is a
     if (second === 3) want();
     if (!told.isAway) told.heardAt = performance.now();
   };
-  expect(drained(true, wanted)).toMatchObject({ second: 3, why: expect.stringMatching(/somebody else/) });
+  expect(drained(true, wanted)).toMatchObject({ second: 3, why: expect.stringMatching(/another sender/) });
   expect(drained(false, wanted)).toBeUndefined();
 });
 

@@ -50,7 +50,7 @@ test('[LOG3] a longer one is told once, and its end', async () => {
   expect(told).toEqual(['reconnecting', 'recovered']);
   expect(messages.map(({ seq }) => seq)).toEqual([undefined, undefined]);
   expect(messages[0]).toMatchObject({
-    message: 'it is reconnecting',
+    message: 'It is reconnecting. Reconnecting to the speech recognizer …',
     details: { part: 'recognizer', source: 'mic' },
   });
 });

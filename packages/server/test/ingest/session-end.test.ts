@@ -202,7 +202,7 @@ describe('it finalizes', () => {
     await pass(graceMs);
     expect(await stage.said()).toEqual(['live', '“hello”', 'gap 500–1000 recognizer_unavailable', 'idle']);
     expect(await stage.claims()).toEqual(free);
-    stage.expectedErrors = ['ingest: the recognizer has not given the last words for 5 s'];
+    stage.expectedErrors = ['ingest: The speech recognizer has not returned the last words for 5 s.'];
   });
 
   test('one that cannot be reached is waited for longer', async () => {
@@ -217,7 +217,7 @@ describe('it finalizes', () => {
     expect(sender.of('status').map(({ status }) => status)).toEqual(['live', 'ending', 'reconnecting']);
     await pass(graceMs);
     expect((await stage.said()).slice(-2)).toEqual(['gap 400–1000 recognizer_unavailable', 'idle']);
-    stage.expectedErrors = ['ingest: the recognizer has not given the last words for 20 s'];
+    stage.expectedErrors = ['ingest: The speech recognizer has not returned the last words for 20 s.'];
   });
 
   test('one that fails: 4010; who comes back in time leaves no gap', async () => {
@@ -305,7 +305,7 @@ describe('it stops', () => {
     expect(await stage.claims()).toEqual(micVacant);
     await pass(graceMs);
     expect((await stage.said()).slice(2)).toEqual(['gap 400–1000 recognizer_unavailable', 'idle']);
-    stage.expectedErrors = ['ingest: the recognizer has not given the last words for 5 s'];
+    stage.expectedErrors = ['ingest: The speech recognizer has not returned the last words for 5 s.'];
   });
 
   test('`close` after `finalize` closes the socket; the meeting ends nevertheless', async () => {
@@ -435,7 +435,9 @@ describe('it vanishes', () => {
     await pass(1_000);
     expect(next.of('handshake_ack')).toMatchObject([{ status: 'success', resume_from_ms: 1_000 }]);
     expect((await stage.said()).slice(2)).toEqual(['gap 400–1000 recognizer_unavailable', 'live']);
-    stage.expectedErrors = ['ingest: the recognizer is away, and somebody else sends the source'];
+    stage.expectedErrors = [
+      'ingest: The speech recognizer is unavailable, and another sender wants to send this source.',
+    ];
   });
 
   test('another source is sent: nothing is said of the meeting until that one ends', async () => {

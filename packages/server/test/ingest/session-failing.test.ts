@@ -120,7 +120,7 @@ describe('what ends it before its time', () => {
     await settled();
     expectClosed(sender, 4010, 'recognizer_unavailable');
     expect(await stage.claims()).toEqual({ sent: [], vacant: ['mic'] });
-    stage.expectedErrors = ['ingest: the recognizer ended in mid-meeting'];
+    stage.expectedErrors = ['ingest: The speech recognizer ended the stream early.'];
   });
 
   test('its claim is lost to the same session: 4009, and none of its words come after', async () => {

@@ -232,7 +232,7 @@ describe('the hub closes', () => {
       await closed(closing);
       expect(await stage.claims()).toEqual(free);
       expect(await stage.said()).toEqual(['live', '“hello”']);
-      expect(stage.errors().some((error) => error.includes('writes were given up'))).toBe(true);
+      expect(stage.errors().some((error) => error.includes('lost: the hub shut down'))).toBe(true);
       stage.expectedErrors = stage.errors();
     });
   });

@@ -62,7 +62,7 @@ describe('before the handshake', () => {
       {
         type: 'handshake_ack',
         status: 'success',
-        message: 'ready for audio',
+        message: 'Send audio.',
         session_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         resume_from_ms: 0,
         session_from_ms: 0,
@@ -121,11 +121,15 @@ describe('before the handshake', () => {
     ['no message', { type: 'hello' }, ''],
     ['a wrong field', handshakeOf({ sample_rate: 1 }), 'sample_rate'],
     ['no source', handshakeOf({ source: undefined }), '"source"'],
-    ['finalize', { type: 'finalize' }, '"finalize" came before the handshake'],
-    ['flush', { type: 'flush' }, '"flush" came before the handshake'],
-    ['off_record', { type: 'off_record', on: true }, '"off_record" came before the handshake'],
-    ['close', { type: 'close' }, '"close" came before the handshake'],
-    ['audio', audio(20), 'audio came before the handshake'],
+    ['finalize', { type: 'finalize' }, '"finalize" was sent before the handshake. Send the handshake first.'],
+    ['flush', { type: 'flush' }, '"flush" was sent before the handshake. Send the handshake first.'],
+    [
+      'off_record',
+      { type: 'off_record', on: true },
+      '"off_record" was sent before the handshake. Send the handshake first.',
+    ],
+    ['close', { type: 'close' }, '"close" was sent before the handshake. Send the handshake first.'],
+    ['audio', audio(20), 'Audio was sent before the handshake. Send the handshake first.'],
   ])('%s is refused', async (_name, message, why) => {
     set();
     const sender = await stage.sender();
@@ -147,7 +151,7 @@ describe('before the handshake', () => {
     expect(sender.of('handshake_ack')).toMatchObject([{ status: 'success' }]);
     expect((await stage.claims()).sent).toEqual(['system']);
     expectRefused(contradicted, 4006, 'bad_handshake');
-    expect(contradicted.of('error')[0]?.message).toContain('"system", the handshake "mic"');
+    expect(contradicted.of('error')[0]?.message).toContain('"system", as in the address, got "mic"');
   });
 
   test('a source that connects too often is sent away for a while, and no other source with it', async () => {

@@ -176,10 +176,10 @@ test('closing gives up what waits, a try that hangs as well, says how much, and 
   const { room } = outbox;
   await after(0);
   outbox.close();
-  for (const write of given) await expect(write).rejects.toThrow('closed');
+  for (const write of given) await expect(write).rejects.toThrow('shut down');
   await Promise.all([idle, room]);
-  expect(said).toEqual(['m 2 writes were given up: the hub closed before the store could be written']);
-  await expect(outbox.write(meeting, target.write('late'), { bytes: 1 })).rejects.toThrow('closed');
+  expect(said).toEqual(['m 2 writes were lost: the hub shut down before everything could be stored.']);
+  await expect(outbox.write(meeting, target.write('late'), { bytes: 1 })).rejects.toThrow('shut down');
   target.letGo();
   await after(10_000);
   expect(target.tries).toBe(1);
@@ -194,7 +194,7 @@ test('closing in the wait between two tries ends it', async () => {
   await after(5_000);
   const { tries } = target;
   outbox.close();
-  await expect(write).rejects.toThrow('closed');
+  await expect(write).rejects.toThrow('shut down');
   await after(60_000);
   expect(target.tries).toBe(tries);
 });

@@ -201,7 +201,7 @@ test('refused for a while with every handshake', { timeout: 120_000 }, async () 
 test.each([
   [401, 'DEEPGRAM_API_KEY'],
   [402, 'out of credit'],
-  [403, 'may not use this model'],
+  [403, 'access to this model'],
 ] as const)(
   'a refusal with %i says why in one sentence, at the start and after a loss',
   async (status, advice) => {

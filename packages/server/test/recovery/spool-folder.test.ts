@@ -35,7 +35,7 @@ test('a folder that cannot be written is told before anybody speaks, with what t
     const { observed } = start({ folder });
     await expect.poll(() => observed).toHaveLength(1);
     expect(observed[0]).toMatchObject({ cause: { code } });
-    expect(observed[0]?.message).toContain(`recovery.folder ${folder} takes no audio (${code}`);
+    expect(observed[0]?.message).toContain(`cannot be buffered in recovery.folder ${folder} (${code}`);
   }
 });
 

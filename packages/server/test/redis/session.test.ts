@@ -62,6 +62,6 @@ test('a session that broke while it was joining has not joined', async () => {
   session.end(new Error('broken'));
   redis.waiting.get('slow')?.();
   await joined;
-  expect(outcome).toEqual(['Redis is away: not connected']);
+  expect(outcome).toEqual(['Redis cannot be reached: not connected']);
   expect((await session.ended).message).toBe('broken');
 });

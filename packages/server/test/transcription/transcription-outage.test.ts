@@ -217,6 +217,6 @@ test('a closed outbox ends the transcription: what is not durable is still the s
   stream.finish();
   await after(100);
   outbox.close();
-  expect(await ended).toMatchObject({ message: 'the hub closed before the store could be written' });
+  expect(await ended).toMatchObject({ message: 'The hub shut down before the entry could be stored.' });
   expect(transcription.durableMs).toBe(0);
 });

@@ -67,7 +67,7 @@ describe('joining', () => {
     expect(connected).toEqual({
       type: 'connected',
       meeting_id: 'm',
-      message: 'connected',
+      message: 'Watching m.',
       connection_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       epoch,
       seq: 2,
