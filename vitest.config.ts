@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -16,6 +17,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // Most tests wait, for a lease or a process, and do not work.
+    maxWorkers: Math.min(12, 3 * availableParallelism()),
     projects: [
       {
         extends: true,
