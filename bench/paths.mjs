@@ -9,8 +9,8 @@ const server = new URL(
   process.argv[2] ? `${pathToFileURL(process.argv[2])}/` : '../packages/server/',
   import.meta.url,
 );
-const require = createRequire(new URL('package.json', server));
-const { WebSocket } = require('ws');
+const fromServer = createRequire(new URL('package.json', server));
+const { WebSocket } = fromServer('ws');
 const inspector = new Session();
 inspector.connect();
 await inspector.post('Profiler.enable');
