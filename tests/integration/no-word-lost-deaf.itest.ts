@@ -61,7 +61,7 @@ test('[ING10] what two streams give no words for counts as heard: the sender kee
   const said = speech(60, 73);
   await speaker.say(said.pcm);
   const { message } = await viewer.status('recovered');
-  expect(message).toBe('another stream hears no words there either');
+  expect(message).toBe('Another stream of the speech recognizer finds no words there either.');
   await speaker.until('ack', ({ durable_ms }) => durable_ms > said.ms - 1_500);
   expect([simulator.streams.length, viewer.of('gap').length]).toEqual([2, 0]);
 });

@@ -36,13 +36,13 @@ test('--json is a hit a line, --limit bounds them', async () => {
   ]);
   const one = await runCli(['search', 'all', '--json', '--limit', '1'], { env });
   expect(eventsOf(one)).toHaveLength(1);
-  expect(one.stderr).toBe('There are more: raise --limit\n');
+  expect(one.stderr).toBe('There are more: raise --limit.\n');
 });
 
 test('nothing found is no failure; what is no word, no meeting or no hub is', async () => {
   const { url, env } = await serveHub();
   const found = await runCli(['search', 'zeppelin'], { env });
-  expect(found).toEqual({ code: 0, stdout: '', stderr: 'nothing found\n' });
+  expect(found).toEqual({ code: 0, stdout: '', stderr: 'Nothing found.\n' });
   expect(await runCli(['search'], { env })).toMatchObject({ code: 2 });
   expect(await runCli(['search', '…'], { env })).toMatchObject({
     code: 2,

@@ -237,16 +237,13 @@ describe('what ends it before its time', () => {
     stage.expectedErrors = ['ingest: it was replaced'];
   });
 
-  test('numbers of segments that the registry cannot give end it', async () => {
-    const registry = { ...memoryRegistry(), nextSegmentNo: () => Promise.reject(new Error('no number')) };
+  test('a sender whose segments the registry cannot number is not let in', async () => {
+    const registry = { ...memoryRegistry(), numbering: () => Promise.reject(new Error('no number')) };
     set({ registry });
-    const sender = await stage.accepted();
-    sender.send(audio(500));
-    stage.recognizer.stream.say(span('hello', 0, 500));
+    const sender = await stage.sender();
+    sender.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
     await settled();
     expectClosed(sender, 1011, 'internal_error');
-    await pass(graceOver);
-    expect(await stage.said()).toEqual(['live', 'gap 0–500 hub_failed', 'idle']);
     stage.expectedErrors = ['ingest: no number'];
   });
 });

@@ -3,17 +3,17 @@ import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
 import { vi } from 'vitest';
 
-const real = timersPromises.setTimeout;
+const { setTimeout: realDelay, setImmediate: realTurn } = timersPromises;
 
 export function useFakeClock(now: number): void {
   vi.useFakeTimers({ now });
-  Object.assign(timersPromises, { setTimeout: delay });
+  Object.assign(timersPromises, { setTimeout: delay, setImmediate: nextTurn });
   syncBuiltinESMExports();
 }
 
 export function useRealClock(): void {
   vi.useRealTimers();
-  Object.assign(timersPromises, { setTimeout: real });
+  Object.assign(timersPromises, { setTimeout: realDelay, setImmediate: realTurn });
   syncBuiltinESMExports();
 }
 
@@ -26,6 +26,8 @@ export async function pass(ms: number): Promise<void> {
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await pass(0);
 }
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** As the real one: an abort ends the wait. */
 function delay(ms: number, value: unknown, { signal }: { signal?: AbortSignal } = {}): Promise<unknown> {

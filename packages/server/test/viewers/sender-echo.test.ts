@@ -55,8 +55,8 @@ test('a sender hears its word by the time its write is known to have succeeded',
 
 test('every sender hears what is taken back, by whomever', async () => {
   const [mic, system] = [sender(), sender()];
-  await mic.log.append(finalEntry(0));
-  await speaker().retract({ segmentNo: 0 });
+  await mic.log.append(finalEntry(1));
+  await speaker().retract({ segmentNo: 1 });
   await expect.poll(() => [mic.heard.at(-1), system.heard]).toEqual(['retract 2', ['retract 2']]);
 });
 
