@@ -5,7 +5,6 @@ import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
-import { forgetMeeting } from '../hub-request.ts';
 
 interface ForgetFlags extends HubFlags {
   meeting: string;
@@ -29,6 +28,7 @@ async function forget(flags: ForgetFlags, context: Context): Promise<void> {
   const { meeting, yes } = flags;
   const { output } = context;
   const hub = await resolveHub(flags, context);
+  const { forgetMeeting } = await import('../hub-request.ts');
   if (!yes && !(await isMeant(meeting, hub.url)))
     throw new CliError('failed', `${meeting} was not forgotten.`, 'Answer y, or pass --yes.');
   await forgetMeeting(hub, meeting);

@@ -7,7 +7,7 @@ import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
 import { table } from '../show.ts';
-import { type Found, probe } from '../smoke.ts';
+import type { Found } from '../smoke.ts';
 import { duration, wholeNumber } from '../values.ts';
 import { compareWords, countWords, placesOf, type SourceWords } from '../words.ts';
 
@@ -44,6 +44,7 @@ async function smoke({ words, timeout, ...flags }: SmokeFlags, context: Context)
   const hub = await resolveHub(flags, context);
   const meeting = `smoke-${randomUUID()}`;
   output.say(`saying ${words} words in meeting ${meeting} of ${hub.url}`);
+  const { probe } = await import('../smoke.ts');
   const found = await probe(hub, { meeting, words, timeoutMs: timeout * 1000 }, output);
   const isWhole = report(found, meeting, output);
   if (!found.isInTime) throw new CliError('timedOut', `not finished within ${timeout} s.`);
