@@ -45,12 +45,12 @@ async function hold(name: 'SQLite' | 'PostgreSQL', run: { seed: number; crashes:
 }
 
 describe('[LOG1, LOG7, ING10, ING12]', () => {
-  test(`SQLite: ${rule}`, { timeout: 60_000 + crashes * perCrashMs }, async () => {
+  test(`SQLite: ${rule}`, { timeout: 120_000 + crashes * perCrashMs }, async () => {
     await hold('SQLite', { seed, crashes });
   });
 
   const few = Math.ceil(crashes / 4) + 1;
-  test.skipIf(!inject('pgUrl'))(`PostgreSQL: ${rule}`, { timeout: 60_000 + few * perCrashMs }, async () => {
+  test.skipIf(!inject('pgUrl'))(`PostgreSQL: ${rule}`, { timeout: 120_000 + few * perCrashMs }, async () => {
     await hold('PostgreSQL', { seed, crashes: few });
   });
 });
