@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './tests/support/longest-first.ts';
 
 const src = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
 
@@ -17,15 +18,20 @@ export default defineConfig({
     ],
   },
   test: {
-    // Most tests wait, for a lease or a process, and do not work.
+    // Most of a test is waiting: for a timer, a server, another process.
     maxWorkers: Math.min(12, 3 * availableParallelism()),
+    // Half of a small file's time was loading what the file before it had loaded. So a file leaves nothing behind, and
+    // mocks no module (`vi.mock`): another file may have loaded it.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts'],
-          testTimeout: 60_000,
+          // Commands are processes, and a busy machine starts them slowly.
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           // A poll ends as soon as it holds: its bound is for a box that stalls, not for the code.
           expect: { poll: { timeout: 30_000, interval: 10 } },

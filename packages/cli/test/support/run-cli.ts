@@ -5,10 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished, vi } from 'vitest';
-
-// Every command is a process, and a busy machine starts them slowly.
-vi.setConfig({ testTimeout: 120_000 });
+import { onTestFinished } from 'vitest';
 
 const bin = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
 

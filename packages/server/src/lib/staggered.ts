@@ -1,5 +1,4 @@
 /** Asks many to leave, one after the other: if all came back at once, whoever takes them in would be overrun. */
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Timers are no finer. */
 const leastWaitMs = 1;
@@ -17,7 +16,9 @@ export async function staggered<T>(
     const due = 1 + Math.floor(((performance.now() - from) / ms) * order.length);
     for (const item of order.slice(done, due)) call(item);
     done = Math.max(done, due);
-    if (done < order.length) await delay(Math.max(leastWaitMs, ms / order.length));
+    if (done >= order.length) return;
+    const waitMs = Math.max(leastWaitMs, ms / order.length);
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 

@@ -2,11 +2,6 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { staggered } from '../../src/lib/staggered.ts';
 import { seeded } from '../support/random.ts';
 
-// Fake timers leave this module alone.
-vi.mock('node:timers/promises', () => ({
-  setTimeout: (ms: number) => new Promise<void>((resolve) => globalThis.setTimeout(resolve, ms)),
-}));
-
 afterEach(() => void vi.useRealTimers());
 
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
