@@ -1,7 +1,6 @@
 /** Writes a new key pair as PEM files. */
 import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportPKCS8, exportSPKI, generateKeyPair } from 'jose';
 import { CliError, messageOf } from './exit.ts';
 import { tokenProblem } from './sentences.ts';
 
@@ -20,6 +19,7 @@ export async function writeKeyPair(
 ): Promise<KeyFiles> {
   const files = { privateKey: join(directory, 'private.pem'), publicKey: join(directory, 'public.pem') };
   if (!mayOverwrite) await refuseExisting([files.privateKey, files.publicKey]);
+  const { exportPKCS8, exportSPKI, generateKeyPair } = await import('jose');
   const pair = await generateKeyPair(alg, { extractable: true });
   try {
     await mkdir(directory, { recursive: true });

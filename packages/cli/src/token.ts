@@ -1,7 +1,6 @@
 /** Signs the tokens a hub accepts. */
 import type { KeyObject } from 'node:crypto';
-import { Claims } from '@meetcast/protocol';
-import { SignJWT } from 'jose';
+import type { Claims } from '@meetcast/protocol';
 import { CliError } from './exit.ts';
 import { tokenProblem } from './sentences.ts';
 
@@ -49,7 +48,7 @@ export async function signToken(
 ): Promise<SignedToken> {
   const iat = Math.floor(nowMs / 1000);
   const expiresAt = iat + Math.floor(terms.ttlSeconds);
-  const claims = checked({
+  const claims = await checked({
     user_id: identity.user,
     tenant_id: identity.tenant,
     email: identity.email,
@@ -59,6 +58,7 @@ export async function signToken(
     aud: terms.audience,
     iss: terms.issuer,
   });
+  const { SignJWT } = await import('jose');
   const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: signer.alg, typ: 'JWT' })
     .sign(signer.key);
@@ -73,7 +73,8 @@ const flags: Readonly<Record<string, string>> = {
 };
 
 /** A hub would refuse these claims later, and less clearly. */
-function checked(claims: Claims): Claims {
+async function checked(claims: Claims): Promise<Claims> {
+  const { Claims } = await import('@meetcast/protocol');
   const result = Claims.safeParse(claims);
   if (result.success) return result.data;
   const field = String(result.error.issues[0]?.path[0]);

@@ -1,10 +1,11 @@
 /** `meetcast chaos`: faults in the middle of meetings, and whether a word is lost. */
-import { type Source, sources } from '@meetcast/protocol';
+import type { Source } from '@meetcast/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ChaosFlags } from '../chaos/run.ts';
 import type { Context } from '../context.ts';
 import { addExamples, addNotes, type Example } from '../help.ts';
 import { addHubOptions } from '../hub-options.ts';
+import { sources } from '../sources.ts';
 import { duration, number, wholeNumber } from '../values.ts';
 
 const mostParallel = 64;

@@ -5,7 +5,6 @@ import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
-import { forgetMeeting } from '../hub-request.ts';
 import { readNote } from '../sentences.ts';
 
 interface ForgetFlags extends HubFlags {
@@ -32,6 +31,7 @@ async function forget(flags: ForgetFlags, context: Context): Promise<void> {
   const { meeting, yes } = flags;
   const { output } = context;
   const hub = await resolveHub(flags, context);
+  const { forgetMeeting } = await import('../hub-request.ts');
   if (!yes && !(await isMeant(meeting, hub.url)))
     throw new CliError('failed', ...readNote.notDeleted(meeting));
   await forgetMeeting(hub, meeting);

@@ -4,7 +4,6 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { addExamples, addNotes } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
-import { listMeetings } from '../hub-request.ts';
 import { readNote } from '../sentences.ts';
 import { moment, printable, table } from '../show.ts';
 import { wholeNumber } from '../values.ts';
@@ -34,6 +33,7 @@ export function registerMeetings(program: Command, context: Context): void {
 async function meetings(flags: MeetingsFlags, context: Context): Promise<void> {
   const { json, emit, paint, say } = context.output;
   const hub = await resolveHub(flags, context);
+  const { listMeetings } = await import('../hub-request.ts');
   const { limit, after } = flags;
   const { items, next } = await listMeetings(hub, { limit, ...(after === undefined ? {} : { after }) });
   const lines = table([columns, ...items.map(rowOf)]);

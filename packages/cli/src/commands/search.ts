@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { labelOf } from '../event-text.ts';
 import { addExamples } from '../help.ts';
 import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
-import { type Hit, searchWords } from '../hub-request.ts';
+import type { Hit } from '../hub-request.ts';
 import type { Paint } from '../output.ts';
 import { readNote } from '../sentences.ts';
 import { printable } from '../show.ts';
@@ -33,6 +33,7 @@ export function registerSearch(program: Command, context: Context): void {
 async function search(words: readonly string[], flags: SearchFlags, context: Context): Promise<void> {
   const { emit, paint, say } = context.output;
   const hub = await resolveHub(flags, context);
+  const { searchWords } = await import('../hub-request.ts');
   const { meeting, limit } = flags;
   const { items, next } = await searchWords(hub, words.join(' '), meeting, { limit });
   for (const hit of items) emit({ event: 'hit', ...hit }, lineOf(hit, paint));

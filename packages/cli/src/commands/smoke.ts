@@ -8,7 +8,7 @@ import { addHubOptions, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
 import { smokeNote } from '../sentences.ts';
 import { count, table } from '../show.ts';
-import { type Found, probe } from '../smoke.ts';
+import type { Found } from '../smoke.ts';
 import { duration, wholeNumber } from '../values.ts';
 import { compareWords, countWords, placesOf, type SourceWords } from '../words.ts';
 
@@ -44,6 +44,7 @@ async function smoke({ words, timeout, ...flags }: SmokeFlags, context: Context)
   const hub = await resolveHub(flags, context);
   const meeting = `smoke-${randomUUID()}`;
   output.say(smokeNote.saying(count(words, 'word'), meeting, hub.url));
+  const { probe } = await import('../smoke.ts');
   const found = await probe(hub, { meeting, words, timeoutMs: timeout * 1000 }, output);
   const isWhole = report(found, meeting, output);
   if (!found.isInTime) throw new CliError('timedOut', ...smokeNote.timedOut(timeout));
