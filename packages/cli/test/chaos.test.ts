@@ -10,9 +10,9 @@ import { deepgram } from '@meetcast/server/deepgram';
 import { startDeepgramSimulator } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { allScenarios } from '../src/chaos/scenarios.ts';
-import { nowhere, secret, serveHub, token } from './support/hub.ts';
+import { hubHere, nowhere, secret, serveHub, token } from './support/hub.ts';
 import { type ChangeRecognizer, endless, late, swallowing } from './support/recognizers.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
 vi.setConfig({ testTimeout: 300_000 });
@@ -97,14 +97,14 @@ test('somebody’s hub is hurt from the client’s side, by ws:// and by http://
 });
 
 test('what needs the secret is skipped without it, and said so', async () => {
-  const { url } = await serveHub();
+  const { url } = await hubHere();
   const args = ['chaos', '--url', url, '--token', await token(), '--only', 'expired-token', '--speed', '4'];
-  const run = await runCli([...args, '--json']);
+  const run = await runHere([...args, '--json']);
   expect(run.code).toBe(0);
   expect(playedIn(run)).toEqual([
     expect.objectContaining({ status: 'skipped', reason: expect.stringContaining('--secret') }),
   ]);
-  expect((await runCli(args)).stdout).toContain('expired-token: skipped');
+  expect((await runHere(args)).stdout).toContain('expired-token: skipped');
 });
 
 /** A hub of this process, whose recognizer may not be what it should be. */
@@ -141,7 +141,7 @@ test('a hub that loses words is exit code 1, and the words are named', async () 
   const first = played?.missing[0];
   expect(first?.from).toEqual(['stored', 'seen']);
   expect(summaryOf(run)).toMatchObject({ ok: false, failed: 1 });
-  const plain = await runCli(args);
+  const plain = await runHere(args);
   expect(plain).toMatchObject({ code: 1 });
   expect(plain.stderr).toContain(`word ${first?.place} of mic, "${first?.word}", was not stored, not seen`);
   expect(plain.stderr).toContain('--seed 1');
@@ -149,7 +149,7 @@ test('a hub that loses words is exit code 1, and the words are named', async () 
 
 test('a hub that hears no tone language is told apart before anything is hurt', async () => {
   const url = await hubWith(swallowing(0, Number.POSITIVE_INFINITY));
-  const run = await runCli(['chaos', '--url', url, '--secret', secret, '--json']);
+  const run = await runHere(['chaos', '--url', url, '--secret', secret, '--json']);
   expect(run.code).toBe(1);
   expect(run.stderr).toContain('does not understand the test audio');
   expect(playedIn(run)).toEqual([]);
@@ -266,8 +266,8 @@ test('words of one of two sources that are lost are named with it', async () => 
   const url = await hubWith(swallowing(2, 3, 'system'));
   const whom = ['--url', url, '--secret', secret];
   const args = ['chaos', ...whom, '--only', 'duplicate', '--speed', '3', '--json'];
-  expect((await runCli(args)).code).toBe(0);
-  expect((await runCli([...args, '--sources', 'system'])).code).toBe(1);
+  expect((await runHere(args)).code).toBe(0);
+  expect((await runHere([...args, '--sources', 'system'])).code).toBe(1);
   const run = await runCli([...args, '--sources', 'mic,system']);
   expect(run.code).toBe(1);
   const [played] = playedIn(run);
@@ -277,14 +277,14 @@ test('words of one of two sources that are lost are named with it', async () => 
 test('a hub that stores words more than 20 ms from where they were said is exit code 1', async () => {
   const args = ['chaos', '--secret', secret, '--only', 'drop', '--speed', '3', '--json'];
   // The words before anything is hurt have the first stream, those before the fault the second.
-  const run = await runCli([...args, '--url', await hubWith(late(30, 3))]);
+  const run = await runHere([...args, '--url', await hubWith(late(30, 3))]);
   expect(run.code).toBe(1);
   const [played] = playedIn(run);
   expect(played).toMatchObject({ status: 'failed', lost: 0, twice: 0 });
   expect(played?.time_error_ms).toBeGreaterThanOrEqual(27);
   expect(played?.time_error_ms).toBeLessThanOrEqual(33);
   expect(played?.problems).toEqual([expect.stringMatching(/^\d+ words stored more than 20 ms from where/)]);
-  const always = await runCli([...args, '--url', await hubWith(late(30, 1))]);
+  const always = await runHere([...args, '--url', await hubWith(late(30, 1))]);
   expect(always.code).toBe(1);
   expect(always.stderr).toMatch(/even without a fault, \d+ words stored more than 20 ms/);
 });
@@ -315,17 +315,17 @@ test('a wrong command line is exit code 2, and says what would be right', async 
     [['--only', 'drop'], /no token/],
   ];
   for (const [args, says] of wrong) {
-    const run = await runCli(['chaos', ...args]);
+    const run = await runHere(['chaos', ...args]);
     expect(run.code, args.join(' ')).toBe(2);
     expect(run.stderr).toMatch(says);
   }
 });
 
 test('a refused token is exit code 3, no hub is 4', async () => {
-  const { url } = await serveHub();
+  const { url } = await hubHere();
   const args = ['chaos', '--secret', `other ${secret}`];
-  expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
+  expect(await runHere([...args, '--url', url])).toMatchObject({ code: 3 });
+  expect(await runHere([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
 });
 
 test('the list has every scenario, with what it needs', async () => {

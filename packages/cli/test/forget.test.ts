@@ -2,14 +2,14 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { confirmed } from '../src/confirm.ts';
-import { nowhere, secret, serveHub } from './support/hub.ts';
+import { hubHere, nowhere, secret } from './support/hub.ts';
 import { read, say } from './support/meeting.ts';
-import { eventsOf, runCli } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere } from './support/run-cli.ts';
 
 const forget = ['forget', '--meeting', 'm'];
 
 test('with --yes a meeting is gone, and no other', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   for (const meeting of ['m', 'other']) await say(url, 'hello all', meeting);
   const { epoch } = await read(url);
   const run = await runCli([...forget, '--yes', '--json'], { env });
@@ -18,17 +18,17 @@ test('with --yes a meeting is gone, and no other', async () => {
   const left = await read(url);
   expect(left).toMatchObject({ seq: 0, segments: [] });
   expect(left.epoch).not.toBe(epoch);
-  expect((await runCli(['search', 'hello'], { env })).stdout).toMatch(/^other .*\n$/);
-  expect(await runCli([...forget, '--yes'], { env })).toMatchObject({
+  expect((await runHere(['search', 'hello'], { env })).stdout).toMatch(/^other .*\n$/);
+  expect(await runHere([...forget, '--yes'], { env })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('request failed (404): There is no meeting "m".'),
   });
 });
 
 test('without a terminal and without --yes nothing is forgotten', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   await say(url, 'hello');
-  expect(await runCli(forget, { env })).toMatchObject({
+  expect(await runHere(forget, { env })).toMatchObject({
     code: 2,
     stdout: '',
     stderr: expect.stringContaining('--yes'),
@@ -37,19 +37,19 @@ test('without a terminal and without --yes nothing is forgotten', async () => {
 });
 
 test('whoever may not manage is refused: exit code 3; no hub is 4, no meeting id 2', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   await say(url, 'hello');
-  const member = await runCli(['token', '--secret', secret, '--role', 'member']);
+  const member = await runHere(['token', '--secret', secret, '--role', 'member']);
   const asMember = [...forget, '--yes', '--url', url, '--token', member.stdout.trim()];
-  expect(await runCli(asMember)).toMatchObject({ code: 3, stderr: expect.stringContaining('manage') });
+  expect(await runHere(asMember)).toMatchObject({ code: 3, stderr: expect.stringContaining('manage') });
   expect((await read(url)).segments).toHaveLength(1);
-  expect(await runCli([...forget, '--yes', '--url', nowhere], { env: { SECRET_KEY: secret } })).toMatchObject(
-    {
-      code: 4,
-    },
-  );
-  expect(await runCli(['forget', '--meeting', '..', '--yes'], { env })).toMatchObject({ code: 2 });
-  expect(await runCli(['forget', '--yes'], { env })).toMatchObject({ code: 2 });
+  expect(
+    await runHere([...forget, '--yes', '--url', nowhere], { env: { SECRET_KEY: secret } }),
+  ).toMatchObject({
+    code: 4,
+  });
+  expect(await runHere(['forget', '--meeting', '..', '--yes'], { env })).toMatchObject({ code: 2 });
+  expect(await runHere(['forget', '--yes'], { env })).toMatchObject({ code: 2 });
 });
 
 test('only a yes is a yes; an end without an answer is a no', async () => {

@@ -1,12 +1,12 @@
 /** `meetcast meetings`: the list, its pages, and what is said of each meeting. */
 import { MeetingSummary } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
-import { nowhere, secret, serveHub } from './support/hub.ts';
+import { hubHere, nowhere, secret } from './support/hub.ts';
 import { say, sender } from './support/meeting.ts';
-import { eventsOf, runCli } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere } from './support/run-cli.ts';
 
 test('the newest first, with when, how long and in which language', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   const none = await runCli(['meetings'], { env });
   expect(none).toEqual({ code: 0, stdout: '', stderr: 'No meetings yet.\n' });
   await say(url, 'hello thank you', 'first');
@@ -14,7 +14,7 @@ test('the newest first, with when, how long and in which language', async () => 
   await new Promise<void>((resolve) => {
     talking.on('status', () => resolve());
   });
-  const { code, stdout, stderr } = await runCli(['meetings'], { env });
+  const { code, stdout, stderr } = await runHere(['meetings'], { env });
   talking.close();
   expect([code, stderr]).toEqual([0, '']);
   const [head = '', ...rows] = stdout.trimEnd().split('\n');
@@ -25,10 +25,10 @@ test('the newest first, with when, how long and in which language', async () => 
 });
 
 test('--limit and --after page through them; --json is a meeting a line', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   for (const meeting of ['a', 'b', 'c']) await say(url, 'hello', meeting);
   const page = async (...args: string[]) => {
-    const run = await runCli(['meetings', '--json', ...args], { env });
+    const run = await runHere(['meetings', '--json', ...args], { env });
     expect(run.code).toBe(0);
     return eventsOf(run) as Array<{ event: string; meeting_id?: string; after?: string }>;
   };
@@ -37,18 +37,18 @@ test('--limit and --after page through them; --json is a meeting a line', async 
   expect(MeetingSummary.parse(c)).toMatchObject({ seq: 3, sources: ['mic'] });
   const last = await page('--limit', '2', '--after', more?.after ?? '');
   expect(last).toMatchObject([{ event: 'meeting', meeting_id: 'a' }]);
-  const said = await runCli(['meetings', '--limit', '2'], { env });
+  const said = await runHere(['meetings', '--limit', '2'], { env });
   expect(said.stderr).toBe(`There are more: --after ${more?.after}\n`);
 });
 
 test('wrong flags exit 2, a refused token 3, no hub 4', async () => {
-  const { url, env } = await serveHub();
-  expect(await runCli(['meetings', '--limit', '0'], { env })).toMatchObject({ code: 2 });
-  expect(await runCli(['meetings', '--after', 'yesterday'], { env })).toMatchObject({
+  const { url, env } = await hubHere();
+  expect(await runHere(['meetings', '--limit', '0'], { env })).toMatchObject({ code: 2 });
+  expect(await runHere(['meetings', '--after', 'yesterday'], { env })).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('"after"'),
   });
   const refused = ['meetings', '--url', url, '--secret', `other ${secret}`];
-  expect(await runCli(refused)).toMatchObject({ code: 3 });
-  expect(await runCli(['meetings', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
+  expect(await runHere(refused)).toMatchObject({ code: 3 });
+  expect(await runHere(['meetings', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
 });

@@ -1,6 +1,6 @@
 /** What all commands have in common: help, usage errors, JSON, colour. */
 import { expect, test } from 'vitest';
-import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
 
 const commands =
   'demo serve simulator keys token wav send-pcm subscribe transcript meetings search forget smoke'.split(' ');
@@ -34,7 +34,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
 ];
 
 test.each(wrong)('a wrong command line exits 2 and says what to do: %s', async (says, args) => {
-  const run = await runCli(args, { cwd: await temporaryDirectory() });
+  const run = await runHere(args, { cwd: await temporaryDirectory() });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });
 
@@ -54,7 +54,9 @@ test('with --json an error is an event on stdout too', async () => {
 
 test('pipes see no colour, unless asked', async () => {
   const colour = '\u001b[';
-  expect((await runCli(['tokn'], { env: { CI: '1' } })).stderr).not.toContain(colour);
-  expect((await runCli(['tokn'], { env: { FORCE_COLOR: '1' } })).stderr).toContain(colour);
-  expect((await runCli(['tokn'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stderr).not.toContain(colour);
+  expect((await runHere(['tokn'], { env: { CI: '1' } })).stderr).not.toContain(colour);
+  expect((await runHere(['tokn'], { env: { FORCE_COLOR: '1' } })).stderr).toContain(colour);
+  expect((await runHere(['tokn'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stderr).not.toContain(
+    colour,
+  );
 });

@@ -2,16 +2,16 @@
 import { SearchPage } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
 import { highlighted } from '../src/commands/search.ts';
-import { nowhere, secret, serveHub } from './support/hub.ts';
+import { hubHere, nowhere, secret } from './support/hub.ts';
 import { say } from './support/meeting.ts';
-import { eventsOf, runCli } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere } from './support/run-cli.ts';
 
 test('who said it when, in every meeting or in one; colour only where it is wanted', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   await say(url, 'good morning all', 'first');
   await say(url, 'thank you all', 'second');
   const search = async (...args: string[]) => {
-    const run = await runCli(['search', ...args], { env });
+    const run = await runHere(['search', ...args], { env });
     expect(run).toMatchObject({ code: 0, stderr: '' });
     return run.stdout;
   };
@@ -25,34 +25,34 @@ test('who said it when, in every meeting or in one; colour only where it is want
 });
 
 test('--json is a hit a line, --limit bounds them', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   for (const meeting of ['a', 'b']) await say(url, 'hello all', meeting);
-  const run = await runCli(['search', 'all', '--json'], { env });
+  const run = await runHere(['search', 'all', '--json'], { env });
   const hits = eventsOf(run);
   expect(SearchPage.safeParse({ query: 'all', hits, next: null }).success).toBe(true);
   expect(hits).toMatchObject([
     { event: 'hit', meeting_id: 'b', excerpt: 'hello all', highlights: [[6, 9]] },
     { event: 'hit', meeting_id: 'a', segment: { text: 'hello all' } },
   ]);
-  const one = await runCli(['search', 'all', '--json', '--limit', '1'], { env });
+  const one = await runHere(['search', 'all', '--json', '--limit', '1'], { env });
   expect(eventsOf(one)).toHaveLength(1);
   expect(one.stderr).toBe('There are more: raise --limit.\n');
 });
 
 test('nothing found is no failure; what is no word, no meeting or no hub is', async () => {
-  const { url, env } = await serveHub();
-  const found = await runCli(['search', 'zeppelin'], { env });
+  const { url, env } = await hubHere();
+  const found = await runHere(['search', 'zeppelin'], { env });
   expect(found).toEqual({ code: 0, stdout: '', stderr: 'Nothing found.\n' });
-  expect(await runCli(['search'], { env })).toMatchObject({ code: 2 });
-  expect(await runCli(['search', '…'], { env })).toMatchObject({
+  expect(await runHere(['search'], { env })).toMatchObject({ code: 2 });
+  expect(await runHere(['search', '…'], { env })).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('expected a word'),
   });
-  expect(await runCli(['search', 'a', '--meeting', 'a b'], { env })).toMatchObject({ code: 2 });
-  expect(await runCli(['search', 'a', '--url', url, '--secret', `other ${secret}`])).toMatchObject({
+  expect(await runHere(['search', 'a', '--meeting', 'a b'], { env })).toMatchObject({ code: 2 });
+  expect(await runHere(['search', 'a', '--url', url, '--secret', `other ${secret}`])).toMatchObject({
     code: 3,
   });
-  expect(await runCli(['search', 'a', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
+  expect(await runHere(['search', 'a', '--url', nowhere, '--secret', secret])).toMatchObject({ code: 4 });
 });
 
 test('marks stand where the hub said, and text cannot steer the terminal', () => {

@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 import { paced } from '../src/pacing.ts';
 import { chunkBytesFor, maxBufferedMs } from '../src/speech.ts';
 import { writeWav } from '../src/wav-writer.ts';
-import { nowhere, secret, serveHub } from './support/hub.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { hubHere, nowhere, secret } from './support/hub.ts';
+import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 interface Event {
   event: string;
@@ -18,8 +18,8 @@ const send = ['send-pcm', '--meeting', 'm', '--speed', '0', '--json'];
 
 test('a file becomes the words it says; --json tells the steps in order', async () => {
   const cwd = await temporaryDirectory();
-  const { env } = await serveHub();
-  const wav = await runCli(['wav', '--out', 'a.wav', '--words', '30', '--sample-rate', '44100'], { cwd });
+  const { env } = await hubHere();
+  const wav = await runHere(['wav', '--out', 'a.wav', '--words', '30', '--sample-rate', '44100'], { cwd });
   const run = await runCli([...send, '--wav', 'a.wav', '--source', 'system'], { cwd, env });
   expect(run.code).toBe(0);
   const events = eventsOf(run) as Event[];
@@ -36,8 +36,8 @@ test('a file becomes the words it says; --json tells the steps in order', async 
 });
 
 test('a test needs no file: it says its words', async () => {
-  const { env } = await serveHub();
-  const run = await runCli([...send, '--create-test-wav', '--test-duration', '6s'], { env });
+  const { env } = await hubHere();
+  const run = await runHere([...send, '--create-test-wav', '--test-duration', '6s'], { env });
   const [said, , ...rest] = eventsOf(run) as Event[];
   expect(said).toMatchObject({ event: 'test-wav', duration_seconds: 6 });
   expect(rest.filter(({ event }) => event === 'final').map(({ text }) => text)).toEqual([said?.text]);
@@ -46,7 +46,7 @@ test('a test needs no file: it says its words', async () => {
 });
 
 test('SIGINT finishes: what was sent is stored, and the exit code is 0', async () => {
-  const { env } = await serveHub();
+  const { env } = await hubHere();
   const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
   const cli = startCli(long, { env });
   await cli.event('progress');
@@ -59,25 +59,25 @@ test('SIGINT finishes: what was sent is stored, and the exit code is 0', async (
 });
 
 test('a second sender of the same source is told about the first', async () => {
-  const { env } = await serveHub();
+  const { env } = await hubHere();
   const long = ['send-pcm', '--meeting', 'm', '--json', '--create-test-wav', '--test-duration', '10m'];
   const first = startCli(long, { env });
   await first.event('connected');
-  const run = await runCli([...send, '--create-test-wav'], { env });
+  const run = await runHere([...send, '--create-test-wav'], { env });
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('Stop the other sender') });
 });
 
 test('a hub that refuses the token is exit code 3, none at all is 4', async () => {
-  const { url } = await serveHub();
+  const { url } = await hubHere();
   const args = [...send, '--create-test-wav', '--secret', `other ${secret}`];
-  expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...args, '--connect-timeout', '5s', '--url', nowhere])).toMatchObject({
+  expect(await runHere([...args, '--url', url])).toMatchObject({ code: 3 });
+  expect(await runHere([...args, '--connect-timeout', '5s', '--url', nowhere])).toMatchObject({
     code: 4,
     stderr: expect.stringContaining(`cannot connect to ${nowhere}: connect ECONNREFUSED`),
   });
-  const viewer = await runCli(['token', '--secret', secret, '--role', 'viewer']);
+  const viewer = await runHere(['token', '--secret', secret, '--role', 'viewer']);
   const forbidden = [...send, '--create-test-wav', '--url', url, '--token', viewer.stdout.trim()];
-  expect(await runCli(forbidden)).toMatchObject({ code: 3, stderr: expect.stringContaining('role') });
+  expect(await runHere(forbidden)).toMatchObject({ code: 3, stderr: expect.stringContaining('role') });
 });
 
 const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
@@ -92,7 +92,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
 ];
 
 test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
-  const run = await runCli(['send-pcm', '--meeting', 'm', '--secret', secret, ...args]);
+  const run = await runHere(['send-pcm', '--meeting', 'm', '--secret', secret, ...args]);
   expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
 });
 
@@ -110,7 +110,7 @@ test('a file that no hub takes is refused before anything is sent', async () => 
   await writeWav(join(cwd, 'wide.wav'), { sampleRate: 16_000, channels: 1 }, [Buffer.alloc(18_000)]);
   await widen(join(cwd, 'wide.wav'), 9);
   const run = (file: string) =>
-    runCli([...send, '--secret', secret, '--url', nowhere, '--wav', file], { cwd });
+    runHere([...send, '--secret', secret, '--url', nowhere, '--wav', file], { cwd });
   expect(await run('low.wav')).toMatchObject({ code: 1, stderr: expect.stringContaining('8000 to 192000') });
   expect(await run('wide.wav')).toMatchObject({ code: 1, stderr: expect.stringContaining('1 to 8') });
   expect(await run('none.wav')).toMatchObject({
@@ -155,9 +155,9 @@ async function storedText(env: Record<string, string>): Promise<string> {
 
 test('killed, and started again with its spool, it goes on where it was', async () => {
   const cwd = await temporaryDirectory();
-  const { env } = await serveHub();
+  const { env } = await hubHere();
   // Half a minute in real time: none of them gets to its end before it is killed.
-  const { stdout } = await runCli(['wav', '--out', 'a.wav', '--words', '100'], { cwd });
+  const { stdout } = await runHere(['wav', '--out', 'a.wav', '--words', '100'], { cwd });
   const args = ['send-pcm', '--meeting', 'm', '--json', '--wav', 'a.wav', '--spool', 'a.spool'];
   for (let round = 0; round < 3; round += 1) {
     const cli = startCli(args, { cwd, env });
@@ -169,12 +169,12 @@ test('killed, and started again with its spool, it goes on where it was', async 
     cli.signal('SIGKILL');
     await cli.ended;
   }
-  expect(await runCli([...args, '--source', 'system'], { cwd, env })).toMatchObject({
+  expect(await runHere([...args, '--source', 'system'], { cwd, env })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('holds what is left of "mic" of m'),
   });
   const other = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--spool', 'a.spool'];
-  expect(await runCli(other, { cwd, env })).toMatchObject({
+  expect(await runHere(other, { cwd, env })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('not of "a test of 10 s"'),
   });
@@ -191,9 +191,9 @@ test('killed, and started again with its spool, it goes on where it was', async 
 
 test('what comes through a pipe comes once: the rest is sent, then what is new', async () => {
   const cwd = await temporaryDirectory();
-  const { env } = await serveHub();
-  const before = await runCli(['wav', '--out', 'one.wav', '--words', '100'], { cwd });
-  const after = await runCli(['wav', '--out', 'two.wav', '--text', 'thank you hello'], { cwd });
+  const { env } = await hubHere();
+  const before = await runHere(['wav', '--out', 'one.wav', '--words', '100'], { cwd });
+  const after = await runHere(['wav', '--out', 'two.wav', '--text', 'thank you hello'], { cwd });
   const args = ['send-pcm', '--meeting', 'm', '--json', '--wav', '-', '--spool', 'mic'];
   const first = startCli(args, { cwd, env, stdin: join(cwd, 'one.wav') });
   // Enough for some words, however soon it is killed.

@@ -7,7 +7,7 @@ import { speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { secret, serveHub, token } from './support/hub.ts';
 import { sender } from './support/meeting.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 // This package has no use for `ws` but here.
 const { WebSocket } = createRequire(new URL('../../client/package.json', import.meta.url))(
@@ -91,7 +91,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: string[], env: Record<s
 
 test.each(wrong)('a wrong setting is a usage error: %s', async (says, args, env) => {
   const cwd = await temporaryDirectory();
-  const run = await runCli(['serve', '--port', '0', ...args], { cwd, env });
+  const run = await runHere(['serve', '--port', '0', ...args], { cwd, env });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
   expect(run.stderr).not.toContain('hunter2');
   expect(await readdir(cwd)).toEqual([]);
@@ -115,10 +115,10 @@ test('without a key a secret is made, kept under --data, and its token is ready 
 
 test('a public key lets in what its private key signed, and nothing else', async () => {
   const cwd = await temporaryDirectory();
-  await runCli(['keys', '--out', '.', '--alg', 'EdDSA'], { cwd });
+  await runHere(['keys', '--out', '.', '--alg', 'EdDSA'], { cwd });
   const serve = startCli(['serve', '--port', '0', '--json', '--jwt-public-key-path', 'public.pem'], { cwd });
   const { url } = await serve.event<{ url: string }>('listening');
-  const { stdout } = await runCli(['token', '--key', 'private.pem'], { cwd });
+  const { stdout } = await runHere(['token', '--key', 'private.pem'], { cwd });
   const args = ['transcript', '--meeting', 'm', '--url', url];
   expect(await runCli([...args, '--token', stdout.trim()])).toMatchObject({ code: 0 });
   expect(await runCli([...args, '--secret', secret])).toMatchObject({ code: 3 });
@@ -136,7 +136,7 @@ test('the log is JSON for programs, has no tokens, and --quiet has none of it', 
   const [loud, quiet] = await Promise.all([serveHub(), serveHub(['--quiet'])]);
   const shown = await token();
   for (const { url } of [loud, quiet]) {
-    const run = await runCli(
+    const run = await runHere(
       ['send-pcm', '--meeting', 'm', '--create-test-wav', '--url', url, '--speed', '0'],
       {
         env: { MEETCAST_TOKEN: shown },
@@ -164,7 +164,7 @@ test('limits and warnings: one viewer too many is told so; a weak secret is name
   const mine = { ...env, SECRET_KEY: 'short' };
   const viewer = startCli(['subscribe', '--meeting', 'm', '--json'], { env: mine });
   await viewer.event('connection');
-  const other = await runCli(['subscribe', '--meeting', 'm', '--connect-timeout', '5s'], { env: mine });
+  const other = await runHere(['subscribe', '--meeting', 'm', '--connect-timeout', '5s'], { env: mine });
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('MAX_WS_CLIENTS_PER_MEETING') });
 });
 

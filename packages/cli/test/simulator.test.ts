@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { type FaultFlags, faultsOf } from '../src/simulator-faults.ts';
 import { serveHub } from './support/hub.ts';
-import { eventsOf, runCli, startCli } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, startCli } from './support/run-cli.ts';
 
 async function startSimulator(...args: string[]) {
   const cli = startCli(['simulator', '--port', '0', '--json', ...args]);
@@ -29,7 +29,7 @@ test('a key it does not accept reaches the sender as a reason', async () => {
   const { endpoint } = await startSimulator('--key', 'other');
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
   const args = ['send-pcm', '--meeting', 'm', '--create-test-wav', '--connect-timeout', '5s'];
-  expect(await runCli(args, { env })).toMatchObject({
+  expect(await runHere(args, { env })).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/refused the stream \(401, [\s\S]*the hub’s log/),
   });
@@ -39,7 +39,7 @@ test('a stream that breaks, or a busy Deepgram, costs no word', async () => {
   const faults = ['--fault', 'fin', '--fault-after-ms', '1000', '--refuse', '429', '--refuse-count', '1'];
   const { endpoint } = await startSimulator('--pace', '0', ...faults);
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
-  expect(await runCli(['smoke'], { env })).toMatchObject({ code: 0 });
+  expect(await runHere(['smoke'], { env })).toMatchObject({ code: 0 });
 });
 
 const none: FaultFlags = { endWithoutStatus: false };
@@ -77,6 +77,6 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
 ];
 
 test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
-  const run = await runCli(['simulator', '--port', '0', ...args]);
+  const run = await runHere(['simulator', '--port', '0', ...args]);
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });

@@ -5,8 +5,8 @@ import { createTranscriptHub, jwtAuthenticator, type Recognizer } from '@meetcas
 import { deepgram } from '@meetcast/server/deepgram';
 import { startDeepgramSimulator } from '@meetcast/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { nowhere, secret, serveHub } from './support/hub.ts';
-import { eventsOf, runCli, startCli } from './support/run-cli.ts';
+import { hubHere, nowhere, secret, serveHub } from './support/hub.ts';
+import { eventsOf, runCli, runHere, startCli } from './support/run-cli.ts';
 
 interface Smoke {
   ok: boolean;
@@ -22,7 +22,7 @@ test('every word said was stored and seen: exit code 0', async () => {
   const run = await runCli(['smoke', '--words', '40', '--json'], { env });
   expect(run.code).toBe(0);
   expect(resultOf(run)).toMatchObject({ ok: true, words: { said: 40, stored: 40, seen: 40 }, missing: [] });
-  expect((await runCli(['smoke'], { env })).stdout).toMatch(/said +20\nstored +20\nseen +20\n/);
+  expect((await runHere(['smoke'], { env })).stdout).toMatch(/said +20\nstored +20\nseen +20\n/);
 });
 
 /** Hears silence in place of a stretch of audio. */
@@ -79,7 +79,7 @@ test('words that were lost are named with their places: exit code 1', async () =
   ]);
   // Of a word that is said twice running, either may be the missing one.
   expect(missing.map(({ place }) => said.split(' ')[place - 1])).toEqual([third, fourth]);
-  const plain = await runCli(['smoke', '--words', '6', '--url', url, '--secret', secret]);
+  const plain = await runHere(['smoke', '--words', '6', '--url', url, '--secret', secret]);
   expect(plain.stdout).toMatch(/missing: word 3, ".+", was not stored and not seen/);
 });
 
@@ -87,15 +87,15 @@ test('a hub that hears nothing is exit code 5, with what was missing until then'
   const simulator = startCli(['simulator', '--port', '0', '--fault', 'silence', '--json']);
   const { endpoint } = await simulator.event<{ endpoint: string }>('listening');
   const { env } = await serveHub([], { DEEPGRAM_ENDPOINT: endpoint });
-  const run = await runCli(['smoke', '--words', '3', '--timeout', '1s', '--json'], { env });
+  const run = await runHere(['smoke', '--words', '3', '--timeout', '1s', '--json'], { env });
   expect(run.code).toBe(5);
   expect(resultOf(run)).toMatchObject({ ok: false, words: { said: 3, stored: 0, seen: 0 } });
   expect(resultOf(run).missing).toHaveLength(3);
 });
 
 test('a refused token is exit code 3, no hub is 4', async () => {
-  const { url } = await serveHub();
+  const { url } = await hubHere();
   const args = ['smoke', '--secret', `other ${secret}`];
-  expect(await runCli([...args, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
+  expect(await runHere([...args, '--url', url])).toMatchObject({ code: 3 });
+  expect(await runHere([...args, '--connect-timeout', '1s', '--url', nowhere])).toMatchObject({ code: 4 });
 });

@@ -3,8 +3,8 @@ import { publish } from '@meetcast/client';
 import { freePort, speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { partialLine, textOf } from '../src/event-text.ts';
-import { nowhere, secret, serveHub, token } from './support/hub.ts';
-import { eventsOf, runCli, startCli } from './support/run-cli.ts';
+import { hubHere, nowhere, secret, serveHub, token } from './support/hub.ts';
+import { eventsOf, runHere, startCli } from './support/run-cli.ts';
 
 async function meet(url: string, text: string): Promise<void> {
   const publisher = publish({ url, meeting: 'm', token, source: 'mic', sampleRate: 16_000 });
@@ -15,8 +15,7 @@ async function meet(url: string, text: string): Promise<void> {
 const subscribe = ['subscribe', '--meeting', 'm'];
 
 test('[SUB1] --until ended: the words on stdout, the rest on stderr, exit code 0', async () => {
-  // A disk that is slow for a second would be told too.
-  const { url, env } = await serveHub(['--memory']);
+  const { url, env } = await hubHere();
   const viewer = startCli([...subscribe, '--until', 'ended'], { env });
   await meet(url, 'hello thank ışık');
   expect(await viewer.ended).toEqual({
@@ -27,9 +26,9 @@ test('[SUB1] --until ended: the words on stdout, the rest on stderr, exit code 0
 });
 
 test('[SUB2] --json is what the hub sent, each line with its type as event', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   await meet(url, 'hello');
-  const run = await runCli([...subscribe, '--until', 'ended', '--json'], { env });
+  const run = await runHere([...subscribe, '--until', 'ended', '--json'], { env });
   expect(run.code).toBe(0);
   expect(eventsOf(run)).toMatchObject([
     { event: 'connection', status: 'connected' },
@@ -43,14 +42,14 @@ const seqsIn = (run: { stdout: string }): number[] =>
   (eventsOf(run) as Array<{ seq?: number }>).flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
 
 test('[SUB3] --since resumes, --history limits the past, --timeout exits 5', async () => {
-  const { url, env } = await serveHub();
+  const { url, env } = await hubHere();
   await meet(url, 'hello');
   const untilEnded = [...subscribe, '--json', '--until', 'ended'];
   for (const from of [
     ['--since', '2'],
     ['--history', '1'],
   ]) {
-    const run = await runCli([...untilEnded, ...from], { env });
+    const run = await runHere([...untilEnded, ...from], { env });
     expect(run.code).toBe(0);
     expect(seqsIn(run)).toEqual([3]);
   }
@@ -58,12 +57,12 @@ test('[SUB3] --since resumes, --history limits the past, --timeout exits 5', asy
   await newcomer.event('connection');
   await meet(url, 'again');
   expect(seqsIn(await newcomer.ended)).toEqual([4, 5, 6]);
-  const inVain = await runCli([...subscribe, '--history', 'none', '--timeout', '500ms'], { env });
+  const inVain = await runHere([...subscribe, '--history', 'none', '--timeout', '500ms'], { env });
   expect(inVain).toMatchObject({ code: 5, stderr: expect.stringContaining('--timeout 0.5 s is over') });
 });
 
 test('[SUB4] SIGINT ends it with 0', async () => {
-  const { env } = await serveHub();
+  const { env } = await hubHere();
   const viewer = startCli([...subscribe, '--json'], { env });
   await viewer.event('connection');
   viewer.signal('SIGINT');
@@ -75,14 +74,16 @@ test('[SUB4] SIGINT ends it with 0', async () => {
 });
 
 test('[SUB5] a refused token is exit code 3, no hub is 4, a wrong command line 2', async () => {
-  const { url } = await serveHub();
+  const { url } = await hubHere();
   const other = [...subscribe, '--secret', `other ${secret}`];
-  expect(await runCli([...other, '--url', url])).toMatchObject({ code: 3 });
-  expect(await runCli([...other, '--url', nowhere, '--connect-timeout', '200ms'])).toMatchObject({ code: 4 });
-  expect(await runCli([...other, '--url', 'ftp://x'])).toMatchObject({ code: 2 });
-  expect(await runCli([...other, '--history', 'some'])).toMatchObject({ code: 2 });
-  expect(await runCli([...other, '--epoch', 'e'])).toMatchObject({ code: 2 });
-  expect(await runCli(subscribe)).toMatchObject({ code: 2, stderr: expect.stringContaining('no token') });
+  expect(await runHere([...other, '--url', url])).toMatchObject({ code: 3 });
+  expect(await runHere([...other, '--url', nowhere, '--connect-timeout', '200ms'])).toMatchObject({
+    code: 4,
+  });
+  expect(await runHere([...other, '--url', 'ftp://x'])).toMatchObject({ code: 2 });
+  expect(await runHere([...other, '--history', 'some'])).toMatchObject({ code: 2 });
+  expect(await runHere([...other, '--epoch', 'e'])).toMatchObject({ code: 2 });
+  expect(await runHere(subscribe)).toMatchObject({ code: 2, stderr: expect.stringContaining('no token') });
 });
 
 test('[SUB6] a link that drops comes back, and says so', async () => {

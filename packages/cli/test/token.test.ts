@@ -6,7 +6,7 @@ import { Claims } from '@meetcast/protocol';
 import { decodeJwt, jwtVerify } from 'jose';
 import { expect, test } from 'vitest';
 import { currentToken, tokenSource } from '../src/dev-token.ts';
-import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
 
 const secret = 'a-secret-of-more-than-thirty-two-characters';
 const secretKey = new TextEncoder().encode(secret);
@@ -34,7 +34,7 @@ test('the secret, audience and issuer come from the environment or from .env, wh
     join(cwd, '.env'),
     `\uFEFFSECRET_KEY="not this"\nJWT_AUDIENCE=there # ours\nJWT_ISSUER=\nINGEST_CHANNELS=none of its business\n`,
   );
-  const run = await runCli(['token', '--json'], { cwd, env: { SECRET_KEY: secret } });
+  const run = await runHere(['token', '--json'], { cwd, env: { SECRET_KEY: secret } });
   expect(run.code).toBe(0);
   const [event] = eventsOf(run) as [{ token: string; expires_at: string }];
   const { payload } = await jwtVerify(event.token, secretKey, { audience: 'there', issuer: 'meetcast' });
@@ -43,12 +43,12 @@ test('the secret, audience and issuer come from the environment or from .env, wh
 
 test.each(['RS256', 'ES256', 'EdDSA'])('a %s pair signs tokens that its public key checks', async (alg) => {
   const cwd = await temporaryDirectory();
-  const keys = await runCli(['keys', '--out', 'deep/keys', '--alg', alg, '--json'], { cwd });
+  const keys = await runHere(['keys', '--out', 'deep/keys', '--alg', alg, '--json'], { cwd });
   expect(eventsOf(keys)).toEqual([
     { event: 'keys', alg, private_key: 'deep/keys/private.pem', public_key: 'deep/keys/public.pem' },
   ]);
   expect((await stat(join(cwd, 'deep/keys/private.pem'))).mode & 0o777).toBe(0o600);
-  const run = await runCli(['token', '--key', 'deep/keys/private.pem'], { cwd });
+  const run = await runHere(['token', '--key', 'deep/keys/private.pem'], { cwd });
   const publicKey = createPublicKey(await readFile(join(cwd, 'deep/keys/public.pem')));
   const { protectedHeader } = await jwtVerify(run.stdout.trim(), publicKey, terms);
   expect(protectedHeader.alg).toBe(alg);
@@ -57,22 +57,22 @@ test.each(['RS256', 'ES256', 'EdDSA'])('a %s pair signs tokens that its public k
 test('a pair is replaced only by force, and stays private', async () => {
   const cwd = await temporaryDirectory();
   const args = ['keys', '--out', '.', '--alg', 'ES256'];
-  await runCli(args, { cwd });
+  await runHere(args, { cwd });
   const before = await readFile(join(cwd, 'private.pem'), 'utf8');
-  const refused = await runCli(args, { cwd });
+  const refused = await runHere(args, { cwd });
   expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('--force') });
   expect(await readFile(join(cwd, 'private.pem'), 'utf8')).toBe(before);
-  expect((await runCli([...args, '--force'], { cwd })).code).toBe(0);
+  expect((await runHere([...args, '--force'], { cwd })).code).toBe(0);
   expect(await readFile(join(cwd, 'private.pem'), 'utf8')).not.toBe(before);
   expect((await stat(join(cwd, 'private.pem'))).mode & 0o777).toBe(0o600);
 });
 
 test('keys that cannot sign are named, with what to do', async () => {
   const cwd = await temporaryDirectory();
-  await runCli(['keys', '--out', '.'], { cwd });
+  await runHere(['keys', '--out', '.'], { cwd });
   await writeFile(join(cwd, 'junk.pem'), 'junk');
   const stderrOf = async (key: string) => {
-    const run = await runCli(['token', '--key', key], { cwd });
+    const run = await runHere(['token', '--key', key], { cwd });
     expect(run).toMatchObject({ code: 2, stdout: '' });
     return run.stderr;
   };
@@ -90,7 +90,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
 ];
 
 test.each(wrong)('a token that cannot be made is a usage error: %s', async (says, args) => {
-  const run = await runCli(['token', ...args]);
+  const run = await runHere(['token', ...args]);
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
 });
 

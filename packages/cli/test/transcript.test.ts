@@ -5,16 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { TranscriptPage } from '@meetcast/protocol';
 import { expect, onTestFinished, test } from 'vitest';
-import { nowhere, secret, serveHub } from './support/hub.ts';
-import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
+import { hubHere, nowhere, secret } from './support/hub.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
 
 const transcript = ['transcript', '--meeting', 'm'];
 
 test('text, subtitles and JSON, on stdout or in a file', async () => {
   const cwd = await temporaryDirectory();
-  const { env } = await serveHub();
-  await runCli(['wav', '--out', 'a.wav', '--text', 'hello thank you'], { cwd });
-  await runCli(['send-pcm', '--meeting', 'm', '--wav', 'a.wav', '--speed', '0'], { cwd, env });
+  const { env } = await hubHere();
+  await runHere(['wav', '--out', 'a.wav', '--text', 'hello thank you'], { cwd });
+  await runHere(['send-pcm', '--meeting', 'm', '--wav', 'a.wav', '--speed', '0'], { cwd, env });
   const stdoutOf = async (...args: string[]) => {
     const run = await runCli([...transcript, ...args], { cwd, env });
     expect(run.code).toBe(0);
@@ -81,9 +81,15 @@ test('all pages become one document', async () => {
   expect(asked.map((path) => new URL(path, url).searchParams.get('after'))).toEqual(['0', '4']);
 });
 
+const failed = (url: string, ...args: string[]) =>
+  runHere([...transcript, '--url', url, '--secret', secret, ...args]);
+
 test('a log that was restarted in between is no document', async () => {
   const { url } = await answering({ body: page([2], 2) }, { body: page([3], null, 'other') });
-  expect(await run(url, '--json')).toMatchObject({ code: 1, stderr: expect.stringContaining('restarted') });
+  expect(await failed(url, '--json')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('restarted'),
+  });
 });
 
 test('what is no transcript is said, with the exit code for its kind', async () => {
@@ -93,7 +99,7 @@ test('what is no transcript is said, with the exit code for its kind', async () 
   });
   const of = async (answer: { status?: number; body: unknown }) => {
     const { url } = await answering(answer);
-    return run(url, '--format', 'json');
+    return failed(url, '--format', 'json');
   };
   expect(await of(problem('forbidden', 403, 'not your meeting'))).toMatchObject({
     code: 3,
@@ -104,11 +110,11 @@ test('what is no transcript is said, with the exit code for its kind', async () 
     stderr: expect.stringContaining('try again'),
   });
   expect(await of({ body: '<html>' })).toMatchObject({ code: 1, stderr: expect.stringContaining('--url') });
-  expect(await run(nowhere)).toMatchObject({ code: 4, stderr: expect.stringContaining('ECONNREFUSED') });
+  expect(await failed(nowhere)).toMatchObject({ code: 4, stderr: expect.stringContaining('ECONNREFUSED') });
 });
 
 test('wrong flags are a usage error', async () => {
-  expect(await run(nowhere, '--format', 'doc')).toMatchObject({ code: 2 });
-  expect(await run(nowhere, '--json', '--format', 'srt')).toMatchObject({ code: 2 });
-  expect(await run(nowhere, '--meeting', '..')).toMatchObject({ code: 2 });
+  expect(await failed(nowhere, '--format', 'doc')).toMatchObject({ code: 2 });
+  expect(await failed(nowhere, '--json', '--format', 'srt')).toMatchObject({ code: 2 });
+  expect(await failed(nowhere, '--meeting', '..')).toMatchObject({ code: 2 });
 });

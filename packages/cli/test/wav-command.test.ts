@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ToneDecoder } from '@meetcast/testing';
 import { expect, test } from 'vitest';
 import { openWav } from '../src/wav.ts';
-import { eventsOf, runCli, temporaryDirectory } from './support/run-cli.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
 
 async function wordsIn(path: string): Promise<string> {
   const { sampleRate, channels, frames } = await openWav(path);
@@ -25,8 +25,8 @@ test('the text on stdout is what the file says', async () => {
 test('the same seed draws the same words, at any rate and number of channels', async () => {
   const cwd = await temporaryDirectory();
   const args = ['wav', '--words', '12', '--seed', '7'];
-  const one = await runCli([...args, '--out', 'one.wav'], { cwd });
-  const other = await runCli(
+  const one = await runHere([...args, '--out', 'one.wav'], { cwd });
+  const other = await runHere(
     [...args, '--out', 'other.wav', '--sample-rate', '44100', '--channels', '2', '--json'],
     {
       cwd,
@@ -41,7 +41,7 @@ test('the same seed draws the same words, at any rate and number of channels', a
 
 test('a tone has the length, rate and level asked for, and a header with true sizes', async () => {
   const cwd = await temporaryDirectory();
-  const run = await runCli(
+  const run = await runHere(
     ['wav', '--out', 't.wav', '--frequency', '1000', '--duration', '1500ms', '--sample-rate', '8000'],
     { cwd },
   );
@@ -73,7 +73,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
 
 test.each(wrong)('wrong flags are a usage error: %s', async (says, args) => {
   const cwd = await temporaryDirectory();
-  const run = await runCli(['wav', '--out', 'a.wav', ...args], { cwd });
+  const run = await runHere(['wav', '--out', 'a.wav', ...args], { cwd });
   expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(says) });
   await expect(stat(join(cwd, 'a.wav'))).rejects.toThrow('ENOENT');
 });

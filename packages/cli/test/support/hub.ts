@@ -1,4 +1,10 @@
-/** A hub of the built `meetcast serve`, and the variables that let other commands in. */
+/** A hub of the built `meetcast serve`, or of this process, and the variables that let other commands in. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
+import { deepgram } from '@meetcast/server/deepgram';
+import { startDeepgramSimulator } from '@meetcast/testing';
+import { onTestFinished } from 'vitest';
 import { mintToken } from '../../src/dev-token.ts';
 import { type RunningCli, startCli, temporaryDirectory } from './run-cli.ts';
 
@@ -28,6 +34,25 @@ export async function serveHub(
   });
   const { url } = await cli.event<{ url: string }>('listening');
   return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret }, cli };
+}
+
+/** A hub of this process, which saves starting one: for tests of what talks to a hub. Gone after the test. */
+export async function hubHere(): Promise<Omit<ServedHub, 'cli'>> {
+  const simulator = await startDeepgramSimulator({ pace: 0 });
+  const hub = createTranscriptHub({
+    auth: jwtAuthenticator({ secret }),
+    recognizer: deepgram({ apiKey: 'k', endpoint: simulator.url }),
+  });
+  const server = createServer();
+  hub.attach(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    await hub.close();
+    server.close();
+    await simulator.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret } };
 }
 
 /** An address where nobody listens. */

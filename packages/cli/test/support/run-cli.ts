@@ -1,4 +1,4 @@
-/** Runs the built `meetcast` in a directory of its own, with no variables but those given. */
+/** Runs `meetcast` in a directory of its own, with no variables but those given: as built, or in this process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { main } from '../../src/main.ts';
+import { createOutput } from '../../src/output.ts';
 
 const bin = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
 
@@ -31,6 +33,38 @@ export async function temporaryDirectory(): Promise<string> {
 
 export const runCli = (args: readonly string[], options?: CliOptions): Promise<CliRun> =>
   startCli(args, options).ended;
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * A command in this process, which saves starting one: for all that end by themselves and neither read stdin nor
+ * write to stdout themselves, as help and `--out -` do. One at a time, because the directory is the process's.
+ */
+export function runHere(
+  args: readonly string[],
+  { cwd = tmpdir(), env = {} }: Pick<CliOptions, 'cwd' | 'env'> = {},
+): Promise<CliRun> {
+  const printed = { stdout: '', stderr: '' };
+  const sink = (name: 'stdout' | 'stderr') => ({
+    write: (text: string) => {
+      printed[name] += text;
+    },
+  });
+  const json = args.includes('--json');
+  const output = createOutput({ json, stdout: sink('stdout'), stderr: sink('stderr'), env });
+  const run = async () => {
+    const before = process.cwd();
+    process.chdir(cwd);
+    try {
+      return { code: await main(args, { output, cwd, processEnv: env }), ...printed };
+    } finally {
+      process.chdir(before);
+    }
+  };
+  const ran = turn.then(run, run);
+  turn = ran;
+  return ran;
+}
 
 /** A command that goes on. It is gone after the test. */
 export class RunningCli {
