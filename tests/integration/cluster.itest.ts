@@ -4,8 +4,8 @@ import kept from '../seeds/cluster.json' with { type: 'json' };
 import { clusters, hasServers } from '../support/cluster.ts';
 import { type ClusterRun, weather } from '../support/cluster-run.ts';
 
-/** The issue asks for 60 000; then it is 20 meetings with 10 viewers each. */
-const ms = Number(process.env.MEETCAST_CHAOS_MS ?? 12_000);
+/** `pnpm prove chaos` makes it 60 000; then it is 20 meetings with 10 viewers each. */
+const ms = Number(process.env.MEETCAST_CHAOS_MS ?? 6_000);
 /** One for every change; another one each time it is a proof. */
 const seed = Number(process.env.MEETCAST_CHAOS_SEED ?? (ms < 60_000 ? 1 : Date.now() % 1_000_000));
 const seeds: { seed: number; ms: number; why: string }[] = kept;

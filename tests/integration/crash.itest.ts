@@ -7,7 +7,7 @@ import { type CrashRun, crashAgainAndAgain } from '../support/crash-run.ts';
 import { bundleHub } from '../support/hub-process.ts';
 
 /** `pnpm prove crashes` makes it 20. */
-const crashes = Number(process.env.MEETCAST_CRASHES ?? 5);
+const crashes = Number(process.env.MEETCAST_CRASHES ?? 3);
 const seed = Number(process.env.MEETCAST_CRASH_SEED ?? Date.now() % 1_000_000);
 const seeds: { seed: number; crashes: number; store: 'SQLite' | 'PostgreSQL'; why: string }[] = kept;
 

@@ -2,7 +2,33 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Those that take longest, longest first; of the others the larger file is taken for the longer. */
-const longest: readonly string[] = [];
+const longest: readonly string[] = [
+  'abandoned.itest.ts',
+  'no-word-lost.itest.ts',
+  'property.itest.ts',
+  'crash.itest.ts',
+  'redis-away.itest.ts',
+  'cluster-away.itest.ts',
+  'cluster.itest.ts',
+  'no-word-lost-processes.itest.ts',
+  'words.itest.ts',
+  'redis-registry-abandoned.itest.ts',
+  'cluster-claims.itest.ts',
+  'outage.itest.ts',
+  'redis-failover.itest.ts',
+  'no-word-lost-away.itest.ts',
+  'soak.itest.ts',
+  'cluster-deploy.itest.ts',
+  'chaos.test.ts',
+  'serve.test.ts',
+  'storage.test.ts',
+  'send-pcm.test.ts',
+  'cluster.test.ts',
+  'tone-language.test.ts',
+  'resilient-deepgram.test.ts',
+  'file-spool.test.ts',
+  'resilient-memory.test.ts',
+];
 
 /** One project after the other, too: a process serves the files of one. */
 export class LongestFirst extends BaseSequencer {
