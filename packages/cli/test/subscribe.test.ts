@@ -14,7 +14,7 @@ async function meet(url: string, text: string): Promise<void> {
 
 const subscribe = ['subscribe', '--meeting', 'm'];
 
-test('[SUB1] --until ended: the words on stdout, the rest on stderr, exit code 0', async () => {
+test('--until ended: the words on stdout, the rest on stderr, exit code 0', async () => {
   const { url, env } = await hubHere();
   const viewer = startCli([...subscribe, '--until', 'ended'], { env });
   await meet(url, 'hello thank ışık');
@@ -25,7 +25,7 @@ test('[SUB1] --until ended: the words on stdout, the rest on stderr, exit code 0
   });
 });
 
-test('[SUB2] --json is what the hub sent, each line with its type as event', async () => {
+test('--json is what the hub sent, each line with its type as event', async () => {
   const { url, env } = await hubHere();
   await meet(url, 'hello');
   const run = await runHere([...subscribe, '--until', 'ended', '--json'], { env });
@@ -41,7 +41,7 @@ test('[SUB2] --json is what the hub sent, each line with its type as event', asy
 const seqsIn = (run: { stdout: string }): number[] =>
   (eventsOf(run) as Array<{ seq?: number }>).flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
 
-test('[SUB3] --since resumes, --history limits the past, --timeout exits 5', async () => {
+test('--since resumes, --history limits the past, --timeout exits 5', async () => {
   const { url, env } = await hubHere();
   await meet(url, 'hello');
   const untilEnded = [...subscribe, '--json', '--until', 'ended'];
@@ -61,7 +61,7 @@ test('[SUB3] --since resumes, --history limits the past, --timeout exits 5', asy
   expect(inVain).toMatchObject({ code: 5, stderr: expect.stringContaining('--timeout 0.5 s is over') });
 });
 
-test('[SUB4] SIGINT ends it with 0', async () => {
+test('SIGINT ends it with 0', async () => {
   const { env } = await hubHere();
   const viewer = startCli([...subscribe, '--json'], { env });
   await viewer.event('connection');
@@ -73,7 +73,7 @@ test('[SUB4] SIGINT ends it with 0', async () => {
   expect(await early.ended).toMatchObject({ code: 0 });
 });
 
-test('[SUB5] a refused token is exit code 3, no hub is 4, a wrong command line 2', async () => {
+test('a refused token is exit code 3, no hub is 4, a wrong command line 2', async () => {
   const { url } = await hubHere();
   const other = [...subscribe, '--secret', `other ${secret}`];
   expect(await runHere([...other, '--url', url])).toMatchObject({ code: 3 });
@@ -86,7 +86,7 @@ test('[SUB5] a refused token is exit code 3, no hub is 4, a wrong command line 2
   expect(await runHere(subscribe)).toMatchObject({ code: 2, stderr: expect.stringContaining('no token') });
 });
 
-test('[SUB6] a link that drops comes back, and says so', async () => {
+test('a link that drops comes back, and says so', async () => {
   const { url, env, cli } = await serveHub(['--port', String(await freePort())]);
   const viewer = startCli([...subscribe, '--json'], { env });
   await viewer.event('connection');
@@ -99,7 +99,7 @@ test('[SUB6] a link that drops comes back, and says so', async () => {
 
 const common = { meeting_id: 'm', ts: '2026-01-01T00:00:00.000Z' };
 
-test('[SUB7] events read as lines, and cannot steer the terminal', () => {
+test('events read as lines, and cannot steer the terminal', () => {
   const spoken = { ...common, segment_no: 1, start_ms: 3_725_000, end_ms: 3_726_000, text: 'a\u001b[2Jb' };
   const final = {
     ...spoken,
@@ -124,7 +124,7 @@ test('[SUB7] events read as lines, and cannot steer the terminal', () => {
   expect(textOf({ ...spoken, type: 'transcript.partial' })).toBeUndefined();
 });
 
-test('[SUB8] a partial fits its line: of long words the end is shown', () => {
+test('a partial fits its line: of long words the end is shown', () => {
   const partial = { ...common, type: 'transcript.partial', segment_no: 1, start_ms: 0, end_ms: 1 } as const;
   const line = partialLine({ ...partial, text: 'one two three four five six', meta: { source: 'mic' } }, 30);
   expect(line).toHaveLength(30);
