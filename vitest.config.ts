@@ -49,6 +49,16 @@ export default defineConfig({
           expect: { poll: { timeout: 30_000, interval: 20 } },
         },
       },
+      {
+        extends: true,
+        test: {
+          // What is published, with its types, which `pnpm build` builds: part of `pnpm check`.
+          name: 'packages',
+          include: ['tests/packages/*.itest.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
     ],
   },
 });
