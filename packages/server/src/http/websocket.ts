@@ -53,6 +53,9 @@ export interface UpgradeContext {
 /** Links are pinged in so many groups, one after the other, so that no turn is spent on pings alone. */
 const beatGroups = 25;
 
+/** A link that has not answered for so many heartbeats is dead. */
+const mostMissedBeats = 2;
+
 /** Larger frames are refused before they are read whole; smaller ones too large by a limit are told so. */
 const payloadSlack = 4;
 
@@ -97,7 +100,7 @@ export class Upgrades {
 
   /** Each link's end. */
   get ends(): Promise<void>[] {
-    return [...this.#links.values()].map(({ closed }) => closed);
+    return [...this.#links.values()].map(({ connection }) => connection.closed);
   }
 
   /** Ends every link at once. */
@@ -123,11 +126,20 @@ export class Upgrades {
     target: Target,
   ): void {
     const connection = new Connection(socket, stream, this.#context.observe);
-    const link = new Link(connection, this.#accepted++ % beatGroups);
+    const group = this.#accepted++ % beatGroups;
+    const link: Link = { connection, group, session: undefined, missedBeats: 0 };
     this.#links.set(socket, link);
     socket.on('error', () => {}); // A protocol error of the peer: `ws` closes with its code, and `close` follows.
-    socket.on('message', (data, isBinary) => link.message(bytesOf(data), isBinary));
-    socket.on('pong', () => link.alive());
+    socket.on('message', (data: Buffer, isBinary) => {
+      link.missedBeats = 0;
+      // A peer may go on talking until it has read the close.
+      if (!connection.isOpen) return;
+      if (isBinary) link.session?.receiveBinary(data);
+      else link.session?.receive(data.toString());
+    });
+    socket.on('pong', () => {
+      link.missedBeats = 0;
+    });
     socket.on('close', () => {
       this.#links.delete(socket);
       link.session?.closed();
@@ -212,47 +224,22 @@ export class Upgrades {
     const group = this.#turn++ % beatGroups;
     for (const [socket, link] of this.#links) {
       if (link.group !== group) continue;
-      if (link.isSilent()) socket.terminate();
+      // A socket that the hub itself does not read cannot answer.
+      if (link.connection.isPaused) link.missedBeats = 0;
+      link.missedBeats += 1;
+      if (link.missedBeats > mostMissedBeats) socket.terminate();
       else socket.ping();
     }
   }
 }
 
 /** A socket, its session once there is one, and whether its peer still answers. */
-class Link {
-  session: Session | undefined;
+interface Link {
+  readonly connection: Connection;
   /** Of those that are pinged together. */
   readonly group: number;
-  readonly #connection: Connection;
-  #missedBeats = 0;
-
-  constructor(connection: Connection, group: number) {
-    this.#connection = connection;
-    this.group = group;
-  }
-
-  message(bytes: Buffer, isBinary: boolean): void {
-    this.alive();
-    // A peer may go on talking until it has read the close.
-    if (!this.#connection.isOpen) return;
-    if (isBinary) this.session?.receiveBinary(bytes);
-    else this.session?.receive(bytes.toString());
-  }
-
-  get closed(): Promise<void> {
-    return this.#connection.closed;
-  }
-
-  alive(): void {
-    this.#missedBeats = 0;
-  }
-
-  /** Called once a heartbeat. A socket that the hub itself does not read cannot answer. */
-  isSilent(): boolean {
-    if (this.#connection.isPaused) this.#missedBeats = 0;
-    this.#missedBeats += 1;
-    return this.#missedBeats > 2;
-  }
+  session: Session | undefined;
+  missedBeats: number;
 }
 
 function reject(connection: Connection, ...why: Parameters<Connection['close']>): undefined {
@@ -278,8 +265,3 @@ function refuse(stream: Duplex, detail: string): void {
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-
-function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
