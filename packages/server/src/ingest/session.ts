@@ -184,7 +184,7 @@ export class SenderSession {
 
   #stream(run: Run, early: Early): void {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
-    const intake = new AudioIntake(run, this.#connection, this.#context.limits);
+    const intake = new AudioIntake(run, this.#connection, this.#context);
     const state: State = { name: 'streaming', run, acks, intake };
     run.account.begin(run.from);
     this.#context.grace.end(this.meeting, run.source);

@@ -4,12 +4,12 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { present } from '../lib/present.ts';
 import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
 import { AlreadySaid } from '../transcription/already-said.ts';
 import { skipsIn } from '../transcription/clock-offsets.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
-import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
 import { numberingFor } from '../transcription/utterance-numbers.ts';
@@ -34,7 +34,7 @@ const leadInMs = 500;
 export async function hear(options: HearingOptions): Promise<void> {
   const { kept, recognizer, signal } = options;
   const { format, source, language, saidMs } = kept.leftover;
-  const skip = audioBytes(Math.max(0, Math.min(...saidMs) - leadInMs), format);
+  const skip = bytesOf(Math.max(0, Math.min(...saidMs) - leadInMs), format);
   const request = { ...format, source, ...present({ language }) };
   const stream = await recognizer.open(request, signal);
   const over = new AbortController();
@@ -44,7 +44,7 @@ export async function hear(options: HearingOptions): Promise<void> {
   try {
     if (stream.channels !== saidMs.length)
       throw new Error(recognizerText.wrongChannels(stream.channels, saidMs.length));
-    await say(stream, options, audioMs(skip, format));
+    await say(stream, options, msOf(skip, format));
     signal.throwIfAborted();
     const failure = await fed;
     if (failure) throw failure.error;

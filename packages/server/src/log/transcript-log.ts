@@ -54,7 +54,8 @@ const recentEntries = 100;
 export class TranscriptLog {
   readonly meeting: MeetingRef;
   readonly #store: Store;
-  readonly #outbox: Outbox;
+  /** What its writes wait in. */
+  readonly outbox: Outbox;
   readonly #bus: MessageBus;
   readonly #observe: Observe;
   readonly #echo: Echo | undefined;
@@ -62,7 +63,7 @@ export class TranscriptLog {
   constructor(meeting: MeetingRef, { store, outbox, bus, observe, echo }: LogContext) {
     this.meeting = meeting;
     this.#store = store;
-    this.#outbox = outbox;
+    this.outbox = outbox;
     this.#bus = bus;
     this.#observe = observe;
     this.#echo = echo;
@@ -89,7 +90,7 @@ export class TranscriptLog {
         current = { ...current, segment_no: await renumber() };
       }
     };
-    const logged = await this.#outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
+    const logged = await this.outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
     const message = loggedMessage(logged);
     this.#announce(message);
     this.#report(logged.event, message.source, receivedMs?.());
@@ -121,11 +122,6 @@ export class TranscriptLog {
     return this.#bus.subscribe(this.meeting, listener);
   }
 
-  /** A promise to wait for when too much waits for the store. */
-  get room(): Promise<void> | undefined {
-    return this.#outbox.room;
-  }
-
   /** Moves a source's fence and coverage on, after what was appended before, and says how far it is covered. */
   cover(reach: Reach, epoch?: string): Promise<number> {
     return this.#queue(() => this.#store.cover(this.meeting, reach, epoch));
@@ -153,7 +149,7 @@ export class TranscriptLog {
   }
 
   #queue<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
-    return this.#outbox.write(this.meeting, ask);
+    return this.outbox.write(this.meeting, ask);
   }
 
   /** An entry that an earlier try kept, though its answer was lost. */

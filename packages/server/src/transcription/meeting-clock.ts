@@ -1,5 +1,5 @@
 /** Places a recognizer stream's time on the meeting's clock, by samples alone. */
-
+import { msOf } from '../recognizer/pcm.ts';
 import type { AudioFormat } from '../recognizer/recognizer.ts';
 import {
   type ClockOffset,
@@ -9,20 +9,6 @@ import {
   skipsIn,
   startIn,
 } from './clock-offsets.ts';
-
-const bytesPerSample = 2;
-
-/** Milliseconds of audio in a number of bytes. */
-export const audioMs = (bytes: number, format: AudioFormat): number =>
-  (bytes / (bytesPerSample * format.channels * format.sampleRate)) * 1000;
-
-/** The whole samples that begin before `ms`, in bytes. */
-export const audioBytes = (ms: number, format: AudioFormat): number =>
-  Math.floor((ms * format.sampleRate) / 1000) * bytesPerSample * format.channels;
-
-/** Whether bytes are whole samples of every channel. */
-export const isWhole = (bytes: number, format: AudioFormat): boolean =>
-  bytes % (bytesPerSample * format.channels) === 0;
 
 /**
  * Counts audio as it goes to a recognizer, or past it. What goes past moves the meeting's time and not the stream's,
@@ -49,8 +35,8 @@ export class MeetingClock {
   skip(bytes: number): void {
     this.#skippedBytes += bytes;
     const offset = {
-      streamMs: audioMs(this.#forwardedBytes, this.#format),
-      offsetMs: this.#fromMs + audioMs(this.#skippedBytes, this.#format),
+      streamMs: msOf(this.#forwardedBytes, this.#format),
+      offsetMs: this.#fromMs + msOf(this.#skippedBytes, this.#format),
     };
     if (this.#offsets.at(-1)?.streamMs === offset.streamMs) this.#offsets.pop();
     this.#offsets.push(offset);
@@ -58,11 +44,11 @@ export class MeetingClock {
 
   /** The meeting's time after the last sample received. */
   get receivedMs(): number {
-    return this.#fromMs + audioMs(this.#forwardedBytes + this.#skippedBytes, this.#format);
+    return this.#fromMs + msOf(this.#forwardedBytes + this.#skippedBytes, this.#format);
   }
 
   get forwardedMs(): number {
-    return audioMs(this.#forwardedBytes, this.#format);
+    return msOf(this.#forwardedBytes, this.#format);
   }
 
   /** Where audio went past, in milliseconds of the stream's own. */

@@ -102,11 +102,6 @@ export class Transcription {
     return this.#writes.over;
   }
 
-  /** A promise to wait for when too many words wait for the store. */
-  get room(): Promise<void> | undefined {
-    return this.#options.log.room;
-  }
-
   /** When the recognizer last said something, on the clock of `performance`: the system's may be set meanwhile. */
   get heardAt(): number {
     return this.#heardAt;
