@@ -8,7 +8,6 @@ import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
 import { AlreadySaid } from '../transcription/already-said.ts';
-import { skipsIn } from '../transcription/clock-offsets.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
@@ -79,7 +78,7 @@ async function feed(
 /** `skippedMs`: where in the audio the stream begins. */
 async function say(stream: RecognizerStream, options: HearingOptions, skippedMs: number): Promise<void> {
   const segmenter = new Segmenter(stream.channels);
-  const [holes, skipsMs] = [new SkippedAudio(), skipsIn(options.kept.leftover.offsets)];
+  const holes = new SkippedAudio();
   const words = new LateWords(options);
   for await (const result of stream.results) {
     if (options.signal.aborted) return;
@@ -87,7 +86,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
     if (result.kind === 'unheard') throw new RecognizerError(recognizerText.unavailable, { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
     const news = result.kind === 'span' ? words.withoutSaid(shifted(result, skippedMs)) : result;
-    for (const piece of holes.cut(news, skipsMs))
+    for (const piece of holes.cut(news, options.kept.leftover.offsets))
       for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
   }
   if (options.signal.aborted) return;

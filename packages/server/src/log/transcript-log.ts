@@ -40,8 +40,8 @@ export interface Appending extends AppendOptions {
    * reach each other may give the same number. Without it such a final is not added.
    */
   readonly renumber?: (() => Promise<number>) | undefined;
-  /** How far on the meeting's clock the audio is that the entry is from. */
-  readonly receivedMs?: (() => number) | undefined;
+  /** Of the audio that the entry is from: how far on the meeting's clock that has come. */
+  readonly clock?: { readonly receivedMs: number } | undefined;
 }
 
 /** How far back an entry is looked for that an earlier try may have kept. */
@@ -70,10 +70,7 @@ export class TranscriptLog {
   }
 
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
-  async append(
-    entry: LogEntry,
-    { onDelay, renumber, receivedMs, ...options }: Appending = {},
-  ): Promise<Message> {
+  async append(entry: LogEntry, { onDelay, renumber, clock, ...options }: Appending = {}): Promise<Message> {
     const text = JSON.stringify(entry);
     let current = entry;
     const write = async (isRetry: boolean): Promise<Logged> => {
@@ -93,7 +90,7 @@ export class TranscriptLog {
     const logged = await this.outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
     const message = loggedMessage(logged);
     this.#announce(message);
-    this.#report(logged.event, message.source, receivedMs?.());
+    this.#report(logged.event, message.source, clock?.receivedMs);
     return message;
   }
 

@@ -1,14 +1,7 @@
 /** Places a recognizer stream's time on the meeting's clock, by samples alone. */
 import { msOf } from '../recognizer/pcm.ts';
 import type { AudioFormat } from '../recognizer/recognizer.ts';
-import {
-  type ClockOffset,
-  type ClockOffsets,
-  endIn,
-  offsetsFrom,
-  skipsIn,
-  startIn,
-} from './clock-offsets.ts';
+import { type ClockOffset, type ClockOffsets, endIn, startIn } from './clock-offsets.ts';
 
 /**
  * Counts audio as it goes to a recognizer, or past it. What goes past moves the meeting's time and not the stream's,
@@ -51,9 +44,9 @@ export class MeetingClock {
     return msOf(this.#forwardedBytes, this.#format);
   }
 
-  /** Where audio went past, in milliseconds of the stream's own. */
-  get skipsMs(): readonly number[] {
-    return skipsIn(this.#offsets);
+  /** Where the stream's audio stands, up to now. */
+  get offsets(): ClockOffsets {
+    return this.#offsets;
   }
 
   /** The meeting's time at which a word that starts at `streamMs` starts. */
@@ -64,10 +57,5 @@ export class MeetingClock {
   /** The meeting's time at which a word that ends at `streamMs` ends. */
   endAt(streamMs: number): number {
     return endIn(this.#offsets, streamMs);
-  }
-
-  /** Where the stream's audio from `streamMs` on stands. */
-  offsetsFrom(streamMs: number): ClockOffsets {
-    return offsetsFrom(this.#offsets, streamMs);
   }
 }

@@ -76,7 +76,7 @@ export class Transcription {
     this.#saidMs = Array.from({ length: options.stream.channels }, () => 0);
     this.#writes = new Writes({
       fromMs: options.clock.receivedMs,
-      onDurable: (ms) => options.account.covered.to(ms),
+      account: options.account,
       onFailed: () => this.abort(),
     });
   }
@@ -190,13 +190,10 @@ export class Transcription {
   }
 
   #accept(result: RecognitionResult): void {
-    const pieces = this.#holes.cut(this.#withoutSaid(result), this.#options.clock.skipsMs);
-    for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece))) this.#say(utterance);
-  }
-
-  #withoutSaid(result: RecognitionResult): RecognitionResult {
     const { clock, alreadySaid } = this.#options;
-    return result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
+    const news = result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
+    for (const piece of this.#holes.cut(news, clock.offsets))
+      for (const utterance of this.#segmenter.accept(piece)) this.#say(utterance);
   }
 
   /** What is certain of a result; the rest is held back. */
@@ -222,13 +219,13 @@ export class Transcription {
   }
 
   #say(utterance: Utterance): void {
-    const body = this.#entryOf(utterance);
+    const { log, numbers, clock, source, stream, alreadySaid } = this.#options;
+    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsets };
+    const body = entryOf(utterance, numbers.of(utterance), place);
     if (!utterance.isFinal) return this.#show(body);
-    const { log, numbers } = this.#options;
-    numbers.finish(utterance.index);
     this.#saidMs[utterance.channel] = utterance.endMs;
-    const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
-    const repairs = this.#options.alreadySaid.filledBy(body);
+    const coveredMs = Math.floor(clock.endAt(utterance.settledMs));
+    const repairs = alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
       ...body,
@@ -238,10 +235,10 @@ export class Transcription {
     const written = log.append(entry, {
       reach: this.#reach(coveredMs),
       raw: rawOf(utterance),
-      words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
+      words: wordsOf(utterance, clock.offsets),
       onDelay: () => this.#show(body),
       renumber: () => numbers.afresh(),
-      receivedMs: () => this.#options.clock.receivedMs,
+      clock,
     });
     const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
     this.#writes.add(kept, coveredMs);
@@ -264,12 +261,6 @@ export class Transcription {
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {
     this.#options.log.show({ type: 'transcript.partial', ...body });
-  }
-
-  #entryOf(utterance: Utterance) {
-    const { log, numbers, clock, source, stream } = this.#options;
-    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
-    return entryOf(utterance, numbers.of(utterance.index), place);
   }
 
   /** Keeps that there was nothing to store up to here, so that the sender may forget its silence too. */
