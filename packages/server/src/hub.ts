@@ -86,7 +86,6 @@ class Hub {
     this.#logs = new Logs({
       ...parts,
       onStorage: (meeting, status) => this.#sayStorage(meeting, status),
-      echo: (message, by) => this.#viewers.rooms.senders.echo(message, by),
     });
     this.#late = new LateHearing(options.unheard ?? {}, parts);
     this.#viewers = new Viewers(parts);

@@ -6,14 +6,13 @@ import type { Store } from '../store/store.ts';
 import type { Observe } from '../watch/observer.ts';
 import type { OutageStatus } from './outage.ts';
 import { Outbox } from './outbox.ts';
-import { type Echo, TranscriptLog } from './transcript-log.ts';
+import { TranscriptLog } from './transcript-log.ts';
 
 export interface LogsContext {
   readonly store: Store;
   readonly bus: MessageBus;
   readonly limits: Pick<Limits, 'outboxBytes' | 'slowWriteMs'>;
   readonly observe: Observe;
-  readonly echo: Echo;
   /** A meeting's writes wait, or none of them waits any longer. */
   onStorage(meeting: MeetingRef, status: OutageStatus): void;
 }
@@ -34,7 +33,7 @@ export class Logs {
   }
 
   of(meeting: MeetingRef): TranscriptLog {
-    const { store, bus, observe, echo } = this.#context;
-    return new TranscriptLog(meeting, { store, outbox: this.outbox, bus, observe, echo });
+    const { store, bus, observe } = this.#context;
+    return new TranscriptLog(meeting, { store, outbox: this.outbox, bus, observe });
   }
 }

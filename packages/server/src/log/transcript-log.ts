@@ -25,11 +25,7 @@ export interface LogContext {
   readonly outbox: Outbox;
   readonly bus: MessageBus;
   readonly observe: Observe;
-  /** Hears whatever is said through a log, before the bus has it. Never throws. */
-  readonly echo?: Echo;
 }
-
-export type Echo = (message: Message, by: TranscriptLog) => void;
 
 /** What goes with an entry. Once the meeting was forgotten, one with an `epoch` is rejected with a `StaleEpochError`. */
 export interface Appending extends AppendOptions {
@@ -53,20 +49,20 @@ const recentEntries = 100;
  */
 export class TranscriptLog {
   readonly meeting: MeetingRef;
-  readonly #store: Store;
   /** What its writes wait in. */
   readonly outbox: Outbox;
+  /** Hears whatever is said through this log, before the bus has it. Never throws. */
+  echo: ((message: Message) => void) | undefined;
+  readonly #store: Store;
   readonly #bus: MessageBus;
   readonly #observe: Observe;
-  readonly #echo: Echo | undefined;
 
-  constructor(meeting: MeetingRef, { store, outbox, bus, observe, echo }: LogContext) {
+  constructor(meeting: MeetingRef, { store, outbox, bus, observe }: LogContext) {
     this.meeting = meeting;
     this.#store = store;
     this.outbox = outbox;
     this.#bus = bus;
     this.#observe = observe;
-    this.#echo = echo;
   }
 
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
@@ -171,7 +167,7 @@ export class TranscriptLog {
 
   /** A hint: a viewer who misses it finds the entry in the log. */
   #announce(message: Message): void {
-    this.#echo?.(message, this);
+    this.echo?.(message);
     this.#bus.publish(this.meeting, message);
   }
 }
