@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { meetingIdPattern } from '@meetcast/protocol';
+import type { Message } from './bus/message.ts';
 import { MessageBus } from './bus/message-bus.ts';
 import { ClusterReach } from './cluster-reach.ts';
 import { Doors } from './http/doors.ts';
@@ -20,7 +21,7 @@ import { type Limits, limitsWith } from './lib/limits.ts';
 import type { MeetingRef } from './lib/meeting.ts';
 import { withTimeout } from './lib/with-timeout.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { Logs } from './log/logs.ts';
+import { openLogs } from './log/logs.ts';
 import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { AudioLedger } from './transcription/audio-ledger.ts';
 import { Viewers } from './viewers/viewers.ts';
@@ -55,14 +56,21 @@ export function createTranscriptHub(options: HubOptions): TranscriptHub {
   };
 }
 
+/** What rooms, senders and answers stand on alike. */
+interface Parts extends Omit<Adapters, 'bus'>, ReturnType<typeof openLogs> {
+  readonly bus: MessageBus;
+  readonly ledger: AudioLedger;
+  readonly limits: Limits;
+  readonly observe: Observe;
+  /** What a newcomer has to know of this node at the moment. */
+  outageMessage(meeting: MeetingRef): Message | undefined;
+}
+
 class Hub {
   readonly doors: Doors;
-  readonly #limits: Limits;
   readonly #counts = new HubCounts();
-  readonly #observe: Observe;
   readonly #adapters: Adapters;
-  readonly #ledger = new AudioLedger();
-  readonly #logs: Logs;
+  readonly #parts: Parts;
   readonly #late: LateHearing;
   readonly #viewers: Viewers;
   readonly #senders: Senders;
@@ -70,23 +78,18 @@ class Hub {
   #closing: Promise<void> | undefined;
 
   constructor(options: HubOptions) {
-    this.#limits = limitsWith(options.limits);
-    this.#observe = this.#counts.before(safely(options.observe));
-    this.#adapters = adaptersOf(options, this.#observe);
-    const bus = new MessageBus(this.#adapters.bus, this.#observe);
-    const parts = {
-      ...this.#adapters,
-      bus,
-      ledger: this.#ledger,
-      limits: this.#limits,
-      observe: this.#observe,
-      log: (meeting: MeetingRef) => this.#logs.of(meeting),
-      outageMessage: (meeting: MeetingRef) => this.#outageMessage(meeting),
+    const limits = limitsWith(options.limits);
+    const observe = this.#counts.before(safely(options.observe));
+    this.#adapters = adaptersOf(options, observe);
+    const bus = new MessageBus(this.#adapters.bus, observe);
+    const base = { ...this.#adapters, bus, ledger: new AudioLedger(), limits, observe };
+    const parts: Parts = {
+      ...base,
+      ...openLogs({ ...base, onStorage: (meeting, status) => this.#sayStorage(meeting, status) }),
+      outageMessage: (meeting) =>
+        this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined,
     };
-    this.#logs = new Logs({
-      ...parts,
-      onStorage: (meeting, status) => this.#sayStorage(meeting, status),
-    });
+    this.#parts = parts;
     this.#late = new LateHearing(options.unheard ?? {}, parts);
     this.#viewers = new Viewers(parts);
     const { rooms } = this.#viewers;
@@ -97,7 +100,7 @@ class Hub {
       senders: rooms.senders,
       silence: (meeting, source) => rooms.silence(meeting, source),
     });
-    this.#clusterReach = new ClusterReach(this.#adapters, this.#observe, (state) =>
+    this.#clusterReach = new ClusterReach(this.#adapters, observe, (state) =>
       this.#sayReach(state === 'away'),
     );
     this.doors = this.#open(options);
@@ -109,7 +112,7 @@ class Hub {
         throw new TypeError(`${name} must be 1–128 characters of A–Z a–z 0–9 . _ : -, got "${value}"`);
       }
     }
-    return new HostMeeting(this.#logs.of(ref), this.#adapters.registry);
+    return new HostMeeting(this.#parts.log(ref), this.#parts.registry);
   }
 
   close(): Promise<void> {
@@ -123,10 +126,10 @@ class Hub {
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#adapters.bus?.remote !== undefined;
     const asked = isServedElsewhere ? this.#viewers.askToLeave() : undefined;
-    await withTimeout(this.#stored(), this.#limits.closeDeadlineMs, giveUp);
+    await withTimeout(this.#stored(), this.#parts.limits.closeDeadlineMs, giveUp);
     const sendersGone = this.#senders.abandon();
     await withTimeout(sendersGone, farewellMs, giveUp);
-    this.#logs.outbox.close();
+    this.#parts.outbox.close();
     await withTimeout(this.#late.close(), savingMs, giveUp);
     await nextTurn(); // What is due in this one has been done then.
     await (asked ?? this.#viewers.askToLeave());
@@ -141,12 +144,12 @@ class Hub {
   /** Resolves when every sender has been heard out, and nothing waits for the store. */
   async #stored(): Promise<void> {
     await this.#senders.heardOut();
-    await this.#logs.outbox.idle();
+    await this.#parts.outbox.idle();
   }
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
   #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
-    const message = this.#logs.of(meeting).show(outageStatusOf(meeting, 'storage', status));
+    const message = this.#parts.log(meeting).show(outageStatusOf(meeting, 'storage', status));
     this.#viewers.rooms.senders.show(meeting, message);
   }
 
@@ -158,37 +161,27 @@ class Hub {
     rooms.setIsolated(isAway);
   }
 
-  #outageMessage(meeting: MeetingRef) {
-    return this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined;
-  }
-
   #open(options: HubOptions): Doors {
-    const entrance = entranceOf(options);
+    const { limits, observe } = this.#parts;
     const { rooms, viewers, leaving } = this.#viewers;
+    const entrance = entranceOf(options);
     return new Doors({
       ...entrance,
-      authenticate: observed(entrance.authenticate, this.#observe),
-      limits: this.#limits,
-      observe: this.#observe,
+      authenticate: observed(entrance.authenticate, observe),
+      limits,
+      observe,
+      viewers: this.#viewers,
+      senders: this.#senders,
       isDraining: () => this.#closing !== undefined,
-      subscribe: (...socket) => this.#viewers.admit(...socket),
-      ingest: (...socket) => this.#senders.admit(...socket),
       rest: () => ({
-        store: this.#adapters.store,
-        registry: this.#adapters.registry,
+        ...this.#parts,
         rooms,
-        ledger: this.#ledger,
-        limits: this.#limits,
-        observe: this.#observe,
         counts: this.#counts,
-        outbox: this.#logs.outbox,
         late: this.#late,
         remotes: this.#clusterReach.all,
         isIsolated: this.#clusterReach.isAway,
         viewers,
         leaving,
-        log: (meeting) => this.#logs.of(meeting),
-        outageMessage: (meeting) => this.#outageMessage(meeting),
       }),
     });
   }
