@@ -60,8 +60,7 @@ class MemoryStore implements Store {
   }
 
   async append(meeting: MeetingRef, entry: LogEntry, { reach, raw, epoch, words = [] }: AppendOptions = {}) {
-    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
-    const log = this.#open(meeting);
+    const log = this.#open(meeting, epoch);
     const { segmentNo } = factsOf(entry);
     const there = segmentNo === undefined ? undefined : log.events[(log.segments.get(segmentNo) ?? 0) - 1];
     if (reach) cover(log, reachFor(reach, entry, there));
@@ -86,8 +85,7 @@ class MemoryStore implements Store {
   }
 
   async cover(meeting: MeetingRef, reach: Reach, epoch?: string) {
-    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
-    return cover(this.#open(meeting), reach);
+    return cover(this.#open(meeting, epoch), reach);
   }
 
   async covered(meeting: MeetingRef, source: Source) {
@@ -181,8 +179,10 @@ class MemoryStore implements Store {
     return this.#logs.get(meetingKey(meeting));
   }
 
-  #open(ref: MeetingRef): Log {
+  /** `epoch`: of the only log that is meant, if it is one only. */
+  #open(ref: MeetingRef, epoch?: string): Log {
     const there = this.#find(ref);
+    checkEpoch(there?.epoch ?? this.#nextEpoch, epoch);
     if (there) return there;
     this.#lastNumber += 1;
     const log: Log = {
