@@ -1,5 +1,5 @@
 /** Senders whose hub closes, in each of their states, and those who were at the door when the last of a meeting's sources was given up. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote, Registry } from '../../src/registry/registry.ts';
 import { statusEntry } from '../support/entries.ts';
@@ -24,18 +24,9 @@ import {
   meeting,
   registryWith,
   type SenderEnd,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('the hub closes', () => {
   /** Resolves when the hub has closed; time goes on meanwhile. */

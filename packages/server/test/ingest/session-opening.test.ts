@@ -1,5 +1,5 @@
 /** A sender that has its claim, until it is let in: its recognizer, and its place on the meeting's clock. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote, Claim, Registry } from '../../src/registry/registry.ts';
@@ -18,19 +18,10 @@ import {
   meeting,
   micSent,
   registryWith,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
 import { storeWith } from '../support/store-with.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('while its recognizer opens', () => {
   test.each([true, false])(
