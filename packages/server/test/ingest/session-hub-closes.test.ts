@@ -28,6 +28,15 @@ import {
   stage,
 } from '../support/stage.ts';
 
+/** A registry that is slow to be given a claim back. */
+const givenBackAfter = ({ passed }: ReturnType<typeof gate>): Registry =>
+  registryOf((claim) => ({
+    release: async (how) => {
+      await passed;
+      return claim.release(how);
+    },
+  }));
+
 describe('the hub closes', () => {
   /** Resolves when the hub has closed; time goes on meanwhile. */
   async function closed(closing: Promise<void>): Promise<void> {
@@ -123,12 +132,7 @@ describe('the hub closes', () => {
 
   test('the claim is free before the sender is told', async () => {
     const released = gate();
-    const registry = registryOf((claim) => ({
-      release: async (how) => {
-        await released.passed;
-        return claim.release(how);
-      },
-    }));
+    const registry = givenBackAfter(released);
     set({ registry });
     const sender = await heard(stage);
     const closing = stage.hub.close();
@@ -142,12 +146,7 @@ describe('the hub closes', () => {
 
   test('for who has stopped already, and whose claim is being given back, nothing changes', async () => {
     const released = gate();
-    const registry = registryOf((claim) => ({
-      release: async (how) => {
-        await released.passed;
-        return claim.release(how);
-      },
-    }));
+    const registry = givenBackAfter(released);
     set({ registry });
     const sender = await stage.accepted({ session_id: 'one' });
     const back = await stage.accepted({ session_id: 'one', resume: true });
@@ -183,12 +182,7 @@ describe('the hub closes', () => {
 
     test('and still the claim is free before the sender is told', async () => {
       const released = gate();
-      const registry = registryOf((claim) => ({
-        release: async (how) => {
-          await released.passed;
-          return claim.release(how);
-        },
-      }));
+      const registry = givenBackAfter(released);
       set({ registry, limits: { closeDeadlineMs: 1_000 } });
       const { sender } = await halfHeard(stage, { session_id: 'one' });
       const closing = stage.hub.close();
