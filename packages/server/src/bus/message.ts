@@ -36,10 +36,14 @@ export const headOf = (event: LoggedEvent | EphemeralEvent, epoch: string): Mess
 });
 
 /** The frame is made when the first viewer is to have it. */
-export function messageOf(head: MessageHead, text: string): Message {
+export function messageOf({ epoch, seq, type, source, segmentNo }: MessageHead, text: string): Message {
   let frame: Buffer | undefined;
   return {
-    ...head,
+    epoch,
+    seq,
+    type,
+    source,
+    segmentNo,
     text,
     get frame() {
       frame ??= textFrame(text);
