@@ -6,6 +6,7 @@ import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
+import { shifted } from '../recognizer/span.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
 import { AlreadySaid } from '../transcription/already-said.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
@@ -151,13 +152,4 @@ class LateWords {
 /** Words that no store takes stay missing: the gap says so already. */
 function ifRefused(error: unknown): undefined {
   if (!isNamed('EntryRefusedError', error)) throw error;
-}
-
-function shifted(span: RecognizedSpan, byMs: number): RecognizedSpan {
-  const words = span.words.map((word) => ({
-    ...word,
-    startMs: word.startMs + byMs,
-    endMs: word.endMs + byMs,
-  }));
-  return { ...span, startMs: span.startMs + byMs, endMs: span.endMs + byMs, words };
 }

@@ -1,5 +1,6 @@
 /** Recognition results to utterances: one number from first partial to final. Pure; stream time in, stream time out. */
 import type { RecognitionResult, RecognizedSpan, RecognizedWord, Unheard } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 
 /** One speaker's stretch of text, so far or for good. Times are milliseconds of the recognizer's stream. */
 export interface Utterance {
@@ -204,19 +205,16 @@ function piecesOf(span: RecognizedSpan): Piece[] {
     else runs.push([word]);
   }
   if (runs.length <= 1) return [pieceOf(span)];
-  return runs.map((words) => pieceOf(span, words, words.map(({ text }) => text).join(' ')));
+  return runs.map((words) => pieceOf(withWords(span, words)));
 }
 
-/** Those words of a span; all of it unless they are given. */
-function pieceOf(span: RecognizedSpan, words = span.words, text = span.text): Piece {
-  return {
-    startMs: words[0]?.startMs ?? span.startMs,
-    endMs: words.at(-1)?.endMs ?? span.endMs,
-    text,
-    words,
-    speaker: words[0]?.speaker,
-    confidence: span.confidence,
-    language: span.language,
-    raw: span.raw,
-  };
-}
+const pieceOf = ({ startMs, endMs, text, words, confidence, language, raw }: RecognizedSpan): Piece => ({
+  startMs: words[0]?.startMs ?? startMs,
+  endMs: words.at(-1)?.endMs ?? endMs,
+  text,
+  words,
+  speaker: words[0]?.speaker,
+  confidence,
+  language,
+  raw,
+});

@@ -1,5 +1,6 @@
 /** Cuts results where audio went past the recognizer: what was said before and behind such a hole is no one utterance. */
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 import type { ClockOffsets } from './clock-offsets.ts';
 
 /** Recognizers round their times. */
@@ -37,10 +38,5 @@ function partedAt(span: RecognizedSpan, ms: number): [RecognizedSpan, Recognized
     return isBefore(span) ? [first, { ...second, text: '' }] : [{ ...first, text: '' }, second];
   }
   const words = span.words.filter(isBefore);
-  return [ofWords(first, words, span), ofWords(second, span.words.slice(words.length), span)];
+  return [withWords(first, words), withWords(second, span.words.slice(words.length))];
 }
-
-const ofWords = (part: RecognizedSpan, words: readonly RecognizedWord[], whole: RecognizedSpan) => {
-  if (words.length === whole.words.length) return { ...part, words };
-  return { ...part, words, text: words.map(({ text }) => text).join(' ') };
-};
