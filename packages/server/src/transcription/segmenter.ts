@@ -160,7 +160,6 @@ export class Segmenter {
   }
 
   #utterance({ number }: Channel, index: number, spans: readonly Piece[], isFinal: boolean): Utterance {
-    const confidences = spans.flatMap(({ confidence }) => (confidence === undefined ? [] : [confidence]));
     const endMs = Math.max(...spans.map((span) => span.endMs));
     return {
       index,
@@ -170,7 +169,7 @@ export class Segmenter {
       endMs,
       text: spans.map(({ text }) => text).join(' '),
       speaker: spans[0]?.speaker,
-      confidence: mean(confidences),
+      confidence: mean(spans.flatMap(({ confidence }) => confidence ?? [])),
       language: spans[0]?.language,
       words:
         isFinal && spans.every(({ text, words }) => text === '' || words.length > 0)
