@@ -52,9 +52,8 @@ export class Rooms {
         this.#delivered += messages;
       });
     this.#rooms.set(key, room);
-    room.join(member);
     try {
-      await room.ready();
+      await room.join(member);
     } catch (error) {
       this.#forget(room);
       throw error;

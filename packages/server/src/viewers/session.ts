@@ -1,6 +1,6 @@
 /** One viewer's conversation. */
-import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
-import { loggedMessage, type Message } from '../bus/message.ts';
+import { decodeSubscriberUpstream, encode, type Source } from '@meetcast/protocol';
+import { type Message, textFrame } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
@@ -171,8 +171,7 @@ export class ViewerSession implements Member {
       if (this.#state !== state) return;
       if (next === 'over') return this.restart();
       if (next === 'level') break;
-      for (const event of next.events)
-        this.#connection.write(loggedMessage({ epoch: next.epoch, event }).frame);
+      for (const event of next.events) this.#connection.write(textFrame(encode(event)));
       if (!this.#reader.isBehind) break;
       if (this.#isSlow) await this.#connection.drained();
       if (this.#state !== state) return;
