@@ -3,7 +3,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { meetingIdPattern } from '@meetcast/protocol';
-import type { Message } from './bus/message.ts';
 import { MessageBus } from './bus/message-bus.ts';
 import { ClusterReach } from './cluster-reach.ts';
 import { Doors } from './http/doors.ts';
@@ -17,16 +16,16 @@ import {
 } from './hub-options.ts';
 import { Senders } from './ingest/senders.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
-import { type Limits, limitsWith } from './lib/limits.ts';
+import { limitsWith } from './lib/limits.ts';
 import type { MeetingRef } from './lib/meeting.ts';
 import { withTimeout } from './lib/with-timeout.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { openLogs } from './log/logs.ts';
+import { type Logs, openLogs } from './log/logs.ts';
 import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { AudioLedger } from './transcription/audio-ledger.ts';
-import { Viewers } from './viewers/viewers.ts';
+import { Viewers, type ViewersContext } from './viewers/viewers.ts';
 import { HubCounts } from './watch/counts.ts';
-import { type Observe, observed, safely } from './watch/observer.ts';
+import { observed, safely } from './watch/observer.ts';
 
 export interface TranscriptHub {
   /** Answers the hub's own paths on a Node server, beside whoever else listens. The returned function undoes it. */
@@ -57,13 +56,8 @@ export function createTranscriptHub(options: HubOptions): TranscriptHub {
 }
 
 /** What rooms, senders and answers stand on alike. */
-interface Parts extends Omit<Adapters, 'bus'>, ReturnType<typeof openLogs> {
-  readonly bus: MessageBus;
+interface Parts extends Omit<Adapters, 'bus'>, Logs, ViewersContext {
   readonly ledger: AudioLedger;
-  readonly limits: Limits;
-  readonly observe: Observe;
-  /** What a newcomer has to know of this node at the moment. */
-  outageMessage(meeting: MeetingRef): Message | undefined;
 }
 
 class Hub {

@@ -11,13 +11,17 @@ export interface LogsContext extends Omit<LogContext, 'outbox'> {
   onStorage(meeting: MeetingRef, status: OutageStatus): void;
 }
 
-export function openLogs({ store, bus, observe, limits, onStorage }: LogsContext) {
+export interface Logs {
+  readonly outbox: Outbox;
+  log(meeting: MeetingRef): TranscriptLog;
+}
+
+export function openLogs({ store, bus, observe, limits, onStorage }: LogsContext): Logs {
   const outbox = new Outbox({
     maxBytes: limits.outboxBytes,
     slowMs: limits.slowWriteMs,
     onChange: onStorage,
     onFailure: (meeting, error) => observe({ type: 'error', stage: 'store', meeting, error }),
   });
-  const log = (meeting: MeetingRef) => new TranscriptLog(meeting, { store, outbox, bus, observe });
-  return { outbox, log };
+  return { outbox, log: (meeting) => new TranscriptLog(meeting, { store, outbox, bus, observe }) };
 }
