@@ -1,14 +1,17 @@
-/** How much code one audio frame, one final and one resume pass, by V8's coverage of the built hub. */
+/** How much code one audio frame, one final and one resume pass, by V8's coverage of the built hub; `--list`: which. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Session } from 'node:inspector/promises';
 import { createRequire, SourceMap } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const server = new URL(
-  process.argv[2] ? `${pathToFileURL(process.argv[2])}/` : '../packages/server/',
-  import.meta.url,
-);
+const { values, positionals } = parseArgs({
+  options: { list: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const [folder] = positionals;
+const server = new URL(folder ? `${pathToFileURL(folder)}/` : '../packages/server/', import.meta.url);
 const fromServer = createRequire(new URL('package.json', server));
 const { WebSocket } = fromServer('ws');
 const inspector = new Session();
@@ -49,8 +52,9 @@ const recognizer = {
 };
 
 const may = new Set(['subscribe', 'publish', 'manage']);
+const expiresAt = Date.now() + 3_600_000;
 const hub = createTranscriptHub({
-  auth: async () => ({ userId: 'u', tenant: 't', role: 'admin', expiresAt: undefined, may }),
+  auth: async () => ({ userId: 'u', tenant: 't', role: 'admin', expiresAt, may }),
   recognizer,
 });
 const http = createServer();
@@ -87,7 +91,8 @@ function placeOf(url, offset) {
   }
   const { map, starts } = source.get(url);
   const line = starts.findLastIndex((start) => start <= offset);
-  return map.findEntry(line, offset - starts[line]).originalSource;
+  const { originalSource, originalLine } = map.findEntry(line, offset - starts[line]);
+  return { file: originalSource.replace(/.*\/src\//, ''), line: originalLine + 1 };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -98,17 +103,18 @@ async function passed(act) {
   await act();
   await settled();
   const { result } = await inspector.post('Profiler.takePreciseCoverage');
-  const functions = new Set();
+  const functions = new Map();
   const files = new Set();
   for (const { url, functions: all } of result.filter((script) => isHubs(script.url))) {
     for (const { functionName, ranges, isBlockCoverage } of all) {
       const [{ startOffset, count }] = ranges;
       if (count === 0 || (startOffset === 0 && functionName === '' && !isBlockCoverage)) continue;
-      files.add(placeOf(url, startOffset));
-      functions.add(`${url}:${startOffset}`);
+      const { file, line } = placeOf(url, startOffset);
+      files.add(file);
+      functions.set(`${url}:${startOffset}`, `${file}:${line} ${functionName}`);
     }
   }
-  return { files: files.size, functions: functions.size };
+  return { files: files.size, functions: functions.size, list: [...functions.values()].sort() };
 }
 
 /** The least of several tries: a timer may fire in any of them. */
@@ -167,8 +173,10 @@ const resume = await least(async () => {
   await new Promise((resolve) => viewer.once('close', resolve));
 });
 
-for (const [what, { files, functions }] of Object.entries({ frame, final, resume }))
+for (const [what, { files, functions, list }] of Object.entries({ frame, final, resume })) {
   console.log(
     `${what.padEnd(6)}  ${String(files).padStart(3)} files  ${String(functions).padStart(3)} functions`,
   );
+  if (values.list) for (const each of list) console.log(`  ${each}`);
+}
 process.exit(0);

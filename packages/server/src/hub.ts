@@ -16,16 +16,16 @@ import {
 } from './hub-options.ts';
 import { Senders } from './ingest/senders.ts';
 import { LateHearing } from './late-hearing/late-hearing.ts';
-import { type Limits, limitsWith } from './lib/limits.ts';
+import { limitsWith } from './lib/limits.ts';
 import type { MeetingRef } from './lib/meeting.ts';
 import { withTimeout } from './lib/with-timeout.ts';
 import { HostMeeting } from './log/host-meeting.ts';
-import { Logs } from './log/logs.ts';
+import { type Logs, openLogs } from './log/logs.ts';
 import { isolationMessage, type OutageStatus, outageStatusOf } from './log/outage.ts';
 import { AudioLedger } from './transcription/audio-ledger.ts';
-import { Viewers } from './viewers/viewers.ts';
+import { Viewers, type ViewersContext } from './viewers/viewers.ts';
 import { HubCounts } from './watch/counts.ts';
-import { type Observe, observed, safely } from './watch/observer.ts';
+import { observed, safely } from './watch/observer.ts';
 
 export interface TranscriptHub {
   /** Answers the hub's own paths on a Node server, beside whoever else listens. The returned function undoes it. */
@@ -55,14 +55,16 @@ export function createTranscriptHub(options: HubOptions): TranscriptHub {
   };
 }
 
+/** What rooms, senders and answers stand on alike. */
+interface Parts extends Omit<Adapters, 'bus'>, Logs, ViewersContext {
+  readonly ledger: AudioLedger;
+}
+
 class Hub {
   readonly doors: Doors;
-  readonly #limits: Limits;
   readonly #counts = new HubCounts();
-  readonly #observe: Observe;
   readonly #adapters: Adapters;
-  readonly #ledger = new AudioLedger();
-  readonly #logs: Logs;
+  readonly #parts: Parts;
   readonly #late: LateHearing;
   readonly #viewers: Viewers;
   readonly #senders: Senders;
@@ -70,24 +72,18 @@ class Hub {
   #closing: Promise<void> | undefined;
 
   constructor(options: HubOptions) {
-    this.#limits = limitsWith(options.limits);
-    this.#observe = this.#counts.before(safely(options.observe));
-    this.#adapters = adaptersOf(options, this.#observe);
-    const bus = new MessageBus(this.#adapters.bus, this.#observe);
-    const parts = {
-      ...this.#adapters,
-      bus,
-      ledger: this.#ledger,
-      limits: this.#limits,
-      observe: this.#observe,
-      log: (meeting: MeetingRef) => this.#logs.of(meeting),
-      outageMessage: (meeting: MeetingRef) => this.#outageMessage(meeting),
+    const limits = limitsWith(options.limits);
+    const observe = this.#counts.before(safely(options.observe));
+    this.#adapters = adaptersOf(options, observe);
+    const bus = new MessageBus(this.#adapters.bus, observe);
+    const base = { ...this.#adapters, bus, ledger: new AudioLedger(), limits, observe };
+    const parts: Parts = {
+      ...base,
+      ...openLogs({ ...base, onStorage: (meeting, status) => this.#sayStorage(meeting, status) }),
+      outageMessage: (meeting) =>
+        this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined,
     };
-    this.#logs = new Logs({
-      ...parts,
-      onStorage: (meeting, status) => this.#sayStorage(meeting, status),
-      echo: (message, by) => this.#viewers.rooms.senders.echo(message, by),
-    });
+    this.#parts = parts;
     this.#late = new LateHearing(options.unheard ?? {}, parts);
     this.#viewers = new Viewers(parts);
     const { rooms } = this.#viewers;
@@ -98,7 +94,7 @@ class Hub {
       senders: rooms.senders,
       silence: (meeting, source) => rooms.silence(meeting, source),
     });
-    this.#clusterReach = new ClusterReach(this.#adapters, this.#observe, (state) =>
+    this.#clusterReach = new ClusterReach(this.#adapters, observe, (state) =>
       this.#sayReach(state === 'away'),
     );
     this.doors = this.#open(options);
@@ -110,7 +106,7 @@ class Hub {
         throw new TypeError(`${name} must be 1–128 characters of A–Z a–z 0–9 . _ : -, got "${value}"`);
       }
     }
-    return new HostMeeting(this.#logs.of(ref), this.#adapters.registry);
+    return new HostMeeting(this.#parts.log(ref), this.#parts.registry);
   }
 
   close(): Promise<void> {
@@ -124,10 +120,10 @@ class Hub {
     // Viewers elsewhere hear the last words too; if there is no elsewhere they hear them here, before the goodbye.
     const isServedElsewhere = this.#adapters.bus?.remote !== undefined;
     const asked = isServedElsewhere ? this.#viewers.askToLeave() : undefined;
-    await withTimeout(this.#stored(), this.#limits.closeDeadlineMs, giveUp);
+    await withTimeout(this.#stored(), this.#parts.limits.closeDeadlineMs, giveUp);
     const sendersGone = this.#senders.abandon();
     await withTimeout(sendersGone, farewellMs, giveUp);
-    this.#logs.outbox.close();
+    this.#parts.outbox.close();
     await withTimeout(this.#late.close(), savingMs, giveUp);
     await nextTurn(); // What is due in this one has been done then.
     await (asked ?? this.#viewers.askToLeave());
@@ -142,12 +138,12 @@ class Hub {
   /** Resolves when every sender has been heard out, and nothing waits for the store. */
   async #stored(): Promise<void> {
     await this.#senders.heardOut();
-    await this.#logs.outbox.idle();
+    await this.#parts.outbox.idle();
   }
 
   /** For everybody in the meeting; not kept, for what would keep it is slow or away. */
   #sayStorage(meeting: MeetingRef, status: OutageStatus): void {
-    const message = this.#logs.of(meeting).show(outageStatusOf(meeting, 'storage', status));
+    const message = this.#parts.log(meeting).show(outageStatusOf(meeting, 'storage', status));
     this.#viewers.rooms.senders.show(meeting, message);
   }
 
@@ -159,37 +155,27 @@ class Hub {
     rooms.setIsolated(isAway);
   }
 
-  #outageMessage(meeting: MeetingRef) {
-    return this.#clusterReach.isAway ? isolationMessage(meeting, 'degraded') : undefined;
-  }
-
   #open(options: HubOptions): Doors {
-    const entrance = entranceOf(options);
+    const { limits, observe } = this.#parts;
     const { rooms, viewers, leaving } = this.#viewers;
+    const entrance = entranceOf(options);
     return new Doors({
       ...entrance,
-      authenticate: observed(entrance.authenticate, this.#observe),
-      limits: this.#limits,
-      observe: this.#observe,
+      authenticate: observed(entrance.authenticate, observe),
+      limits,
+      observe,
+      viewers: this.#viewers,
+      senders: this.#senders,
       isDraining: () => this.#closing !== undefined,
-      subscribe: (...socket) => this.#viewers.admit(...socket),
-      ingest: (...socket) => this.#senders.admit(...socket),
       rest: () => ({
-        store: this.#adapters.store,
-        registry: this.#adapters.registry,
+        ...this.#parts,
         rooms,
-        ledger: this.#ledger,
-        limits: this.#limits,
-        observe: this.#observe,
         counts: this.#counts,
-        outbox: this.#logs.outbox,
         late: this.#late,
         remotes: this.#clusterReach.all,
         isIsolated: this.#clusterReach.isAway,
         viewers,
         leaving,
-        log: (meeting) => this.#logs.of(meeting),
-        outageMessage: (meeting) => this.#outageMessage(meeting),
       }),
     });
   }

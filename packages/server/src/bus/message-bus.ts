@@ -11,8 +11,9 @@ type Listener = (message: Message) => void;
 /** A meeting's listeners on this node, with one subscription of the bus. */
 interface Listeners {
   readonly meeting: MeetingRef;
-  readonly all: Set<Listener>;
-  readonly subscription: Promise<Unsubscribe>;
+  /** Each an object of its own, so that the same function may listen twice. */
+  readonly all: Set<{ readonly hear: Listener }>;
+  subscription: Promise<Unsubscribe> | undefined;
 }
 
 /** Here a message goes by hand, as it is; only what crosses to other nodes is encoded, once. */
@@ -37,16 +38,19 @@ export class MessageBus {
 
   /** Resolves once messages will arrive, those of other nodes too. A failed one leaves nothing behind. */
   async subscribe(meeting: MeetingRef, listener: Listener): Promise<Unsubscribe> {
-    const there = this.#meetings.get(meetingKey(meeting)) ?? this.#open(meeting);
-    // A listener of its own for every subscription, so that the same function may subscribe twice.
-    const own: Listener = (message) => listener(message);
+    const key = meetingKey(meeting);
+    const there: Listeners = this.#meetings.get(key) ?? { meeting, all: new Set(), subscription: undefined };
+    this.#meetings.set(key, there);
+    const own = { hear: listener };
     there.all.add(own);
     try {
+      // The bus may bring messages before it has answered.
+      there.subscription ??= this.#bus?.subscribe(meeting, (bytes) => this.#hear(there, bytes));
       const unsubscribe = await there.subscription;
       return async () => {
         if (!there.all.delete(own) || there.all.size > 0) return;
         this.#forget(there);
-        await unsubscribe();
+        await unsubscribe?.();
       };
     } catch (error) {
       this.#forget(there);
@@ -60,13 +64,6 @@ export class MessageBus {
     } catch (error) {
       this.#observe({ type: 'error', stage: 'bus', meeting, error });
     }
-  }
-
-  #open(meeting: MeetingRef): Listeners {
-    const subscribed = this.#bus?.subscribe(meeting, (bytes) => this.#hear(there, bytes));
-    const there: Listeners = { meeting, all: new Set(), subscription: subscribed ?? nothingToEnd };
-    this.#meetings.set(meetingKey(meeting), there);
-    return there;
   }
 
   /** Who comes from now on subscribes anew. */
@@ -84,9 +81,9 @@ export class MessageBus {
   }
 
   #tell({ meeting, all }: Listeners, message: Message): void {
-    for (const listener of [...all]) {
+    for (const { hear } of [...all]) {
       try {
-        listener(message);
+        hear(message);
       } catch (error) {
         // One listener's failure is not the publisher's, nor another listener's.
         this.#observe({ type: 'error', stage: 'bus', meeting, error });
@@ -94,5 +91,3 @@ export class MessageBus {
     }
   }
 }
-
-const nothingToEnd = Promise.resolve(async () => {});

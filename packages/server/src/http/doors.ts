@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SlidingWindow } from '../lib/rate-limit.ts';
-import { attach } from './attach.ts';
+import { type Attachable, attach } from './attach.ts';
 import type { RestContext } from './endpoint.ts';
 import type { HubRequest } from './exchange.ts';
 import { fromNode, fromWeb, targetText, toNode, toWeb } from './node.ts';
@@ -16,7 +16,7 @@ export interface DoorsContext extends Omit<UpgradeContext, 'connects'> {
   rest(): Omit<RestContext, 'version' | 'isClosing'>;
 }
 
-export class Doors {
+export class Doors implements Attachable {
   readonly #context: DoorsContext;
   readonly #upgrades: Upgrades;
   readonly #detach = new Set<() => void>();
@@ -32,17 +32,17 @@ export class Doors {
   }
 
   attach(server: Server): () => void {
-    const undo = attach(server, {
-      ownsRequest: (request) => isOwnPath(targetOf(targetText(request)).path, this.#context.basePath),
-      handleRequest: (request, response) => this.handleRequest(request, response),
-      handleUpgrade: (request, stream, head) => this.handleUpgrade(request, stream, head),
-    });
+    const undo = attach(server, this);
     const detach = () => {
       undo();
       this.#detach.delete(detach);
     };
     this.#detach.add(detach);
     return detach;
+  }
+
+  ownsRequest(request: IncomingMessage): boolean {
+    return isOwnPath(targetOf(targetText(request)).path, this.#context.basePath);
   }
 
   async handleRequest(request: IncomingMessage, response: ServerResponse): Promise<boolean> {

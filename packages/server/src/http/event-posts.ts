@@ -18,7 +18,7 @@ export async function postEvent(call: MeetingCall): Promise<HubResponse> {
     return problem(403, 'forbidden', tokenText.forbidden(grant.role, 'retract'));
   }
   const log = context.log(meeting);
-  if (log.room !== undefined) return tryAgain(problemText.storeBehind);
+  if (log.outbox.room !== undefined) return tryAgain(problemText.storeBehind);
   const answer: PostedAnswer = {
     meeting_id: meeting.id,
     ...(await add(new HostMeeting(log, context.registry), message)),

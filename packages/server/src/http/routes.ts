@@ -59,24 +59,23 @@ export function webSocketRoute(path: string, basePath: string): WebSocketRoute |
   // The oldest clients know this address without the base path.
   if (path.startsWith('/ws/meeting/'))
     return { name: 'subscribe', meeting: path.slice('/ws/meeting/'.length) };
-  return within(path, basePath, (rest) => meetingRoute(rest, webSocketPaths));
+  return meetingRoute(restOf(path, basePath), webSocketPaths);
 }
 
 /** The HTTP address a path is. */
 export function restRoute(path: string, basePath: string): RestRoute | undefined {
-  return within(path, basePath, (rest) => {
-    if (Object.hasOwn(plainPaths, rest)) return { name: plainPaths[rest as keyof typeof plainPaths] };
-    return meetingRoute(rest, restPaths);
-  });
+  const rest = restOf(path, basePath);
+  if (Object.hasOwn(plainPaths, rest)) return { name: plainPaths[rest as keyof typeof plainPaths] };
+  return meetingRoute(rest, restPaths);
 }
 
 /** Whether a path is one of the hub's addresses. */
 export const isOwnPath = (path: string, basePath: string): boolean =>
   restRoute(path, basePath) !== undefined || webSocketRoute(path, basePath) !== undefined;
 
-function within<T>(path: string, basePath: string, match: (rest: string) => T | undefined): T | undefined {
-  return path.startsWith(`${basePath}/`) ? match(path.slice(basePath.length)) : undefined;
-}
+/** What stands behind the base path; nothing for a path that does not begin with it. */
+const restOf = (path: string, basePath: string): string =>
+  path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : '';
 
 function meetingRoute<Name extends string>(
   path: string,

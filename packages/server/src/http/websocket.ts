@@ -1,28 +1,20 @@
 /** From an HTTP upgrade to a session: which address, who asks, may they, and is there room. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Source, subprotocol } from '@meetcast/protocol';
+import { subprotocol } from '@meetcast/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticator, Grant, Permission } from '../auth/authenticator.ts';
+import type { Senders } from '../ingest/senders.ts';
 import { isNamed } from '../lib/errors.ts';
 import type { Limits } from '../lib/limits.ts';
-import type { MeetingRef } from '../lib/meeting.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
 import { closeText, expectedText, problemText, tokenText } from '../lib/sentences.ts';
 import { Admission } from '../socket/admission.ts';
 import { Connection } from '../socket/connection.ts';
-import type { ResumePoint } from '../viewers/resume-point.ts';
+import type { Viewers } from '../viewers/viewers.ts';
 import type { Observe } from '../watch/observer.ts';
 import { problem } from './exchange.ts';
-import {
-  isMeetingId,
-  sourceIn,
-  startIn,
-  type Target,
-  targetOf,
-  type WebSocketRoute,
-  webSocketRoute,
-} from './routes.ts';
+import { isMeetingId, sourceIn, startIn, targetOf, type WebSocketRoute, webSocketRoute } from './routes.ts';
 import { offeredIn, tokenOf } from './token.ts';
 
 /** What the hub does with an accepted socket. */
@@ -40,18 +32,25 @@ export interface UpgradeContext {
   readonly connects: SlidingWindow;
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly observe: Observe;
+  readonly viewers: Viewers;
+  readonly senders: Senders;
   isDraining(): boolean;
-  subscribe(connection: Connection, admission: Admission, meeting: MeetingRef, start: ResumePoint): Session;
-  ingest(
-    connection: Connection,
-    admission: Admission,
-    meeting: MeetingRef,
-    source: Source | undefined,
-  ): Session;
+}
+
+/** What an upgrade asks for. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly route: WebSocketRoute;
+  readonly query: URLSearchParams;
+  /** Sub-protocols. */
+  readonly offered: readonly string[];
 }
 
 /** Links are pinged in so many groups, one after the other, so that no turn is spent on pings alone. */
 const beatGroups = 25;
+
+/** A link that has not answered for so many heartbeats is dead. */
+const mostMissedBeats = 2;
 
 /** Larger frames are refused before they are read whole; smaller ones too large by a limit are told so. */
 const payloadSlack = 4;
@@ -80,24 +79,22 @@ export class Upgrades {
 
   /** Answers an upgrade of one of the hub's addresses; otherwise touches nothing and says so. */
   handle(request: IncomingMessage, stream: Duplex, head: Buffer): boolean {
-    const target = targetOf(request.url);
-    const route = webSocketRoute(target.path, this.#context.basePath);
+    const { path, query } = targetOf(request.url);
+    const route = webSocketRoute(path, this.#context.basePath);
     if (!route) return false;
     // From here on the stream is ours: a peer that resets it must not end the process.
     stream.on('error', () => stream.destroy());
     const offered = offeredIn(request.headers['sec-websocket-protocol']);
-    const refusal = this.#refusal(route, offered);
+    const asked = { request, route, query, offered };
+    const refusal = refusalOf(asked);
     if (refusal) refuse(stream, refusal);
-    else
-      this.#server.handleUpgrade(request, stream, head, (socket) =>
-        this.#accept(socket, stream, request, route, target),
-      );
+    else this.#server.handleUpgrade(request, stream, head, (socket) => this.#accept(socket, stream, asked));
     return true;
   }
 
   /** Each link's end. */
   get ends(): Promise<void>[] {
-    return [...this.#links.values()].map(({ closed }) => closed);
+    return [...this.#links.values()].map(({ connection }) => connection.closed);
   }
 
   /** Ends every link at once. */
@@ -106,35 +103,29 @@ export class Upgrades {
     for (const socket of this.#links.keys()) socket.terminate();
   }
 
-  #refusal(route: WebSocketRoute, offered: readonly string[]): string | undefined {
-    if (!isMeetingId(route.meeting)) {
-      return problemText.notMeetingId;
-    }
-    if (offered.length > 0 && !offered.includes(subprotocol))
-      return problemText.wrongSubprotocol(subprotocol);
-    return undefined;
-  }
-
-  #accept(
-    socket: WebSocket,
-    stream: Duplex,
-    request: IncomingMessage,
-    route: WebSocketRoute,
-    target: Target,
-  ): void {
+  #accept(socket: WebSocket, stream: Duplex, asked: Asked): void {
     const connection = new Connection(socket, stream, this.#context.observe);
-    const link = new Link(connection, this.#accepted++ % beatGroups);
+    const group = this.#accepted++ % beatGroups;
+    const link: Link = { connection, group, session: undefined, missedBeats: 0 };
     this.#links.set(socket, link);
     socket.on('error', () => {}); // A protocol error of the peer: `ws` closes with its code, and `close` follows.
-    socket.on('message', (data, isBinary) => link.message(bytesOf(data), isBinary));
-    socket.on('pong', () => link.alive());
+    socket.on('message', (data: Buffer, isBinary) => {
+      link.missedBeats = 0;
+      // A peer may go on talking until it has read the close.
+      if (!connection.isOpen) return;
+      if (isBinary) link.session?.receiveBinary(data);
+      else link.session?.receive(data.toString());
+    });
+    socket.on('pong', () => {
+      link.missedBeats = 0;
+    });
     socket.on('close', () => {
       this.#links.delete(socket);
       link.session?.closed();
     });
     // Nothing is read, so nothing is kept, for somebody who is nobody yet.
     connection.pause();
-    this.#open(connection, request, route, target)
+    this.#open(connection, asked)
       .then((session) => {
         link.session = session;
         connection.resume();
@@ -146,18 +137,14 @@ export class Upgrades {
   }
 
   /** The session, or nothing when the connection was closed with the reason. */
-  async #open(
-    connection: Connection,
-    request: IncomingMessage,
-    route: WebSocketRoute,
-    target: Target,
-  ): Promise<Session | undefined> {
+  async #open(connection: Connection, asked: Asked): Promise<Session | undefined> {
+    const { request, route, query } = asked;
     const context = this.#context;
     if (context.isDraining()) return reject(connection, 'try_again_later', closeText.shuttingDown);
     if (!this.#isWelcome(request)) {
       return reject(connection, 'try_again_later', closeText.tooManyConnections);
     }
-    const grant = await this.#authenticate(connection, request, target);
+    const grant = await this.#authenticate(connection, asked);
     if (!grant || !connection.isOpen) return undefined;
     if (context.isDraining()) return reject(connection, 'try_again_later', closeText.shuttingDown);
     const needs: Permission = route.name === 'ingest' ? 'publish' : 'subscribe';
@@ -173,13 +160,13 @@ export class Upgrades {
       context.limits.tokenWarningMs,
     );
     if (route.name === 'ingest') {
-      const source = sourceIn(target.query);
+      const source = sourceIn(query);
       if (source === null) return reject(connection, 'bad_handshake', expectedText.source);
-      return context.ingest(connection, admission, meeting, source);
+      return context.senders.admit(connection, admission, meeting, source);
     }
-    const start = startIn(target.query);
+    const start = startIn(query);
     if (typeof start === 'string') return reject(connection, 'bad_message', start);
-    return context.subscribe(connection, admission, meeting, start);
+    return context.viewers.admit(connection, admission, meeting, start);
   }
 
   #isWelcome(request: IncomingMessage): boolean {
@@ -189,14 +176,10 @@ export class Upgrades {
 
   async #authenticate(
     connection: Connection,
-    request: IncomingMessage,
-    { query }: Target,
+    { request, offered, query }: Asked,
   ): Promise<Grant | undefined> {
-    const { authorization, 'sec-websocket-protocol': offered } = request.headers;
-    const token = tokenOf(
-      { authorization, subprotocols: offeredIn(offered), query },
-      this.#context.isQueryTokenAllowed,
-    );
+    const { authorization } = request.headers;
+    const token = tokenOf({ authorization, subprotocols: offered, query }, this.#context.isQueryTokenAllowed);
     if (token === undefined) {
       return reject(connection, 'auth_failed', tokenText.missing);
     }
@@ -212,51 +195,32 @@ export class Upgrades {
     const group = this.#turn++ % beatGroups;
     for (const [socket, link] of this.#links) {
       if (link.group !== group) continue;
-      if (link.isSilent()) socket.terminate();
+      // A socket that the hub itself does not read cannot answer.
+      if (link.connection.isPaused) link.missedBeats = 0;
+      link.missedBeats += 1;
+      if (link.missedBeats > mostMissedBeats) socket.terminate();
       else socket.ping();
     }
   }
 }
 
 /** A socket, its session once there is one, and whether its peer still answers. */
-class Link {
-  session: Session | undefined;
+interface Link {
+  readonly connection: Connection;
   /** Of those that are pinged together. */
   readonly group: number;
-  readonly #connection: Connection;
-  #missedBeats = 0;
-
-  constructor(connection: Connection, group: number) {
-    this.#connection = connection;
-    this.group = group;
-  }
-
-  message(bytes: Buffer, isBinary: boolean): void {
-    this.alive();
-    // A peer may go on talking until it has read the close.
-    if (!this.#connection.isOpen) return;
-    if (isBinary) this.session?.receiveBinary(bytes);
-    else this.session?.receive(bytes.toString());
-  }
-
-  get closed(): Promise<void> {
-    return this.#connection.closed;
-  }
-
-  alive(): void {
-    this.#missedBeats = 0;
-  }
-
-  /** Called once a heartbeat. A socket that the hub itself does not read cannot answer. */
-  isSilent(): boolean {
-    if (this.#connection.isPaused) this.#missedBeats = 0;
-    this.#missedBeats += 1;
-    return this.#missedBeats > 2;
-  }
+  session: Session | undefined;
+  missedBeats: number;
 }
 
 function reject(connection: Connection, ...why: Parameters<Connection['close']>): undefined {
   connection.close(...why);
+}
+
+function refusalOf({ route, offered }: Asked): string | undefined {
+  if (!isMeetingId(route.meeting)) return problemText.notMeetingId;
+  if (offered.length > 0 && !offered.includes(subprotocol)) return problemText.wrongSubprotocol(subprotocol);
+  return undefined;
 }
 
 /** Answers an upgrade with a refusal before it becomes a WebSocket. */
@@ -278,8 +242,3 @@ function refuse(stream: Duplex, detail: string): void {
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-
-function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}

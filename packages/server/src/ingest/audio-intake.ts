@@ -1,15 +1,14 @@
 /** Audio from a sender's socket to its recognizer, at the pace both allow. */
 import type { CloseWord } from '@meetcast/protocol';
-import type { Limits } from '../lib/limits.ts';
 import { closeText } from '../lib/sentences.ts';
+import { isWhole } from '../recognizer/pcm.ts';
 import type { Connection } from '../socket/connection.ts';
-import { isWhole } from '../transcription/meeting-clock.ts';
-import type { Run } from './run.ts';
+import type { Run, RunContext } from './run.ts';
 
 export class AudioIntake {
   readonly #run: Run;
   readonly #connection: Connection;
-  readonly #limits: Limits;
+  readonly #context: Pick<RunContext, 'log' | 'limits'>;
   /** What the socket waits unread for. */
   #holds = 0;
   /** Runs while frames came faster than they may. */
@@ -20,12 +19,12 @@ export class AudioIntake {
   /** How much of the source was received before, on the meeting's clock; what is said before this is said again. */
   readonly #knownMs: number;
 
-  constructor(run: Run, connection: Connection, limits: Limits) {
+  constructor(run: Run, connection: Connection, context: Pick<RunContext, 'log' | 'limits'>) {
     this.#isLoggedOff = run.isOffRecord;
     this.#knownMs = Math.max(run.account.received.positionMs, run.from.heardMs ?? 0);
     this.#run = run;
     this.#connection = connection;
-    this.#limits = limits;
+    this.#context = context;
   }
 
   /** Whether audio is neither forwarded nor kept. Answers whether this changes it, and whether the log knows already. */
@@ -41,7 +40,8 @@ export class AudioIntake {
   /** Takes a frame, or says why the sender has to go. */
   take(audio: Uint8Array): [CloseWord, string] | undefined {
     const { length } = audio;
-    const { ingestFrameBytes } = this.#limits;
+    const { log, limits } = this.#context;
+    const { ingestFrameBytes } = limits;
     if (length > ingestFrameBytes) return ['too_large', closeText.frameTooLarge(length, ingestFrameBytes)];
     if (!isWhole(length, this.#run.format)) return ['bad_message', closeText.frameUneven(length)];
     if (length === 0) return undefined;
@@ -49,7 +49,7 @@ export class AudioIntake {
     this.#run.account.received.to(this.#run.clock.receivedMs);
     const waitMs = this.#run.frames.take(Date.now());
     if (written !== undefined) this.#hold(written);
-    const stored = this.#run.transcription.room;
+    const stored = log.outbox.room;
     if (stored !== undefined) this.#hold(stored);
     if (waitMs > 0) this.#holdFor(waitMs);
     return undefined;

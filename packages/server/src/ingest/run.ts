@@ -14,6 +14,7 @@ import type { Claim, Numbering, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
 import { type AlreadySaid, loggedOf, nothingLogged } from '../transcription/already-said.ts';
 import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
+import { offsetsFrom } from '../transcription/clock-offsets.ts';
 import { MeetingClock } from '../transcription/meeting-clock.ts';
 import { Transcription, type TranscriptionOptions } from '../transcription/transcription.ts';
 import { UtteranceNumbers } from '../transcription/utterance-numbers.ts';
@@ -201,7 +202,7 @@ function runAt(place: Place, opened: Opened): Run {
     onState: (state) => recognizerStatus.tell(state),
     onLeft: (audio) => {
       const { language } = handshake;
-      const offsets = [...clock.offsetsFrom(audio.startMs)];
+      const offsets = [...offsetsFrom(clock.offsets, audio.startMs)];
       const cause = 'recognizer_unavailable';
       opened.late.keep({ ...sentBy(opened, run), format, language, offsets, canResume, cause }, audio);
     },

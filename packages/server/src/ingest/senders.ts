@@ -1,6 +1,5 @@
 /** Everybody who sends to this node, and what is waited for of those whose link broke off, or whose node died. */
 import type { Source } from '@meetcast/protocol';
-import type { Message } from '../bus/message.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import { SlidingWindow } from '../lib/rate-limit.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
@@ -10,10 +9,8 @@ import { watchDeadNodes } from './dead-node.ts';
 import { Grace } from './grace.ts';
 import { type SenderContext, SenderSession } from './session.ts';
 
-export interface SendersContext extends Omit<SenderContext, 'log' | 'grace' | 'connects' | 'outageMessage'> {
+export interface SendersContext extends Omit<SenderContext, 'log' | 'grace' | 'connects'> {
   log(meeting: MeetingRef): TranscriptLog;
-  /** What a newcomer has to know of this node at the moment. */
-  outageMessage(meeting: MeetingRef): Message | undefined;
   /** A source is no longer sent to this node. */
   silence(meeting: MeetingRef, source: Source): void;
 }
@@ -40,13 +37,12 @@ export class Senders {
     meeting: MeetingRef,
     source: Source | undefined,
   ): SenderSession {
-    const { log, outageMessage, silence, ...parts } = this.#context;
+    const { log, silence } = this.#context;
     const context = {
-      ...parts,
+      ...this.#context,
       log: log(meeting),
       grace: this.#grace,
       connects: this.#connects,
-      outageMessage: () => outageMessage(meeting),
     };
     const session = new SenderSession(connection, admission, context, source);
     this.#sessions.add(session);

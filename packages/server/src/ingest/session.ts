@@ -37,7 +37,7 @@ export interface SenderContext extends RunContext {
   readonly connects: SlidingWindow;
   readonly senders: SenderEcho;
   /** What a newcomer has to know of this node at the moment. */
-  outageMessage(): Message | undefined;
+  outageMessage(meeting: MeetingRef): Message | undefined;
 }
 
 /** More than what comes while a sender is asked whether it is still there. */
@@ -184,7 +184,7 @@ export class SenderSession {
 
   #stream(run: Run, early: Early): void {
     const acks = setInterval(() => this.#ack(run), ackEveryMs);
-    const intake = new AudioIntake(run, this.#connection, this.#context.limits);
+    const intake = new AudioIntake(run, this.#connection, this.#context);
     const state: State = { name: 'streaming', run, acks, intake };
     run.account.begin(run.from);
     this.#context.grace.end(this.meeting, run.source);
@@ -206,11 +206,11 @@ export class SenderSession {
 
   /** From here on it hears itself. */
   #welcome(run: Run): void {
-    const { log, senders, limits } = this.#context;
+    const { log, senders, limits, outageMessage } = this.#context;
     this.#connection.send(acceptanceOf(run, limits));
     const leave = senders.enter(log, ({ frame }) => this.#connection.write(frame));
     void this.#connection.closed.then(leave);
-    const outage = this.#context.outageMessage();
+    const outage = outageMessage(log.meeting);
     if (outage) this.#connection.write(outage.frame);
   }
 

@@ -4,12 +4,12 @@ import { isNamed, RecognizerError } from '../lib/errors.ts';
 import { present } from '../lib/present.ts';
 import { recognizerText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
+import { bytesOf, msOf } from '../recognizer/pcm.ts';
 import type { RecognizedSpan, Recognizer, RecognizerStream } from '../recognizer/recognizer.ts';
+import { shifted } from '../recognizer/span.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
 import { AlreadySaid } from '../transcription/already-said.ts';
-import { skipsIn } from '../transcription/clock-offsets.ts';
 import { entryOf, rawOf, wordsOf } from '../transcription/entry.ts';
-import { audioBytes, audioMs } from '../transcription/meeting-clock.ts';
 import { Segmenter, type Utterance } from '../transcription/segmenter.ts';
 import { SkippedAudio } from '../transcription/skipped-audio.ts';
 import { numberingFor } from '../transcription/utterance-numbers.ts';
@@ -34,7 +34,7 @@ const leadInMs = 500;
 export async function hear(options: HearingOptions): Promise<void> {
   const { kept, recognizer, signal } = options;
   const { format, source, language, saidMs } = kept.leftover;
-  const skip = audioBytes(Math.max(0, Math.min(...saidMs) - leadInMs), format);
+  const skip = bytesOf(Math.max(0, Math.min(...saidMs) - leadInMs), format);
   const request = { ...format, source, ...present({ language }) };
   const stream = await recognizer.open(request, signal);
   const over = new AbortController();
@@ -44,7 +44,7 @@ export async function hear(options: HearingOptions): Promise<void> {
   try {
     if (stream.channels !== saidMs.length)
       throw new Error(recognizerText.wrongChannels(stream.channels, saidMs.length));
-    await say(stream, options, audioMs(skip, format));
+    await say(stream, options, msOf(skip, format));
     signal.throwIfAborted();
     const failure = await fed;
     if (failure) throw failure.error;
@@ -79,7 +79,7 @@ async function feed(
 /** `skippedMs`: where in the audio the stream begins. */
 async function say(stream: RecognizerStream, options: HearingOptions, skippedMs: number): Promise<void> {
   const segmenter = new Segmenter(stream.channels);
-  const [holes, skipsMs] = [new SkippedAudio(), skipsIn(options.kept.leftover.offsets)];
+  const holes = new SkippedAudio();
   const words = new LateWords(options);
   for await (const result of stream.results) {
     if (options.signal.aborted) return;
@@ -87,7 +87,7 @@ async function say(stream: RecognizerStream, options: HearingOptions, skippedMs:
     if (result.kind === 'unheard') throw new RecognizerError(recognizerText.unavailable, { retryable: true });
     if (result.kind === 'state' || (result.kind === 'span' && !result.isFinal)) continue;
     const news = result.kind === 'span' ? words.withoutSaid(shifted(result, skippedMs)) : result;
-    for (const piece of holes.cut(news, skipsMs))
+    for (const piece of holes.cut(news, options.kept.leftover.offsets))
       for (const utterance of segmenter.accept(piece)) if (utterance.isFinal) await words.say(utterance);
   }
   if (options.signal.aborted) return;
@@ -152,13 +152,4 @@ class LateWords {
 /** Words that no store takes stay missing: the gap says so already. */
 function ifRefused(error: unknown): undefined {
   if (!isNamed('EntryRefusedError', error)) throw error;
-}
-
-function shifted(span: RecognizedSpan, byMs: number): RecognizedSpan {
-  const words = span.words.map((word) => ({
-    ...word,
-    startMs: word.startMs + byMs,
-    endMs: word.endMs + byMs,
-  }));
-  return { ...span, startMs: span.startMs + byMs, endMs: span.endMs + byMs, words };
 }

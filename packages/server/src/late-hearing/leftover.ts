@@ -1,8 +1,8 @@
 /** What is known of audio that nobody has heard and the hub keeps. Pure. */
 import { meetingIdPattern, sources } from '@meetcast/protocol';
 import * as z from 'zod/mini';
+import { msOf } from '../recognizer/pcm.ts';
 import { endIn, startIn, streamMsAt } from '../transcription/clock-offsets.ts';
-import { audioMs } from '../transcription/meeting-clock.ts';
 
 const ms = z.number().check(z.nonnegative());
 const count = z.int().check(z.nonnegative());
@@ -44,7 +44,7 @@ export type Leftover = z.infer<typeof Leftover>;
 
 export type Saying = NonNullable<Leftover['saying']>;
 
-export const durationMs = ({ bytes, format }: Leftover): number => audioMs(bytes, format);
+export const durationMs = ({ bytes, format }: Leftover): number => msOf(bytes, format);
 
 /** Where on the meeting's clock the first word may be that is not in the log. */
 export const fromMs = ({ offsets, saidMs }: Leftover): number =>

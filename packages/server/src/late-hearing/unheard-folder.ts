@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesOf } from '../recognizer/pcm.ts';
 import type { UnheardAudio } from '../recognizer/recognizer.ts';
-import { audioBytes } from '../transcription/meeting-clock.ts';
 import type { Kept } from './kept.ts';
 import { durationMs, Leftover } from './leftover.ts';
 import { OwnerFolders } from './owner-folders.ts';
@@ -80,7 +80,7 @@ class OnDisk implements Kept {
       bytes: leftover.bytes,
       read: (skip) => {
         const end = leftover.bytes - 1;
-        const highWaterMark = audioBytes(pieceMs, leftover.format);
+        const highWaterMark = bytesOf(pieceMs, leftover.format);
         return createReadStream(join(path, audioFile), { start: Math.min(skip, end), end, highWaterMark });
       },
       discard: () => folders.remove(path),

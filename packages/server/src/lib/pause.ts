@@ -1,6 +1,6 @@
 /** A wait that may be ended early; one at a time. */
 export class Pause {
-  #end: () => void = () => {};
+  #end: (() => void) | undefined;
 
   /** Resolves after `ms`, or when `end` is called. */
   wait(ms: number): Promise<void> {
@@ -14,6 +14,6 @@ export class Pause {
   }
 
   end(): void {
-    this.#end();
+    this.#end?.();
   }
 }

@@ -32,6 +32,22 @@ interface Write {
   giveUp(error: Error): void;
 }
 
+/** One meeting's writes. */
+interface Lane {
+  readonly meeting: MeetingRef;
+  readonly writes: Write[];
+  /** Between two tries. */
+  readonly pause: Pause;
+  /*
+   *   prompt ──slow or failing──▶ delayed ──empty──▶ gone
+   *      └─────────────empty──────────────────────────┘
+   */
+  pace: 'prompt' | 'delayed' | 'gone';
+}
+
+/** Asked anew after each wait. */
+const isGone = ({ pace }: Lane): boolean => pace === 'gone';
+
 /** Before a store that failed is asked again: the longest wait bounds how long after its return it is noticed. */
 export const storeBackoff: Backoff = { minMs: 100, maxMs: 1_000 };
 
@@ -46,8 +62,8 @@ export class Outbox {
   readonly #lanes = new Map<string, Lane>();
   #isClosed = false;
   #bytes = 0;
-  #waitingForRoom: (() => void)[] = [];
-  #waitingForIdle: (() => void)[] = [];
+  readonly #waitingForRoom: (() => void)[] = [];
+  readonly #waitingForIdle: (() => void)[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -60,7 +76,7 @@ export class Outbox {
 
   /** Whether a meeting's writes wait for a store that is slow or away. */
   get isDelayed(): boolean {
-    return [...this.#lanes.values()].some(({ isDelayed }) => isDelayed);
+    return [...this.#lanes.values()].some(({ pace }) => pace === 'delayed');
   }
 
   /** A promise to wait for when too much waits for the store. */
@@ -81,7 +97,7 @@ export class Outbox {
     if (this.#isClosed) return Promise.reject(givenUp());
     let refusals = 0;
     return new Promise((resolve, reject) => {
-      const write: Write = {
+      this.#push(meeting, {
         bytes: bytes + writeBytes,
         since: performance.now(),
         async attempt(isRetry) {
@@ -95,9 +111,7 @@ export class Outbox {
         },
         onDelay,
         giveUp: reject,
-      };
-      this.#bytes += write.bytes;
-      this.#lane(meeting).push(write);
+      });
     });
   }
 
@@ -109,126 +123,77 @@ export class Outbox {
   /** Gives up what still waits, and says what that was. */
   close(): void {
     this.#isClosed = true;
-    for (const lane of this.#lanes.values()) lane.close();
+    for (const lane of this.#lanes.values()) this.#giveUp(lane);
   }
 
-  #lane(meeting: MeetingRef): Lane {
+  #push(meeting: MeetingRef, write: Write): void {
     const key = meetingKey(meeting);
-    let lane = this.#lanes.get(key);
-    if (!lane) {
-      lane = new Lane(meeting, this.#options, {
-        done: (bytes) => this.#done(bytes),
-        empty: () => this.#empty(key),
-      });
-      this.#lanes.set(key, lane);
+    const lane: Lane = this.#lanes.get(key) ?? { meeting, writes: [], pause: new Pause(), pace: 'prompt' };
+    this.#lanes.set(key, lane);
+    this.#bytes += write.bytes;
+    lane.writes.push(write);
+    if (lane.pace === 'delayed') write.onDelay();
+    if (lane.writes.length === 1) void this.#run(lane);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    for (let [write] = lane.writes; write; [write] = lane.writes) {
+      await this.#finish(lane, write);
+      if (isGone(lane)) return;
+      lane.writes.shift();
+      this.#makeRoom(write.bytes);
     }
-    return lane;
+    const wasDelayed = lane.pace === 'delayed';
+    this.#end(lane);
+    if (wasDelayed) this.#options.onChange(lane.meeting, 'recovered');
   }
 
-  #done(bytes: number): void {
-    this.#bytes -= bytes;
-    if (this.#bytes >= this.#options.maxBytes) return;
-    const waiting = this.#waitingForRoom;
-    this.#waitingForRoom = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  #empty(key: string): void {
-    this.#lanes.delete(key);
-    if (this.#lanes.size > 0) return;
-    const waiting = this.#waitingForIdle;
-    this.#waitingForIdle = [];
-    for (const resolve of waiting) resolve();
-  }
-}
-
-interface LaneOwner {
-  done(bytes: number): void;
-  empty(): void;
-}
-
-/*
- *   prompt ──slow or failing──▶ delayed ──empty──▶ gone
- *      └─────────────empty──────────────────────────┘
- */
-class Lane {
-  readonly #meeting: MeetingRef;
-  readonly #options: OutboxOptions;
-  readonly #owner: LaneOwner;
-  #writes: Write[] = [];
-  #pace: 'prompt' | 'delayed' | 'gone' = 'prompt';
-  /** Between two tries. */
-  readonly #pause = new Pause();
-
-  constructor(meeting: MeetingRef, options: OutboxOptions, owner: LaneOwner) {
-    this.#meeting = meeting;
-    this.#options = options;
-    this.#owner = owner;
-  }
-
-  get isDelayed(): boolean {
-    return this.#pace === 'delayed';
-  }
-
-  push(write: Write): void {
-    this.#writes.push(write);
-    if (this.#pace === 'delayed') write.onDelay();
-    if (this.#writes.length === 1) void this.#run();
-  }
-
-  /** A try that hangs is not waited for: it may still succeed, but nobody is told. */
-  close(): void {
-    const writes = this.#writes;
-    this.#writes = [];
-    this.#pace = 'gone';
-    this.#pause.end();
-    const error = givenUp();
-    for (const write of writes) write.giveUp(error);
-    for (const { bytes } of writes) this.#owner.done(bytes);
-    this.#owner.empty();
-    this.#options.onFailure(this.#meeting, new Error(operatorText.writesLost(writes.length)));
-  }
-
-  async #run(): Promise<void> {
-    for (let write = this.#writes[0]; write; write = this.#writes[0]) {
-      await this.#finish(write);
-      if (this.#isGone) return;
-      this.#writes.shift();
-      this.#owner.done(write.bytes);
-    }
-    const wasDelayed = this.#pace === 'delayed';
-    this.#pace = 'gone';
-    this.#owner.empty();
-    if (wasDelayed) this.#options.onChange(this.#meeting, 'recovered');
-  }
-
-  async #finish(write: Write): Promise<void> {
+  async #finish(lane: Lane, write: Write): Promise<void> {
     const ageMs = performance.now() - write.since;
-    const slow = setTimeout(() => this.#delay(), Math.max(0, this.#options.slowMs - ageMs));
-    for (let failures = 0; !this.#isGone; ) {
+    const slow = setTimeout(() => this.#delay(lane), Math.max(0, this.#options.slowMs - ageMs));
+    for (let failures = 0; !isGone(lane); ) {
       try {
         await write.attempt(failures > 0);
         break;
       } catch (error) {
-        if (this.#isGone) break;
+        if (isGone(lane)) break;
         failures += 1;
-        if (failures === 1) this.#options.onFailure(this.#meeting, error);
-        this.#delay();
-        await this.#pause.wait(backoffMs(failures, storeBackoff));
+        if (failures === 1) this.#options.onFailure(lane.meeting, error);
+        this.#delay(lane);
+        await lane.pause.wait(backoffMs(failures, storeBackoff));
       }
     }
     clearTimeout(slow);
   }
 
-  get #isGone(): boolean {
-    return this.#pace === 'gone';
+  #delay(lane: Lane): void {
+    if (lane.pace !== 'prompt') return;
+    lane.pace = 'delayed';
+    this.#options.onChange(lane.meeting, 'degraded');
+    for (const write of lane.writes) write.onDelay();
   }
 
-  #delay(): void {
-    if (this.#pace !== 'prompt') return;
-    this.#pace = 'delayed';
-    this.#options.onChange(this.#meeting, 'degraded');
-    for (const write of this.#writes) write.onDelay();
+  /** A try that hangs is not waited for: it may still succeed, but nobody is told. */
+  #giveUp(lane: Lane): void {
+    const writes = lane.writes.splice(0);
+    const error = givenUp();
+    for (const write of writes) write.giveUp(error);
+    for (const { bytes } of writes) this.#makeRoom(bytes);
+    this.#end(lane);
+    lane.pause.end();
+    this.#options.onFailure(lane.meeting, new Error(operatorText.writesLost(writes.length)));
+  }
+
+  #end(lane: Lane): void {
+    lane.pace = 'gone';
+    this.#lanes.delete(meetingKey(lane.meeting));
+    if (this.#lanes.size === 0) for (const resolve of this.#waitingForIdle.splice(0)) resolve();
+  }
+
+  #makeRoom(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes >= this.#options.maxBytes) return;
+    for (const resolve of this.#waitingForRoom.splice(0)) resolve();
   }
 }
 

@@ -25,11 +25,7 @@ export interface LogContext {
   readonly outbox: Outbox;
   readonly bus: MessageBus;
   readonly observe: Observe;
-  /** Hears whatever is said through a log, before the bus has it. Never throws. */
-  readonly echo?: Echo;
 }
-
-export type Echo = (message: Message, by: TranscriptLog) => void;
 
 /** What goes with an entry. Once the meeting was forgotten, one with an `epoch` is rejected with a `StaleEpochError`. */
 export interface Appending extends AppendOptions {
@@ -40,8 +36,8 @@ export interface Appending extends AppendOptions {
    * reach each other may give the same number. Without it such a final is not added.
    */
   readonly renumber?: (() => Promise<number>) | undefined;
-  /** How far on the meeting's clock the audio is that the entry is from. */
-  readonly receivedMs?: (() => number) | undefined;
+  /** Of the audio that the entry is from: how far on the meeting's clock that has come. */
+  readonly clock?: { readonly receivedMs: number } | undefined;
 }
 
 /** How far back an entry is looked for that an earlier try may have kept. */
@@ -53,26 +49,24 @@ const recentEntries = 100;
  */
 export class TranscriptLog {
   readonly meeting: MeetingRef;
+  /** What its writes wait in. */
+  readonly outbox: Outbox;
+  /** Hears whatever is said through this log, before the bus has it. Never throws. */
+  echo: ((message: Message) => void) | undefined;
   readonly #store: Store;
-  readonly #outbox: Outbox;
   readonly #bus: MessageBus;
   readonly #observe: Observe;
-  readonly #echo: Echo | undefined;
 
-  constructor(meeting: MeetingRef, { store, outbox, bus, observe, echo }: LogContext) {
+  constructor(meeting: MeetingRef, { store, outbox, bus, observe }: LogContext) {
     this.meeting = meeting;
     this.#store = store;
-    this.#outbox = outbox;
+    this.outbox = outbox;
     this.#bus = bus;
     this.#observe = observe;
-    this.#echo = echo;
   }
 
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
-  async append(
-    entry: LogEntry,
-    { onDelay, renumber, receivedMs, ...options }: Appending = {},
-  ): Promise<Message> {
+  async append(entry: LogEntry, { onDelay, renumber, clock, ...options }: Appending = {}): Promise<Message> {
     const text = JSON.stringify(entry);
     let current = entry;
     const write = async (isRetry: boolean): Promise<Logged> => {
@@ -89,10 +83,10 @@ export class TranscriptLog {
         current = { ...current, segment_no: await renumber() };
       }
     };
-    const logged = await this.#outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
+    const logged = await this.outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
     const message = loggedMessage(logged);
     this.#announce(message);
-    this.#report(logged.event, message.source, receivedMs?.());
+    this.#report(logged.event, message.source, clock?.receivedMs);
     return message;
   }
 
@@ -119,11 +113,6 @@ export class TranscriptLog {
   /** Hears what is said of the meeting, as far as the bus carries it; the returned function ends that. */
   listen(listener: (message: Message) => void): Promise<Unsubscribe> {
     return this.#bus.subscribe(this.meeting, listener);
-  }
-
-  /** A promise to wait for when too much waits for the store. */
-  get room(): Promise<void> | undefined {
-    return this.#outbox.room;
   }
 
   /** Moves a source's fence and coverage on, after what was appended before, and says how far it is covered. */
@@ -153,7 +142,7 @@ export class TranscriptLog {
   }
 
   #queue<T>(ask: (isRetry: boolean) => Promise<T>): Promise<T> {
-    return this.#outbox.write(this.meeting, ask);
+    return this.outbox.write(this.meeting, ask);
   }
 
   /** An entry that an earlier try kept, though its answer was lost. */
@@ -178,7 +167,7 @@ export class TranscriptLog {
 
   /** A hint: a viewer who misses it finds the entry in the log. */
   #announce(message: Message): void {
-    this.#echo?.(message, this);
+    this.echo?.(message);
     this.#bus.publish(this.meeting, message);
   }
 }

@@ -3,12 +3,13 @@ import type { AudioFormat } from './recognizer.ts';
 
 const bytesPerSample = 2;
 
-/** Bytes of one sample of every channel. */
-const frameBytes = (format: AudioFormat): number => bytesPerSample * format.channels;
-
-export const msOf = (bytes: number, format: AudioFormat): number =>
-  (bytes / frameBytes(format) / format.sampleRate) * 1000;
+export const msOf = (bytes: number, { sampleRate, channels }: AudioFormat): number =>
+  (bytes * 1000) / (bytesPerSample * channels * sampleRate);
 
 /** The whole samples that begin before `ms`. */
-export const bytesOf = (ms: number, format: AudioFormat): number =>
-  Math.floor((ms * format.sampleRate) / 1000) * frameBytes(format);
+export const bytesOf = (ms: number, { sampleRate, channels }: AudioFormat): number =>
+  Math.floor((ms * sampleRate) / 1000) * bytesPerSample * channels;
+
+/** Whether bytes are whole samples of every channel. */
+export const isWhole = (bytes: number, { channels }: AudioFormat): boolean =>
+  bytes % (bytesPerSample * channels) === 0;

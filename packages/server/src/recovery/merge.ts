@@ -5,6 +5,7 @@ import type {
   RecognizedWord,
   UtteranceEnd,
 } from '../recognizer/recognizer.ts';
+import { shifted } from '../recognizer/span.ts';
 import { replayStart, type Takeover, withoutSaid } from './takeover.ts';
 
 interface Channel {
@@ -159,14 +160,4 @@ function replayStartOf({ reachedMs, said, blindMs, isOpen }: Channel): number {
     { boundaryMs: reachedMs, said },
     { fromMs: blindMs, again: isOpen && isNear ? last : undefined },
   );
-}
-
-function shifted(span: RecognizedSpan, byMs: number): RecognizedSpan {
-  if (byMs === 0) return span;
-  const words = span.words.map((word) => ({
-    ...word,
-    startMs: word.startMs + byMs,
-    endMs: word.endMs + byMs,
-  }));
-  return { ...span, startMs: span.startMs + byMs, endMs: span.endMs + byMs, words };
 }

@@ -16,7 +16,7 @@ export interface ReplayFeedOptions {
   readonly watch: StallWatch;
   /** Where in the ring the stream begins. */
   readonly from: number;
-  /** All there is was written; called again each time that it is so after a wait. */
+  /** All there is was written, for the first time or after a wait. */
   readonly caughtUp: () => void;
   /** A stretch of the ring's audio was written that is as loud as speech, on which channels. Milliseconds. */
   readonly spoke: (startMs: number, endMs: number, isLoud: readonly boolean[]) => void;
@@ -40,6 +40,8 @@ export class ReplayFeed {
   #position: number;
   /** What has to be over before the next piece. */
   #waits = 0;
+  /** Whether it has yet to be said that all there is was written. */
+  #isBehind = true;
   #delay: NodeJS.Timeout | undefined;
   /** Position at which the words so far are wanted. */
   #flushAt: number | undefined;
@@ -75,7 +77,14 @@ export class ReplayFeed {
       if (piece instanceof Uint8Array) this.#write(piece);
       else this.#wait(piece.then((bytes) => this.#writeRead(bytes)));
     }
-    if (this.#waits === 0 && this.#isOpen) this.#caughtUp();
+    if (this.#waits > 0 || !this.#isOpen) return;
+    this.#state = 'live';
+    if (this.#isBehind) this.#options.caughtUp();
+    this.#isBehind = false;
+    if (!this.#isOver) return;
+    this.#state = 'finished';
+    this.#options.stream.finish();
+    this.#options.watch.wait('end');
   }
 
   /** Asks for the words of all audio so far, once that is written. */
@@ -132,6 +141,7 @@ export class ReplayFeed {
   /** Goes on once everything that is waited for is done. */
   #wait(done: Promise<void>): void {
     this.#waits += 1;
+    this.#isBehind = true;
     done.then(
       () => this.#goOn(),
       () => this.#state !== 'ended' && this.#options.overtaken(), // The file could not be read.
@@ -149,14 +159,5 @@ export class ReplayFeed {
     this.#flushAt = undefined;
     this.#options.stream.flush();
     this.#options.flushed(at);
-  }
-
-  #caughtUp(): void {
-    this.#state = 'live';
-    this.#options.caughtUp();
-    if (!this.#isOver) return;
-    this.#state = 'finished';
-    this.#options.stream.finish();
-    this.#options.watch.wait('end');
   }
 }

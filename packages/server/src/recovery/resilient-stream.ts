@@ -242,7 +242,7 @@ export class ResilientStream implements RecognizerStream {
   #hear(up: Up, result: RecognitionResult): void {
     up.watch.answered();
     const answer = this.#deafness.accept(result, this.#stoppedMs);
-    if (!this.#deafness.isDoubting && !answer.finding) this.#say('recovered', recognizerText.answersAgain);
+    if (!answer.finding) this.#recover(recognizerText.answersAgain);
     this.#take(up, answer);
     if (this.#state === up && this.#isPaused) this.#settle(up);
   }
@@ -281,7 +281,11 @@ export class ResilientStream implements RecognizerStream {
 
   #caughtUp(up: Up): void {
     this.#backpressure.release();
-    if (!up.watch.owes && !this.#deafness.isDoubting) this.#say('recovered', recognizerText.connectedAgain);
+    if (!up.watch.owes) this.#recover(recognizerText.connectedAgain);
+  }
+
+  #recover(reason: string): void {
+    if (this.#said !== 'recovered' && !this.#deafness.isDoubting) this.#say('recovered', reason);
   }
 
   #overtaken(up: Up): void {

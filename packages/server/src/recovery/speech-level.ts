@@ -9,21 +9,22 @@ const cutoffHz = 200;
 const threshold = (32_768 * 10 ** (speechDbfs / 20)) ** 2;
 
 /** Of a piece of 20 ms or more: which channels of it are at the level of speech once their hum is taken away. */
-export function speechLevels(pcm: Uint8Array, { sampleRate, channels }: AudioFormat): boolean[] {
+export function speechLevels(pcm: Uint8Array, format: AudioFormat): boolean[] {
   const samples = new DataView(pcm.buffer, pcm.byteOffset, pcm.byteLength);
-  const frames = Math.floor(pcm.length / (2 * channels));
-  return Array.from({ length: channels }, (_, channel) => {
-    const at = (frame: number) => samples.getInt16((frame * channels + channel) * 2, true);
-    return frames > 0 && powerAbove(at, frames, sampleRate) > threshold;
-  });
+  return Array.from(
+    { length: format.channels },
+    (_, channel) => powerOf(samples, channel, format) > threshold,
+  );
 }
 
-/** Mean square behind two high-pass filters in a row. */
-function powerAbove(at: (frame: number) => number, frames: number, sampleRate: number): number {
+/** Mean square of one channel behind two high-pass filters in a row; 0 where there are no samples. */
+function powerOf(samples: DataView, channel: number, { sampleRate, channels }: AudioFormat): number {
+  const frames = Math.floor(samples.byteLength / (2 * channels));
+  if (frames === 0) return 0;
   const keep = 1 / (1 + (2 * Math.PI * cutoffHz) / sampleRate);
-  let [input, once, twice, sum] = [at(0), 0, 0, 0];
+  let [input, once, twice, sum] = [samples.getInt16(2 * channel, true), 0, 0, 0];
   for (let frame = 1; frame < frames; frame += 1) {
-    const next = at(frame);
+    const next = samples.getInt16(2 * (frame * channels + channel), true);
     const filtered = keep * (once + next - input);
     twice = keep * (twice + filtered - once);
     once = filtered;

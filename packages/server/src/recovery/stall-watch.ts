@@ -42,8 +42,7 @@ export class StallWatch {
   }
 
   settle(debt: 'flush' | 'write'): void {
-    this.#debts.delete(debt);
-    this.#watch();
+    if (this.#debts.delete(debt)) this.#watch();
   }
 
   answered(): void {

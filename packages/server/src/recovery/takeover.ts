@@ -10,6 +10,7 @@
  * it begins in a pause between said words, a word cut in two being heard as anything, and its words are said ones.
  */
 import type { RecognizedSpan, RecognizedWord } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 
 export interface Takeover {
   /** End of the last final span before the loss. */
@@ -54,8 +55,7 @@ export function withoutSaid(span: RecognizedSpan, takeover: Takeover): Recognize
   if (span.endMs <= boundaryMs) return undefined;
   const startMs = Math.max(span.startMs, boundaryMs);
   const words = span.words.filter((word) => !wasSaid(word, takeover));
-  if (words.length === span.words.length) return { ...span, startMs };
-  if (words.length > 0) return { ...span, startMs, words, text: words.map(({ text }) => text).join(' ') };
+  if (words.length > 0 || span.words.length === 0) return { ...withWords(span, words), startMs };
   if (!span.isFinal) return undefined;
   const { raw: _, confidence: __, ...silence } = span;
   return { ...silence, startMs, words, text: '' };

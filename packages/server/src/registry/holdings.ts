@@ -137,10 +137,13 @@ export class Holdings {
     return this.find(meeting)?.seats.size ?? 0;
   }
 
-  sit(meeting: MeetingRef, connection: string): void {
+  /** Says whether one of so many seats was free. */
+  sit(meeting: MeetingRef, connection: string, most = Number.POSITIVE_INFINITY): boolean {
+    if (this.seatsIn(meeting) >= most) return false;
     const { seats } = this.#open(meeting);
     if (!seats.has(connection)) this.#seats += 1;
     seats.add(connection);
+    return true;
   }
 
   /** Says whether it had a seat. */

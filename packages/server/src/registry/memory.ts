@@ -32,8 +32,7 @@ export function memoryRegistry(): Registry {
       };
     },
     async seat(meeting, connection, seats) {
-      if (holdings.seatsIn(meeting) >= seats) return { kind: 'full' };
-      holdings.sit(meeting, connection);
+      if (!holdings.sit(meeting, connection, seats)) return { kind: 'full' };
       return {
         kind: 'seat',
         async release() {

@@ -210,20 +210,15 @@ class RedisRegistry implements Registry {
 
   async seat(meeting: MeetingRef, connection: string, seats: number): Promise<Seat | Full> {
     const holdings = this.#holdings;
-    const isFull = () => holdings.seatsIn(meeting) >= seats;
     const isSeated =
-      !isFull() &&
+      holdings.seatsIn(meeting) < seats &&
       (await this.#decide(
         async () => {
           const isFree = await this.#meetings.seat(meeting, connection, seats);
           if (isFree) holdings.sit(meeting, connection);
           return isFree;
         },
-        () => {
-          if (isFull()) return false;
-          holdings.sit(meeting, connection);
-          return true;
-        },
+        () => holdings.sit(meeting, connection, seats),
       ));
     if (!isSeated) return { kind: 'full' };
     await this.#cameIn(meeting);

@@ -1,6 +1,6 @@
 /** What a log entry says about its meeting and about other entries: the same for every store. Pure. */
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import { StaleEpochError } from '../lib/errors.ts';
+import { StaleEpochError, StaleFenceError } from '../lib/errors.ts';
 import { isTombstone } from './retractions.ts';
 import type { LastSession, Reach } from './store.ts';
 import { isSameUtterance } from './utterance.ts';
@@ -52,9 +52,26 @@ export function checkEpoch(epoch: string, wanted: string | undefined): void {
   throw new StaleEpochError(`the log ${wanted} no longer exists; the meeting's log is ${epoch}`);
 }
 
+/** How far a source is stored, by whom. */
+export interface Coverage {
+  readonly fence: number;
+  readonly coveredMs: number;
+  readonly last: LastSession | undefined;
+}
+
+/** A source's coverage after a reach; throws a StaleFenceError for one of a claim that was replaced. */
+export function coverageAfter(before: Coverage | undefined, reach: Reach): Coverage {
+  const { source, fence, session } = reach;
+  if (before && fence < before.fence) {
+    throw new StaleFenceError(`claim ${fence} of ${source} was replaced by ${before.fence}`, before.fence);
+  }
+  const coveredMs = Math.max(before?.coveredMs ?? 0, Math.floor(reach.coveredMs));
+  return { fence, coveredMs, last: lastSessionAfter(before, session, coveredMs) };
+}
+
 /** Who sent a source last, after a reach. Where an earlier one is not known, nobody is. */
-export function lastSessionAfter(
-  before: { readonly coveredMs: number; readonly last: LastSession | undefined } | undefined,
+function lastSessionAfter(
+  before: Coverage | undefined,
   session: string | undefined,
   coveredMs: number,
 ): LastSession | undefined {

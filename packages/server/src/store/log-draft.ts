@@ -1,11 +1,10 @@
 /** What a batch of writes makes of one meeting's log, worked out in memory while nobody else may write to it. */
 import type { LogEntry, LoggedEvent, Source } from '@meetcast/protocol';
-import { StaleFenceError } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
-import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { type Coverage, checkEpoch, coverageAfter, factsOf, including, reachFor } from './entry-facts.ts';
 import { asKept, type RetractEntry } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
-import type { AppendOptions, LastSession, Reach, TimedWord } from './store.ts';
+import type { AppendOptions, Reach, TimedWord } from './store.ts';
 
 /** A write of the log: an entry, a source's reach, or both in one step. */
 export interface LogWrite extends AppendOptions {
@@ -20,12 +19,6 @@ export interface Written {
   readonly epoch: string;
   readonly event: LoggedEvent | undefined;
   readonly coveredMs: number;
-}
-
-export interface Coverage {
-  readonly fence: number;
-  readonly coveredMs: number;
-  readonly last: LastSession | undefined;
 }
 
 export interface NewEntry {
@@ -97,15 +90,11 @@ export class LogDraft {
     return event.type === 'transcript.final' && this.revised.has(event.segment_no);
   }
 
-  #cover({ source, fence, coveredMs, session }: Reach): number {
-    const before = this.coverage.get(source) ?? this.#covered.get(source);
-    if (before && fence < before.fence) {
-      throw new StaleFenceError(`claim ${fence} of ${source} was replaced by ${before.fence}`, before.fence);
-    }
-    const covered = Math.max(before?.coveredMs ?? 0, Math.floor(coveredMs));
-    const last = lastSessionAfter(before, session, covered);
-    this.coverage.set(source, { fence, coveredMs: covered, last });
-    return covered;
+  #cover(reach: Reach): number {
+    const { source } = reach;
+    const coverage = coverageAfter(this.coverage.get(source) ?? this.#covered.get(source), reach);
+    this.coverage.set(source, coverage);
+    return coverage.coveredMs;
   }
 
   #there(entry: LogEntry): LoggedEvent | undefined {

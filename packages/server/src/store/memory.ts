@@ -1,14 +1,12 @@
 /** A store that lives and dies with the process: for tests, demos and a first afternoon. */
 import { randomUUID } from 'node:crypto';
 import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
-import { StaleFenceError } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import { checkEpoch, factsOf, including, lastSessionAfter, reachFor } from './entry-facts.ts';
+import { type Coverage, checkEpoch, coverageAfter, factsOf, including, reachFor } from './entry-facts.ts';
 import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from './retractions.ts';
 import { termsOf } from './search-terms.ts';
 import type {
   AppendOptions,
-  LastSession,
   MeetingInfo,
   Page,
   PageRequest,
@@ -17,12 +15,6 @@ import type {
   SearchHit,
   Store,
 } from './store.ts';
-
-interface Coverage {
-  fence: number;
-  coveredMs: number;
-  last: LastSession | undefined;
-}
 
 interface Log {
   readonly ref: MeetingRef;
@@ -60,8 +52,7 @@ class MemoryStore implements Store {
   }
 
   async append(meeting: MeetingRef, entry: LogEntry, { reach, raw, epoch, words = [] }: AppendOptions = {}) {
-    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
-    const log = this.#open(meeting);
+    const log = this.#open(meeting, epoch);
     const { segmentNo } = factsOf(entry);
     const there = segmentNo === undefined ? undefined : log.events[(log.segments.get(segmentNo) ?? 0) - 1];
     if (reach) cover(log, reachFor(reach, entry, there));
@@ -86,8 +77,7 @@ class MemoryStore implements Store {
   }
 
   async cover(meeting: MeetingRef, reach: Reach, epoch?: string) {
-    checkEpoch(this.#find(meeting)?.epoch ?? this.#nextEpoch, epoch);
-    return cover(this.#open(meeting), reach);
+    return cover(this.#open(meeting, epoch), reach);
   }
 
   async covered(meeting: MeetingRef, source: Source) {
@@ -181,8 +171,10 @@ class MemoryStore implements Store {
     return this.#logs.get(meetingKey(meeting));
   }
 
-  #open(ref: MeetingRef): Log {
+  /** `epoch`: of the only log that is meant, if it is one only. */
+  #open(ref: MeetingRef, epoch?: string): Log {
     const there = this.#find(ref);
+    checkEpoch(there?.epoch ?? this.#nextEpoch, epoch);
     if (there) return there;
     this.#lastNumber += 1;
     const log: Log = {
@@ -210,17 +202,9 @@ class MemoryStore implements Store {
 }
 
 function cover(log: Log, reach: Reach): number {
-  const before = log.coverage.get(reach.source);
-  if (before && reach.fence < before.fence) {
-    throw new StaleFenceError(
-      `claim ${reach.fence} of ${reach.source} was replaced by ${before.fence}`,
-      before.fence,
-    );
-  }
-  const coveredMs = Math.max(before?.coveredMs ?? 0, Math.floor(reach.coveredMs));
-  const last = lastSessionAfter(before, reach.session, coveredMs);
-  log.coverage.set(reach.source, { fence: reach.fence, coveredMs, last });
-  return coveredMs;
+  const coverage = coverageAfter(log.coverage.get(reach.source), reach);
+  log.coverage.set(reach.source, coverage);
+  return coverage.coveredMs;
 }
 
 function insert(log: Log, entry: LogEntry): LoggedEvent {

@@ -2,8 +2,9 @@
 import type { LoggedEvent, Source } from '@meetcast/protocol';
 import { isStale } from '../lib/errors.ts';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
+import type { Coverage } from './entry-facts.ts';
 import { factsOf } from './entry-facts.ts';
-import { type Coverage, LogDraft, type LogRow, type LogWrite, type Written } from './log-draft.ts';
+import { LogDraft, type LogRow, type LogWrite, type Written } from './log-draft.ts';
 import type { RetractEntry } from './retractions.ts';
 import { eventIn, forRows, lastSessionIn, pairs, type Sql } from './sql.ts';
 import { openLogs } from './sql-logs.ts';

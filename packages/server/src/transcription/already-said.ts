@@ -2,6 +2,7 @@
 import type { Gap, Source } from '@meetcast/protocol';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { RecognizedSpan } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 
 /** Milliseconds of the meeting's clock: from, to. */
 export type Stretch = readonly [number, number];
@@ -25,8 +26,7 @@ export class AlreadySaid {
     const untilMs = this.#saidUntilMs.get(span.channel);
     if (untilMs === undefined) return span;
     const words = span.words.filter(({ startMs, endMs }) => meetingMs((startMs + endMs) / 2) >= untilMs);
-    if (words.length === span.words.length) return span;
-    return { ...span, words, text: words.map(({ text }) => text).join(' ') };
+    return withWords(span, words);
   }
 
   /** The `seq` of the gap that words of this stretch of the meeting's clock fill. */

@@ -6,7 +6,7 @@ export interface ClockOffset {
   readonly offsetMs: number;
 }
 
-/** In order; the first one is at 0. */
+/** In order; the first one is at 0, and audio went past where each further one begins. */
 export type ClockOffsets = readonly ClockOffset[];
 
 /** The meeting's time at which a word that starts at `streamMs` starts. */
@@ -16,10 +16,6 @@ export const startIn = (offsets: ClockOffsets, streamMs: number): number =>
 /** The meeting's time at which a word that ends at `streamMs` ends: what was skipped right after it is not part of it. */
 export const endIn = (offsets: ClockOffsets, streamMs: number): number =>
   streamMs + offsetOf(offsets, (offset) => offset.streamMs < streamMs);
-
-/** Where audio went past, in milliseconds of what did not. */
-export const skipsIn = (offsets: ClockOffsets): readonly number[] =>
-  offsets.flatMap(({ streamMs }) => (streamMs > 0 ? [streamMs] : []));
 
 /** How much of the audio stands before a meeting's time. */
 export function streamMsAt(offsets: ClockOffsets, ms: number): number {

@@ -1,5 +1,6 @@
 /** What is certain at the end of audio that broke off: whole words. Pure. */
 import type { RecognitionResult, RecognizedSpan } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 
 /** A word that ends this close to where the audio broke off may be half a word. */
 const doubtMs = 80;
@@ -12,8 +13,7 @@ export function wholeWordsOf(result: RecognitionResult, brokenMs: number): Recog
   if (result.kind !== 'span' || !result.isFinal || result.endMs < brokenMs - doubtMs) return result;
   const words = result.words.filter(({ endMs }) => endMs < brokenMs - doubtMs);
   if (words.length === 0 && result.words.length === 0 && result.text !== '') return result; // Nothing to cut by.
-  const text = words.length === result.words.length ? result.text : words.map((word) => word.text).join(' ');
-  return { ...result, words, text, endMs: words.at(-1)?.endMs ?? result.startMs };
+  return { ...withWords(result, words), endMs: words.at(-1)?.endMs ?? result.startMs };
 }
 
 /** The words that `wholeWordsOf` left out: they count once it is sure that nobody sends their audio again. */
@@ -23,6 +23,5 @@ export function halfWordsOf(
 ): RecognizedSpan | undefined {
   if (result === certain || result.kind !== 'span' || certain.kind !== 'span') return undefined;
   const words = result.words.slice(certain.words.length);
-  const text = certain.words.length === 0 ? result.text : words.map((word) => word.text).join(' ');
-  return { ...result, startMs: certain.endMs, words, text };
+  return { ...withWords(result, words), startMs: certain.endMs };
 }

@@ -1,5 +1,6 @@
 /** Recognition results to utterances: one number from first partial to final. Pure; stream time in, stream time out. */
 import type { RecognitionResult, RecognizedSpan, RecognizedWord, Unheard } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
 
 /** One speaker's stretch of text, so far or for good. Times are milliseconds of the recognizer's stream. */
 export interface Utterance {
@@ -117,8 +118,8 @@ export class Segmenter {
 
   #acceptPartial(channel: Channel, span: RecognizedSpan): Utterance[] {
     if (span.text === '') return [];
-    channel.shown ??= channel.open?.index ?? this.#number();
-    const spoken = [...(channel.open?.spans ?? []), wholeOf(span)];
+    channel.shown ??= this.#nextIndex++;
+    const spoken = [...(channel.open?.spans ?? []), pieceOf(span)];
     channel.shownFromMs = Math.min(...spoken.map(({ startMs }) => startMs));
     return [this.#utterance(channel, channel.shown, spoken, false)];
   }
@@ -127,8 +128,10 @@ export class Segmenter {
     channel.heardMs = Math.max(channel.heardMs, span.endMs);
     const finals: Utterance[] = [];
     for (const piece of piecesOf(span)) {
-      if (channel.open && channel.open.speaker !== piece.speaker) finals.push(...this.#endUtterance(channel));
-      this.#extend(channel, piece);
+      const { speaker } = piece;
+      if (channel.open && channel.open.speaker !== speaker) finals.push(...this.#endUtterance(channel));
+      channel.shown ??= this.#nextIndex++;
+      channel.open = { index: channel.shown, speaker, spans: [...(channel.open?.spans ?? []), piece] };
     }
     const startMs = channel.open?.spans[0]?.startMs ?? span.endMs;
     const isLong = span.endMs - startMs >= longestUtteranceMs;
@@ -145,13 +148,7 @@ export class Segmenter {
     // Silence before what is shown says nothing of it.
     return channel.shown === undefined || span.endMs <= channel.shownFromMs
       ? []
-      : [this.#utterance(channel, channel.shown, [wholeOf(span)], false)];
-  }
-
-  #extend(channel: Channel, piece: Piece): void {
-    const index = channel.open?.index ?? channel.shown ?? this.#number();
-    channel.open = { index, speaker: piece.speaker, spans: [...(channel.open?.spans ?? []), piece] };
-    channel.shown = index;
+      : [this.#utterance(channel, channel.shown, [pieceOf(span)], false)];
   }
 
   #endUtterance(channel: Channel): Utterance[] {
@@ -163,7 +160,6 @@ export class Segmenter {
   }
 
   #utterance({ number }: Channel, index: number, spans: readonly Piece[], isFinal: boolean): Utterance {
-    const confidences = spans.flatMap(({ confidence }) => (confidence === undefined ? [] : [confidence]));
     const endMs = Math.max(...spans.map((span) => span.endMs));
     return {
       index,
@@ -173,29 +169,16 @@ export class Segmenter {
       endMs,
       text: spans.map(({ text }) => text).join(' '),
       speaker: spans[0]?.speaker,
-      confidence: mean(confidences),
+      confidence: mean(spans.flatMap(({ confidence }) => confidence ?? [])),
       language: spans[0]?.language,
       words:
         isFinal && spans.every(({ text, words }) => text === '' || words.length > 0)
           ? spans.flatMap(({ words }) => words)
           : [],
       raw: isFinal ? [...new Set(spans.flatMap(({ raw }) => raw ?? []))] : [],
-      settledMs: isFinal ? Math.min(endMs, this.#settledBeside(endMs)) : 0,
+      // A final of one channel must not vouch for words that another still holds.
+      settledMs: isFinal ? Math.min(endMs, this.settledMs) : 0,
     };
-  }
-
-  /** How far the other channels have settled: a final of one must not vouch for words another still holds. */
-  #settledBeside(endMs: number): number {
-    const waiting = [...this.#channels.values()].flatMap(({ open, heardMs }) => {
-      if (open) return [open.spans[0]?.startMs ?? heardMs];
-      return heardMs < endMs ? [heardMs] : [];
-    });
-    return Math.min(endMs, ...waiting);
-  }
-
-  #number(): number {
-    this.#nextIndex += 1;
-    return this.#nextIndex - 1;
   }
 }
 
@@ -211,8 +194,6 @@ const emptyPiece = {
 const mean = (values: number[]) =>
   values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
 
-const wholeOf = (span: RecognizedSpan): Piece => pieceOf(span, span.words, span.text, span.words[0]?.speaker);
-
 /** A final span cut where the speaker changes. */
 function piecesOf(span: RecognizedSpan): Piece[] {
   if (span.text === '') return [];
@@ -222,26 +203,17 @@ function piecesOf(span: RecognizedSpan): Piece[] {
     if (run && run[0]?.speaker === word.speaker) run.push(word);
     else runs.push([word]);
   }
-  if (runs.length <= 1) return [wholeOf(span)];
-  return runs.map((words) =>
-    pieceOf(span, words, words.map(({ text }) => text).join(' '), words[0]?.speaker),
-  );
+  if (runs.length <= 1) return [pieceOf(span)];
+  return runs.map((words) => pieceOf(withWords(span, words)));
 }
 
-function pieceOf(
-  span: RecognizedSpan,
-  words: readonly RecognizedWord[],
-  text: string,
-  speaker: string | undefined,
-): Piece {
-  return {
-    startMs: words[0]?.startMs ?? span.startMs,
-    endMs: words.at(-1)?.endMs ?? span.endMs,
-    text,
-    words,
-    speaker,
-    confidence: span.confidence,
-    language: span.language,
-    raw: span.raw,
-  };
-}
+const pieceOf = ({ startMs, endMs, text, words, confidence, language, raw }: RecognizedSpan): Piece => ({
+  startMs: words[0]?.startMs ?? startMs,
+  endMs: words.at(-1)?.endMs ?? endMs,
+  text,
+  words,
+  speaker: words[0]?.speaker,
+  confidence,
+  language,
+  raw,
+});

@@ -1,5 +1,7 @@
 /** Cuts results where audio went past the recognizer: what was said before and behind such a hole is no one utterance. */
 import type { RecognitionResult, RecognizedSpan, RecognizedWord } from '../recognizer/recognizer.ts';
+import { withWords } from '../recognizer/span.ts';
+import type { ClockOffsets } from './clock-offsets.ts';
 
 /** Recognizers round their times. */
 const roundingMs = 1;
@@ -8,19 +10,18 @@ export class SkippedAudio {
   /** Per channel, how many holes its finals have passed. */
   readonly #passed = new Map<number, number>();
 
-  /** `skipsMs`: where audio went past the stream, on the stream's clock, in order. */
-  cut(result: RecognitionResult, skipsMs: readonly number[]): RecognitionResult[] {
+  cut(result: RecognitionResult, offsets: ClockOffsets): RecognitionResult[] {
     if (result.kind !== 'span') return [result];
     const { channel } = result;
     const passed = this.#passed.get(channel) ?? 0;
-    const skipMs = skipsMs[passed];
+    const skipMs = offsets[passed + 1]?.streamMs;
     if (skipMs === undefined || result.endMs <= skipMs + roundingMs) return [result];
     const end: RecognitionResult = { kind: 'utterance-end', channel };
     const [before, behind] = partedAt(result, skipMs);
     if (!result.isFinal) return before.words.length > 0 ? [before] : [end, behind];
     this.#passed.set(channel, passed + 1);
     const heard = before.endMs > before.startMs ? [before] : [];
-    return [...heard, end, ...this.cut(behind, skipsMs)];
+    return [...heard, end, ...this.cut(behind, offsets)];
   }
 }
 
@@ -37,10 +38,5 @@ function partedAt(span: RecognizedSpan, ms: number): [RecognizedSpan, Recognized
     return isBefore(span) ? [first, { ...second, text: '' }] : [{ ...first, text: '' }, second];
   }
   const words = span.words.filter(isBefore);
-  return [ofWords(first, words, span), ofWords(second, span.words.slice(words.length), span)];
+  return [withWords(first, words), withWords(second, span.words.slice(words.length))];
 }
-
-const ofWords = (part: RecognizedSpan, words: readonly RecognizedWord[], whole: RecognizedSpan) => {
-  if (words.length === whole.words.length) return { ...part, words };
-  return { ...part, words, text: words.map(({ text }) => text).join(' ') };
-};

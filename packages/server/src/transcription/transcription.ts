@@ -76,7 +76,7 @@ export class Transcription {
     this.#saidMs = Array.from({ length: options.stream.channels }, () => 0);
     this.#writes = new Writes({
       fromMs: options.clock.receivedMs,
-      onDurable: (ms) => options.account.covered.to(ms),
+      account: options.account,
       onFailed: () => this.abort(),
     });
   }
@@ -100,11 +100,6 @@ export class Transcription {
   /** Resolves when no write is on its way, whatever became of them. */
   get written(): Promise<void> {
     return this.#writes.over;
-  }
-
-  /** A promise to wait for when too many words wait for the store. */
-  get room(): Promise<void> | undefined {
-    return this.#options.log.room;
   }
 
   /** When the recognizer last said something, on the clock of `performance`: the system's may be set meanwhile. */
@@ -195,13 +190,10 @@ export class Transcription {
   }
 
   #accept(result: RecognitionResult): void {
-    const pieces = this.#holes.cut(this.#withoutSaid(result), this.#options.clock.skipsMs);
-    for (const utterance of pieces.flatMap((piece) => this.#segmenter.accept(piece))) this.#say(utterance);
-  }
-
-  #withoutSaid(result: RecognitionResult): RecognitionResult {
     const { clock, alreadySaid } = this.#options;
-    return result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
+    const news = result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
+    for (const piece of this.#holes.cut(news, clock.offsets))
+      for (const utterance of this.#segmenter.accept(piece)) this.#say(utterance);
   }
 
   /** What is certain of a result; the rest is held back. */
@@ -227,13 +219,13 @@ export class Transcription {
   }
 
   #say(utterance: Utterance): void {
-    const body = this.#entryOf(utterance);
+    const { log, numbers, clock, source, stream, alreadySaid } = this.#options;
+    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsets };
+    const body = entryOf(utterance, numbers.of(utterance), place);
     if (!utterance.isFinal) return this.#show(body);
-    const { log, numbers } = this.#options;
-    numbers.finish(utterance.index);
     this.#saidMs[utterance.channel] = utterance.endMs;
-    const coveredMs = Math.floor(this.#options.clock.endAt(utterance.settledMs));
-    const repairs = this.#options.alreadySaid.filledBy(body);
+    const coveredMs = Math.floor(clock.endAt(utterance.settledMs));
+    const repairs = alreadySaid.filledBy(body);
     const entry = {
       type: 'transcript.final' as const,
       ...body,
@@ -243,10 +235,10 @@ export class Transcription {
     const written = log.append(entry, {
       reach: this.#reach(coveredMs),
       raw: rawOf(utterance),
-      words: wordsOf(utterance, this.#options.clock.offsetsFrom(0)),
+      words: wordsOf(utterance, clock.offsets),
       onDelay: () => this.#show(body),
       renumber: () => numbers.afresh(),
-      receivedMs: () => this.#options.clock.receivedMs,
+      clock,
     });
     const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
     this.#writes.add(kept, coveredMs);
@@ -269,12 +261,6 @@ export class Transcription {
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {
     this.#options.log.show({ type: 'transcript.partial', ...body });
-  }
-
-  #entryOf(utterance: Utterance) {
-    const { log, numbers, clock, source, stream } = this.#options;
-    const place = { meeting: log.meeting, source, channels: stream.channels, offsets: clock.offsetsFrom(0) };
-    return entryOf(utterance, numbers.of(utterance.index), place);
   }
 
   /** Keeps that there was nothing to store up to here, so that the sender may forget its silence too. */

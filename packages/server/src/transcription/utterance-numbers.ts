@@ -1,6 +1,7 @@
 /** The `segment_no` of each utterance of a recognizer's stream, from its first partial to its final. */
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Numbering, Registry } from '../registry/registry.ts';
+import type { Utterance } from './segmenter.ts';
 
 export class UtteranceNumbers {
   readonly #log: TranscriptLog;
@@ -15,16 +16,11 @@ export class UtteranceNumbers {
     this.#numbering = numbering;
   }
 
-  /** Of an utterance by its place among those of its stream. */
-  of(index: number): number {
+  of({ index, isFinal }: Utterance): number {
     const number = this.#unfinished.get(index) ?? this.#numbering.next();
-    this.#unfinished.set(index, number);
+    if (isFinal) this.#unfinished.delete(index);
+    else this.#unfinished.set(index, number);
     return number;
-  }
-
-  /** Nothing more is said of this utterance. */
-  finish(index: number): void {
-    this.#unfinished.delete(index);
   }
 
   /** A number above every one in the log, whatever the registry remembers; later utterances go on from there. */

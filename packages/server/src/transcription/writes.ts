@@ -1,10 +1,11 @@
 /** One source's writes on their way into the log: how much of its audio they cover, and how much of that is stored. */
+import type { AudioAccount } from './audio-ledger.ts';
 
 export interface WritesOptions {
   /** Where on the meeting's clock the source begins. */
   readonly fromMs: number;
-  /** Every word up to here is stored. */
-  readonly onDurable: (ms: number) => void;
+  /** Told how far its audio is stored. */
+  readonly account: AudioAccount;
   /** A write was refused: nothing after it may be written. */
   readonly onFailed: () => void;
 }
@@ -52,16 +53,14 @@ export class Writes {
   add(write: Promise<unknown>, coveredMs: number): void {
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     this.#last = write.then(
-      () => this.#stored(coveredMs),
+      () => {
+        this.#durableMs = Math.max(this.#durableMs, coveredMs);
+        this.#options.account.covered.to(this.#durableMs);
+      },
       (error: unknown) => {
         this.#failure ??= { error };
         this.#options.onFailed();
       },
     );
-  }
-
-  #stored(ms: number): void {
-    this.#durableMs = Math.max(this.#durableMs, ms);
-    this.#options.onDurable(this.#durableMs);
   }
 }

@@ -81,17 +81,14 @@ export class Room {
     return this.#partials.values();
   }
 
-  join(member: Member): void {
+  /** Resolves once messages arrive; rejects if the bus refused. */
+  async join(member: Member): Promise<void> {
     this.#members.add(member);
+    await this.#subscription;
   }
 
   leave(member: Member): void {
     this.#members.delete(member);
-  }
-
-  /** Resolves once messages arrive; rejects if the bus refused. */
-  async ready(): Promise<void> {
-    await this.#subscription;
   }
 
   /** Whether a message still says something: not if it is a partial whose final has come, or that was taken back. */

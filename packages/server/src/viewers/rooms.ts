@@ -52,9 +52,8 @@ export class Rooms {
         this.#delivered += messages;
       });
     this.#rooms.set(key, room);
-    room.join(member);
     try {
-      await room.ready();
+      await room.join(member);
     } catch (error) {
       this.#forget(room);
       throw error;
@@ -66,7 +65,9 @@ export class Rooms {
     room.leave(member);
     if (!room.isEmpty) return;
     this.#forget(room);
-    room.close().catch((error: unknown) => this.#report(room.log.meeting, error));
+    room.close().catch((error: unknown) => {
+      this.#observe({ type: 'error', stage: 'bus', meeting: room.log.meeting, error });
+    });
   }
 
   /** The meeting was forgotten: whoever is there begins anew. Other nodes find out by their next look at the head. */
@@ -128,9 +129,5 @@ export class Rooms {
       this.#observe({ type: 'error', stage: 'store', meeting: room.log.meeting, error });
     }
     this.#checking.delete(room);
-  }
-
-  #report(meeting: MeetingRef, error: unknown): void {
-    this.#observe({ type: 'error', stage: 'bus', meeting, error });
   }
 }

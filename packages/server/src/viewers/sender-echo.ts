@@ -30,6 +30,7 @@ export class SenderEcho {
     const key = meetingKey(log.meeting);
     const there = this.#meetings.get(key) ?? new Map<TranscriptLog, Hear>();
     this.#meetings.set(key, there.set(log, hear));
+    log.echo = hear;
     const failed = (error: unknown) =>
       this.#observe({ type: 'error', stage: 'bus', meeting: log.meeting, error });
     const listening = log.listen((message) => {
@@ -38,17 +39,13 @@ export class SenderEcho {
     listening.catch(failed);
     return () => {
       if (!there.delete(log)) return;
+      log.echo = undefined;
       if (there.size === 0) this.#meetings.delete(key);
       listening.then(
         (unsubscribe) => unsubscribe().catch(failed),
         () => {}, // It was told.
       );
     };
-  }
-
-  /** Tells whoever speaks through this log what it has said. */
-  echo(message: Message, by: TranscriptLog): void {
-    this.#meetings.get(meetingKey(by.meeting))?.get(by)?.(message);
   }
 
   /** Tells every sender of the meeting. */

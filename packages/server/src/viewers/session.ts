@@ -1,7 +1,8 @@
 /** One viewer's conversation. */
-import { decodeSubscriberUpstream, type Source } from '@meetcast/protocol';
-import { loggedMessage, type Message } from '../bus/message.ts';
+import { decodeSubscriberUpstream, encode, type Source } from '@meetcast/protocol';
+import { type Message, textFrame } from '../bus/message.ts';
 import type { Limits } from '../lib/limits.ts';
+import type { MeetingRef } from '../lib/meeting.ts';
 import { TokenBucket } from '../lib/rate-limit.ts';
 import { closeText, welcomeText } from '../lib/sentences.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
@@ -21,7 +22,7 @@ export interface ViewerContext {
   readonly limits: Limits;
   readonly observe: Observe;
   /** What a newcomer has to know of this node at the moment. */
-  outageMessage(): Message | undefined;
+  outageMessage(meeting: MeetingRef): Message | undefined;
 }
 
 /*
@@ -83,7 +84,6 @@ export class ViewerSession implements Member {
       const opening = await this.#reader.open(start);
       if (!opening || this.#state !== state) return;
       this.#greet(opening);
-      this.#showNotice();
       this.#admission.begin(this.#connection); // A warning must not come before `connected`.
       await this.#catchUp(seat, false);
     } catch (error) {
@@ -140,20 +140,18 @@ export class ViewerSession implements Member {
   }
 
   #greet({ head, recovered }: Opening): void {
+    const { log, limits, outageMessage } = this.#context;
     this.#connection.send({
       type: 'connected',
-      meeting_id: this.#context.log.meeting.id,
-      message: welcomeText.viewer(this.#context.log.meeting.id),
+      meeting_id: log.meeting.id,
+      message: welcomeText.viewer(log.meeting.id),
       connection_id: this.#connection.id,
       epoch: head.epoch,
       seq: head.seq,
       recovered,
-      heartbeat_ms: this.#context.limits.heartbeatMs,
+      heartbeat_ms: limits.heartbeatMs,
     });
-  }
-
-  #showNotice(): void {
-    const outage = this.#context.outageMessage();
+    const outage = outageMessage(log.meeting);
     if (outage) this.#connection.write(outage.frame);
   }
 
@@ -173,8 +171,7 @@ export class ViewerSession implements Member {
       if (this.#state !== state) return;
       if (next === 'over') return this.restart();
       if (next === 'level') break;
-      for (const event of next.events)
-        this.#connection.write(loggedMessage({ epoch: next.epoch, event }).frame);
+      for (const event of next.events) this.#connection.write(textFrame(encode(event)));
       if (!this.#reader.isBehind) break;
       if (this.#isSlow) await this.#connection.drained();
       if (this.#state !== state) return;

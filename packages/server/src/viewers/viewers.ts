@@ -53,15 +53,9 @@ export class Viewers {
     meeting: MeetingRef,
     start: ResumePoint,
   ): ViewerSession {
-    const { registry, limits, observe } = this.#context;
-    const context = {
-      log: this.#context.log(meeting),
-      rooms: this.rooms,
-      registry,
-      limits,
-      observe,
-      outageMessage: () => this.#context.outageMessage(meeting),
-    };
+    const { registry, limits, observe, outageMessage } = this.#context;
+    const log = this.#context.log(meeting);
+    const context = { log, rooms: this.rooms, registry, limits, observe, outageMessage };
     const session = new ViewerSession(connection, admission, context);
     this.viewers.add(session);
     void connection.closed.then(() => this.viewers.delete(session));

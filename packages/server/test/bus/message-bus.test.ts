@@ -152,3 +152,16 @@ test('a subscription that fails leaves nothing behind: the next one is another',
   near.publish(meeting, finalMessage(1));
   expect([attempts, heard.length]).toEqual([2, 1]);
 });
+
+test('what a bus brings while it is subscribed to is heard', async () => {
+  const inner = memoryBus();
+  const prompt: Bus = {
+    ...inner,
+    subscribe(meeting, listener) {
+      listener(envelopeOf(finalMessage(1)));
+      return inner.subscribe(meeting, listener);
+    },
+  };
+  const { heard } = await heardOn(messageBus(prompt));
+  expect(heard.map(({ seq }) => seq)).toEqual([1]);
+});

@@ -11,7 +11,7 @@
  * In each of them: a lost claim is 4009; at the hub's deadline the claim is given back, then 1012; a socket that is gone,
  * audio and commands change nothing.
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EntryRefusedError } from '../../src/lib/errors.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote } from '../../src/registry/registry.ts';
@@ -41,19 +41,10 @@ import {
   meeting,
   micSent,
   type SenderEnd,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
 import { storeWith } from '../support/store-with.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('it finalizes', () => {
   test('everybody hears that it ends; then the last words, then that it has ended, and 1000', async () => {

@@ -1,31 +1,13 @@
 /** A sender that was let in, and what ends it before its time: its recognizer, its claim, its store. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EntryRefusedError, RecognizerError, StaleFenceError } from '../../src/lib/errors.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { span } from '../support/scripted-recognizer.ts';
-import {
-  audio,
-  expectClosed,
-  free,
-  handshakeOf,
-  meeting,
-  micSent,
-  Stage,
-  type StageOptions,
-} from '../support/stage.ts';
+import { audio, expectClosed, free, handshakeOf, meeting, micSent, set, stage } from '../support/stage.ts';
 import { storeWith } from '../support/store-with.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 /** A store that never takes some entries. */
 function refusing(isRefused: (entry: Parameters<Store['append']>[1]) => boolean): Store {

@@ -1,5 +1,5 @@
 /** Senders whose hub closes, in each of their states, and those who were at the door when the last of a meeting's sources was given up. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote, Registry } from '../../src/registry/registry.ts';
 import { statusEntry } from '../support/entries.ts';
@@ -24,18 +24,18 @@ import {
   meeting,
   registryWith,
   type SenderEnd,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
 
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
+/** A registry that is slow to be given a claim back. */
+const givenBackAfter = ({ passed }: ReturnType<typeof gate>): Registry =>
+  registryOf((claim) => ({
+    release: async (how) => {
+      await passed;
+      return claim.release(how);
+    },
+  }));
 
 describe('the hub closes', () => {
   /** Resolves when the hub has closed; time goes on meanwhile. */
@@ -132,12 +132,7 @@ describe('the hub closes', () => {
 
   test('the claim is free before the sender is told', async () => {
     const released = gate();
-    const registry = registryOf((claim) => ({
-      release: async (how) => {
-        await released.passed;
-        return claim.release(how);
-      },
-    }));
+    const registry = givenBackAfter(released);
     set({ registry });
     const sender = await heard(stage);
     const closing = stage.hub.close();
@@ -151,12 +146,7 @@ describe('the hub closes', () => {
 
   test('for who has stopped already, and whose claim is being given back, nothing changes', async () => {
     const released = gate();
-    const registry = registryOf((claim) => ({
-      release: async (how) => {
-        await released.passed;
-        return claim.release(how);
-      },
-    }));
+    const registry = givenBackAfter(released);
     set({ registry });
     const sender = await stage.accepted({ session_id: 'one' });
     const back = await stage.accepted({ session_id: 'one', resume: true });
@@ -192,12 +182,7 @@ describe('the hub closes', () => {
 
     test('and still the claim is free before the sender is told', async () => {
       const released = gate();
-      const registry = registryOf((claim) => ({
-        release: async (how) => {
-          await released.passed;
-          return claim.release(how);
-        },
-      }));
+      const registry = givenBackAfter(released);
       set({ registry, limits: { closeDeadlineMs: 1_000 } });
       const { sender } = await halfHeard(stage, { session_id: 'one' });
       const closing = stage.hub.close();

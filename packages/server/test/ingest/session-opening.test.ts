@@ -1,5 +1,5 @@
 /** A sender that has its claim, until it is let in: its recognizer, and its place on the meeting's clock. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RecognizerError } from '../../src/lib/errors.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
 import type { AudioNote, Claim, Registry } from '../../src/registry/registry.ts';
@@ -18,19 +18,10 @@ import {
   meeting,
   micSent,
   registryWith,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
 import { storeWith } from '../support/store-with.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('while its recognizer opens', () => {
   test.each([true, false])(
@@ -256,6 +247,24 @@ describe('while its recognizer opens', () => {
 describe('where its audio begins', () => {
   const known = { source: 'mic', fence: 5, coveredMs: 2_000 } as const;
 
+  /** The registry after a node died that had received a second more of the source than is covered. */
+  function afterDeadNode(): Registry {
+    const inner = memoryRegistry();
+    const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
+    return {
+      ...inner,
+      async counts(of) {
+        const { epoch } = await stage.store.head(meeting);
+        const note: AudioNote = { source: 'mic', epoch, ...totals, positionMs: 3_000 };
+        return { ...(await inner.counts(of)), elsewhere: [note] };
+      },
+      async claim(...args) {
+        const claim = await inner.claim(...args);
+        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
+      },
+    };
+  }
+
   test('a newcomer begins where the meeting is, on this node and on others', async () => {
     const inner = memoryRegistry();
     let elsewhere: AudioNote[] = [];
@@ -314,22 +323,9 @@ describe('where its audio begins', () => {
   });
 
   test('what a dead node had received of the source is told before the newcomer begins', async () => {
-    const inner = memoryRegistry();
-    let elsewhere: AudioNote[] = [];
-    const registry: Registry = {
-      ...inner,
-      counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
-      async claim(...args) {
-        const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
-      },
-    };
-    set({ registry });
+    set({ registry: afterDeadNode() });
     const { event } = await stage.store.append(meeting, finalEntry(1, { text: 'hello' }), { reach: known });
     expect(event.seq).toBe(1);
-    const { epoch } = await stage.store.head(meeting);
-    const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
-    elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
     stage.recognizer.openings.push(new RecognizerError('not now', { retryable: true }));
     const refused = await stage.sender();
     refused.send(handshakeOf());
@@ -344,21 +340,8 @@ describe('where its audio begins', () => {
   });
 
   test('a newcomer says it itself if nobody has', async () => {
-    const inner = memoryRegistry();
-    let elsewhere: AudioNote[] = [];
-    const registry: Registry = {
-      ...inner,
-      counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
-      async claim(...args) {
-        const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
-      },
-    };
-    set({ registry });
+    set({ registry: afterDeadNode() });
     await stage.store.append(meeting, statusEntry('live'), { reach: known });
-    const { epoch } = await stage.store.head(meeting);
-    const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
-    elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
     const newcomer = await stage.accepted();
     expect(await stage.said()).toEqual(['live', 'gap 2000–3000 hub_failed', 'live']);
     // It is not of its own audio.
@@ -366,26 +349,14 @@ describe('where its audio begins', () => {
   });
 
   test('a newcomer that leaves before its place is found says it once', async () => {
-    const [inner, looked] = [memoryRegistry(), gate()];
-    let elsewhere: AudioNote[] = [];
-    const registry: Registry = {
-      ...inner,
-      counts: async (of) => ({ ...(await inner.counts(of)), elsewhere }),
-      async claim(...args) {
-        const claim = await inner.claim(...args);
-        return claim.kind === 'held' ? claim : ({ ...claim, wasOrphaned: true } satisfies Claim);
-      },
-    };
+    const looked = gate();
     const held = memoryStore();
     const cover: Store['cover'] = async (...args) => {
       await looked.passed;
       return held.cover(...args);
     };
-    set({ registry, store: storeWith(held, { cover }) });
+    set({ registry: afterDeadNode(), store: storeWith(held, { cover }) });
     await stage.store.append(meeting, statusEntry('live'), { reach: known });
-    const { epoch } = await stage.store.head(meeting);
-    const totals = { receivedMs: 3_000, forwardedMs: 3_000, coveredMs: 2_000 };
-    elsewhere = [{ source: 'mic', epoch, ...totals, positionMs: 3_000 }];
     const newcomer = await stage.sender();
     newcomer.send(handshakeOf());
     await settled();

@@ -1,29 +1,11 @@
 /** A sender that was let in: what it sends, what it is told, and its right to be there. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
 import type { RemoteState } from '../../src/lib/remote.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { span } from '../support/scripted-recognizer.ts';
-import {
-  audio,
-  expectClosed,
-  free,
-  gate,
-  handshakeOf,
-  meeting,
-  Stage,
-  type StageOptions,
-} from '../support/stage.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
+import { audio, expectClosed, free, gate, handshakeOf, meeting, set, stage } from '../support/stage.ts';
 
 describe('audio', () => {
   test('goes to the recognizer; words come back to the sender and to viewers, and then they are durable', async () => {

@@ -28,7 +28,7 @@
  * |                    | the hub closes, the socket is gone   | closed; from streaming by finishing                      |
  * |                    | ping, a fresh token                  | answered                                                 |
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pass, settled } from '../support/fake-clock.ts';
 import {
   audio,
@@ -40,18 +40,9 @@ import {
   meeting,
   micSent,
   registryWith,
-  Stage,
-  type StageOptions,
+  set,
+  stage,
 } from '../support/stage.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('before the handshake', () => {
   test('a handshake is answered with where its audio begins, and the meeting is live', async () => {

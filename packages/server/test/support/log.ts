@@ -3,7 +3,7 @@ import type { Bus } from '../../src/bus/bus.ts';
 import { MessageBus } from '../../src/bus/message-bus.ts';
 import type { MeetingRef } from '../../src/lib/meeting.ts';
 import { Outbox, type OutboxOptions } from '../../src/log/outbox.ts';
-import { type Echo, TranscriptLog } from '../../src/log/transcript-log.ts';
+import { TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Observe } from '../../src/watch/observer.ts';
 
@@ -14,11 +14,15 @@ export const outboxWith = (changes: Partial<OutboxOptions> = {}): Outbox =>
 export const messageBus = (bus?: Bus, observe: Observe = () => {}): MessageBus =>
   new MessageBus(bus, observe);
 
-export const logOf = (
+export function logOf(
   meeting: MeetingRef,
   store: Store,
   bus: MessageBus,
   outbox = outboxWith(),
   observe: Observe = () => {},
-  echo: Echo = () => {},
-): TranscriptLog => new TranscriptLog(meeting, { store, outbox, bus, observe, echo });
+  echo?: TranscriptLog['echo'],
+): TranscriptLog {
+  const log = new TranscriptLog(meeting, { store, outbox, bus, observe });
+  log.echo = echo;
+  return log;
+}

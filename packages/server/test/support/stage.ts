@@ -1,6 +1,6 @@
 /** A hub on a fake clock: its sockets, its store and its registry are in memory, and its recognizer says what it is told. */
 import type { Handshake, IngestDownstream, LoggedEvent, SubscriberDownstream } from '@meetcast/protocol';
-import { expect, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import type { Grant } from '../../src/auth/authenticator.ts';
 import type { Bus } from '../../src/bus/bus.ts';
 import { memoryBus } from '../../src/bus/memory.ts';
@@ -166,6 +166,17 @@ export class Stage {
     expect(timers).toBe(0);
     expect(this.errors()).toEqual(this.expectedErrors);
   }
+}
+
+/** Of the test that runs. */
+export let stage: Stage;
+
+/** Sets the stage of a test; with the test it ends. */
+export function set(options: StageOptions = {}): Stage {
+  const own = new Stage(options);
+  onTestFinished(() => own.end());
+  stage = own;
+  return own;
 }
 
 export const handshakeOf = (changes: Partial<Handshake> = {}): Handshake => ({

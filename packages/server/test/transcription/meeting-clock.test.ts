@@ -1,22 +1,9 @@
 import { expect, test } from 'vitest';
-import { audioMs, isWhole, MeetingClock } from '../../src/transcription/meeting-clock.ts';
+import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
 import { seeded } from '../support/random.ts';
 
 const mono = { sampleRate: 16_000, channels: 1 };
 const second = 32_000;
-
-test('audio is counted in samples of every channel', () => {
-  expect(audioMs(second, mono)).toBe(1_000);
-  expect(audioMs(192_000, { sampleRate: 48_000, channels: 2 })).toBe(1_000);
-  expect(audioMs(88_200, { sampleRate: 44_100, channels: 1 })).toBe(1_000);
-});
-
-test('[ING7] only bytes of whole samples of all channels are whole', () => {
-  expect([0, 2, 4].map((bytes) => isWhole(bytes, mono))).toEqual([true, true, true]);
-  expect(isWhole(3, mono)).toBe(false);
-  expect(isWhole(6, { ...mono, channels: 2 })).toBe(false);
-  expect(isWhole(12, { ...mono, channels: 3 })).toBe(true);
-});
 
 test('a stream that begins late in the meeting is that much behind it', () => {
   const clock = new MeetingClock(mono, 60_000);

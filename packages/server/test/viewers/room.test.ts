@@ -60,8 +60,7 @@ beforeEach(() => {
 
 async function roomWith(...members: Member[]): Promise<Room> {
   const room = new Room(log, bus, 10);
-  await room.ready();
-  for (const member of members) room.join(member);
+  await Promise.all(members.map((member) => room.join(member)));
   return room;
 }
 
@@ -170,7 +169,6 @@ test('a read that began before an announcement is not shared after it', async ()
   const gated = gatedStore();
   const own = logOf(log.meeting, gated, bus);
   const room = new Room(own, bus, 10);
-  await room.ready();
   gated.hold();
   const before = room.read(0);
   await own.append(statusEntry('live'));

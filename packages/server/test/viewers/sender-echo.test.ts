@@ -26,8 +26,7 @@ beforeEach(() => {
 });
 
 /** Somebody's way into the meeting: of a sender, a host, or whoever hears late. */
-const speaker = (of = meeting, through = bus): TranscriptLog =>
-  logOf(of, store, messageBus(through), undefined, undefined, (message, by) => senders.echo(message, by));
+const speaker = (of = meeting, through = bus): TranscriptLog => logOf(of, store, messageBus(through));
 
 /** A sender of the meeting, and what it has heard. */
 function sender(log = speaker()) {

@@ -1,19 +1,10 @@
 /** A viewer's link: slow, and, in every state, silent, gone, or used for what it is not for. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { envelopeOf, finalMessage, partialMessage } from '../support/entries.ts';
 import { pass, settled } from '../support/fake-clock.ts';
 import { holdingStore } from '../support/holding-store.ts';
-import { expectClosed, meeting, Stage, type StageOptions, type ViewerEnd } from '../support/stage.ts';
+import { expectClosed, meeting, type StageOptions, set, stage, type ViewerEnd } from '../support/stage.ts';
 import { keep, large, partials, passing, say, seated, seqs } from '../support/viewers.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 describe('a slow link', () => {
   /** A viewer that is live and reads nothing, though so much was sent to it. */

@@ -23,7 +23,7 @@
  * |             | the token runs out                                | 4005, once it was told `connected`                  |
  * |             | the hub closes, the socket is gone                | closed: the seat and the place in the room are free |
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.ts';
 import type { RemoteState } from '../../src/lib/remote.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
@@ -34,18 +34,9 @@ import { envelopeOf, finalEntry, finalMessage, partialMessage, statusMessage } f
 import { pass, settled } from '../support/fake-clock.ts';
 import { holdingStore } from '../support/holding-store.ts';
 import { upTo } from '../support/hub.ts';
-import { expectClosed, gate, meeting, Stage, type StageOptions } from '../support/stage.ts';
+import { expectClosed, gate, meeting, set, stage } from '../support/stage.ts';
 import { storeWith } from '../support/store-with.ts';
 import { keep, large, partials, passing, say, seated, segment, seqs } from '../support/viewers.ts';
-
-let stage: Stage;
-
-afterEach(() => stage.end());
-
-function set(options: StageOptions = {}): Stage {
-  stage = new Stage(options);
-  return stage;
-}
 
 const away = ['subscriber: the store is away'];
 /** A registry that gives seats in its own way. */
