@@ -11,8 +11,8 @@ import { type Stage, startHub } from '../support/start-hub.ts';
 const awayMs = Number(process.env.MEETCAST_OUTAGE_MS ?? 4_000);
 /** How fast it was says something of the hub only if the machine has nothing else to do, as where it is proved. */
 const isTimed = process.env.MEETCAST_OUTAGE_MS !== undefined;
-const beforeMs = 4_000;
-const afterMs = 5_000;
+const beforeMs = isTimed ? 4_000 : 2_000;
+const afterMs = isTimed ? 5_000 : 3_000;
 const normalAgainMs = 2_000;
 const soon = { timeout: 60_000, interval: 20 };
 
