@@ -13,7 +13,7 @@ export default defineConfig({
         find: /^@meetcast\/client\/(file-spool|indexeddb-spool)$/,
         replacement: src('client/src/spool/$1.ts'),
       },
-      { find: '@meetcast/testing/contracts', replacement: src('testing/src/contracts/index.ts') },
+      { find: /^@meetcast\/testing\/(chaos|contracts)$/, replacement: src('testing/src/$1/index.ts') },
       { find: /^@meetcast\/(protocol|server|client|testing)$/, replacement: src('$1/src/index.ts') },
     ],
   },

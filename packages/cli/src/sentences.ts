@@ -278,6 +278,37 @@ export const smokeNote = {
   failed: ['the hub did not return the words that were sent.', 'The lines above name each word.'],
 } as const;
 
+/** `meetcast chaos`. What went wrong in a scenario is told by `@meetcast/testing/chaos`. */
+export const chaosNote = {
+  needs: { hub: 'any hub', secret: 'the hub’s secret', local: '--local' },
+  starting: (scenarios: string, url: string | undefined, shape: string, seed: number) =>
+    `${scenarios} on ${url ?? 'its own hubs'}, ${shape}, --seed ${seed}`,
+  lacks: {
+    mint: 'it creates tokens of its own: pass --secret or set SECRET_KEY',
+    process: 'with --memory nothing outlives the hub’s process',
+  },
+  passed: 'No word was lost, none came twice, and each is where it was said.',
+} as const;
+
+export const chaosProblem = {
+  memoryNeedsLocal: ['--memory works only with --local.'],
+  seeList: 'Run `meetcast chaos --list` to see all.',
+  passLocal: 'Pass --local.',
+  useSimulator: 'Let it transcribe with `meetcast simulator`, or try `meetcast chaos --local`.',
+  seeSmoke: 'See `meetcast smoke`.',
+  failed: (what: string, seed: number): Problem => [
+    `${what}.`,
+    `Pass --seed ${seed} to repeat the same words.`,
+  ],
+  stopped: (what: string): Problem => [`stopped: ${what}.`],
+  outOfTime: (why: string, what: string): Problem => [
+    `${why}: ${what}.`,
+    'Pass a longer --time-limit, or fewer scenarios with --only.',
+  ],
+  silentProcess: ['the hub’s process says nothing.'],
+  endedProcess: ['the hub’s process ended before it listened.'],
+} as const;
+
 /** `meetcast demo`. */
 export const demoNote = {
   opening: 'A meeting with two sources, transcribed live: one process, no services, no keys.',

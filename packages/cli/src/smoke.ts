@@ -1,26 +1,45 @@
 /** One meeting of known words on somebody's hub: said, stored and seen. */
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Publisher, publish, type Subscription, subscribe } from '@meetcast/client';
+import { randomWords, speakStream } from '@meetcast/testing';
+import {
+  collectFinals,
+  compareWords,
+  countWords,
+  inTime,
+  noWords,
+  placesOf,
+  reached,
+  type SourceWords,
+  wordsOfFinals,
+} from '@meetcast/testing/chaos';
 import { backoff, connected } from './connected.ts';
+import type { Context } from './context.ts';
+import { CliError } from './exit.ts';
 import { linkFailure } from './failure.ts';
-import type { Hub } from './hub-options.ts';
+import { type Hub, type HubFlags, resolveHub } from './hub-options.ts';
 import { storedFinals } from './hub-request.ts';
 import type { Output } from './output.ts';
-import { collectFinals, inTime, reached } from './seen.ts';
+import { smokeNote } from './sentences.ts';
+import { count, table } from './show.ts';
 import { largestChunkBytes, type Speech, speechOfFile } from './speech.ts';
 import { writeWav } from './wav-writer.ts';
-import { noWords, type SourceWords, wordsOfFinals } from './words.ts';
 
-export interface ProbeOptions {
+export interface SmokeFlags extends HubFlags {
+  words: number;
+  timeout: number;
+}
+
+interface ProbeOptions {
   meeting: string;
   words: number;
   timeoutMs: number;
 }
 
-export interface Found {
+interface Found {
   said: SourceWords;
   stored: SourceWords;
   seen: SourceWords;
@@ -29,9 +48,40 @@ export interface Found {
 
 const format = { sampleRate: 16_000, channels: 1 } as const;
 
+export async function smoke({ words, timeout, ...flags }: SmokeFlags, context: Context): Promise<void> {
+  const { output } = context;
+  const hub = await resolveHub(flags, context);
+  const meeting = `smoke-${randomUUID()}`;
+  output.say(smokeNote.saying(count(words, 'word'), meeting, hub.url));
+  const found = await probe(hub, { meeting, words, timeoutMs: timeout * 1000 }, output);
+  const isWhole = report(found, meeting, output);
+  if (!found.isInTime) throw new CliError('timedOut', ...smokeNote.timedOut(timeout));
+  if (!isWhole) throw new CliError('failed', ...smokeNote.failed);
+  output.say(output.notePaint.green(smokeNote.passed));
+}
+
+function report({ said, stored, seen }: Found, meeting: string, { emit }: Output): boolean {
+  const compared = { stored: compareWords(said, stored), seen: compareWords(said, seen) };
+  const isWhole = compared.stored.isEqual && compared.seen.isEqual;
+  const missing = placesOf('missing', compared);
+  const unexpected = placesOf('unexpected', compared);
+  const figures = { said: countWords(said), stored: countWords(stored), seen: countWords(seen) };
+  const lines = [
+    ...table([['', 'words'], ...Object.entries(figures)]),
+    ...missing.map(({ place, word, from }) => smokeNote.missing(place, word, from)),
+    ...unexpected.map(({ place, word, from }) => smokeNote.unexpected(place, word, from)),
+  ];
+  emit(
+    { event: 'smoke', ok: isWhole, meeting, words: figures, missing, unexpected, said: textOf(said) },
+    lines.join('\n'),
+  );
+  return isWhole;
+}
+
+const textOf = (words: SourceWords): string => words.mic.join(' ');
+
 /** Rejects with a CliError when the hub cannot be used at all. */
-export async function probe(hub: Hub, options: ProbeOptions, output: Output): Promise<Found> {
-  const { randomWords } = await import('@meetcast/testing');
+async function probe(hub: Hub, options: ProbeOptions, output: Output): Promise<Found> {
   const words = randomWords(options.words, randomInt(2 ** 31));
   const directory = await mkdtemp(join(tmpdir(), 'meetcast-smoke-'));
   try {
@@ -45,7 +95,6 @@ export async function probe(hub: Hub, options: ProbeOptions, output: Output): Pr
 
 /** Through a file, because that is a part people rely on too. */
 async function recorded(path: string, words: readonly string[], { say }: Output): Promise<Speech> {
-  const { speakStream } = await import('@meetcast/testing');
   await writeWav(path, format, speakStream(words, format));
   return speechOfFile(path, say);
 }

@@ -1,8 +1,8 @@
 /** `meetcast demo`: the whole of it in one process. */
 import { readdir } from 'node:fs/promises';
+import { countWords } from '@meetcast/testing/chaos';
 import { expect, test } from 'vitest';
 import { meetingMs, said } from '../src/demo/script.ts';
-import { countWords } from '../src/words.ts';
 import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
 
 interface Event {

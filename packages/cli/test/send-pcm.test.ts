@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { paced } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { paced } from '../src/pacing.ts';
 import { chunkBytesFor, maxBufferedMs } from '../src/speech.ts';
 import { writeWav } from '../src/wav-writer.ts';
 import { hubHere, nowhere, secret } from './support/hub.ts';

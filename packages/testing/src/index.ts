@@ -11,6 +11,7 @@ export {
 } from './simulator/simulator.ts';
 export type { RefusedHandshake, StreamRecord } from './simulator/stream-record.ts';
 export { Transcriber } from './simulator/transcriber.ts';
+export { type Pace, paced, realPace } from './tone-language/pacing.ts';
 export type { PcmFormat } from './tone-language/pcm-blocks.ts';
 export { mulberry32, randomWords } from './tone-language/random-words.ts';
 export {

@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { type HubParts, type ListeningHub, localHub, type OpenHub } from '@meetcast/testing/chaos';
 import { CliError } from '../exit.ts';
-import { type HubParts, type ListeningHub, type LocalHub, localHub } from './local-hub.ts';
+import { chaosProblem } from '../sentences.ts';
 
-export const hubInProcess = (parts: HubParts): Promise<LocalHub> => localHub((port) => serve(parts, port));
+export const hubInProcess: OpenHub = (parts) => localHub((port) => serve(parts, port));
 
 async function serve(parts: HubParts, port: number): Promise<ListeningHub> {
   const child = start(parts, port);
@@ -40,10 +41,10 @@ function start({ secret, endpoint, directory, signal }: HubParts, port: number):
 
 /** Resolves with its first line: it listens. */
 async function listening(child: ChildProcess): Promise<void> {
-  if (!child.stdout) throw new CliError('failed', 'the hub’s process says nothing.');
+  if (!child.stdout) throw new CliError('failed', ...chaosProblem.silentProcess);
   const lines = createInterface({ input: child.stdout });
   const ended = once(lines, 'close').then(() => {
-    throw new CliError('failed', 'the hub’s process ended before it listened.');
+    throw new CliError('failed', ...chaosProblem.endedProcess);
   });
   await Promise.race([once(lines, 'line'), ended]);
   ended.catch(() => {});

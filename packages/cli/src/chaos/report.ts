@@ -1,16 +1,15 @@
 /** What people and scripts are told: each scenario as it goes and as it ended, and all of them at the end. */
+import type { Act, Broken, ChaosRun, Played, Progress, Result } from '@meetcast/testing/chaos';
 import type { Output } from '../output.ts';
+import { chaosNote } from '../sentences.ts';
 import { count, seconds, table } from '../show.ts';
-import { countWords, wordsOfFinals } from '../words.ts';
-import type { Act } from './play.ts';
-import type { Broken, Played, Result } from './result.ts';
-import type { Scene } from './scene.ts';
 
-export type Results = ReadonlyMap<string, Result>;
+type Results = ChaosRun['results'];
+type Meeting = Parameters<NonNullable<Progress['moved']>>[2];
 
 interface Showing {
   act: Act;
-  scene: Scene | undefined;
+  meeting: Meeting;
 }
 
 const redrawMs = 250;
@@ -26,20 +25,15 @@ export class Board {
     if (output.isLive) this.#redraw = setInterval(() => this.#show(), redrawMs);
   }
 
-  moved(name: string, act: Act, scene: Scene | undefined): void {
-    this.#showing.set(name, { act, scene });
+  moved(name: string, act: Act | 'over', meeting: Meeting): void {
+    if (act === 'over') this.#showing.delete(name);
+    else this.#showing.set(name, { act, meeting });
     this.#show();
   }
 
   ended(name: string, result: Result): void {
-    this.gone(name);
     this.#output.emit(eventOf(name, result));
     this.#output.say(lineOf(name, result, this.#output));
-  }
-
-  gone(name: string): void {
-    this.#showing.delete(name);
-    this.#show();
   }
 
   close(): void {
@@ -50,24 +44,20 @@ export class Board {
 
   #show(): void {
     const { columns, notePaint, live } = this.#output;
-    const lines = [...this.#showing].map(([name, { act, scene }]) => {
-      const words = scene ? `: ${wordsSaid(scene)} said, ${wordsSeen(scene)} seen` : '';
+    const lines = [...this.#showing].map(([name, { act, meeting }]) => {
+      const words = meeting ? `: ${meeting.wordsSaid} said, ${meeting.wordsSeen} seen` : '';
       return notePaint.dim(`… ${name} ${act}${words}`.slice(0, columns));
     });
     live(lines);
   }
 }
 
-const wordsSaid = ({ voices }: Scene): number =>
-  voices.reduce((sum, { speaker }) => sum + speaker.words.length, 0);
-
-const wordsSeen = ({ finals }: Scene): number => countWords(wordsOfFinals(finals));
-
 const isPlayed = (result: Result): result is Played => 'words' in result;
 
 function eventOf(name: string, result: Result) {
   const event = { event: 'scenario', name, status: result.status };
-  if ('reason' in result) return { ...event, reason: result.reason };
+  if (result.status === 'skipped') return { ...event, reason: chaosNote.lacks[result.lacks] };
+  if (result.status === 'unfinished') return { ...event, reason: result.reason };
   if (!isPlayed(result)) return { ...event, problems: result.problems };
   const { words, missing, unexpected, timeErrorMs, gaps, recoveredMs, notes, problems } = result;
   return {
@@ -92,7 +82,7 @@ function lineOf(name: string, result: Result, { notePaint: { dim, green, red, ye
     case 'failed':
       return [`${red('✗')} ${name}`, ...faultsOf(result).map((line) => `    ${line}`)].join('\n');
     case 'skipped':
-      return `${yellow('–')} ${name} skipped: ${result.reason}`;
+      return `${yellow('–')} ${name} skipped: ${chaosNote.lacks[result.lacks]}`;
     case 'unfinished':
       return `${yellow('–')} ${name} did not finish: ${result.reason}`;
   }
@@ -140,7 +130,7 @@ function rowOf(name: string, played: Played) {
 }
 
 function remarksOn(result: Result): readonly string[] {
-  if (result.status === 'skipped') return [`skipped, because ${result.reason}`];
+  if (result.status === 'skipped') return [`skipped, because ${chaosNote.lacks[result.lacks]}`];
   if (result.status === 'unfinished') return [`did not finish: ${result.reason}`];
   if (isPlayed(result)) return [...result.notes, ...result.problems.map((problem) => `failed: ${problem}`)];
   return result.problems.map((problem) => `failed: ${problem}`);

@@ -1,13 +1,13 @@
 /** Plays the demo's meeting, and compares what was said with what everybody got. */
+
+import { countWords, inTime, reached, wordsOfFinals } from '@meetcast/testing/chaos';
 import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { requestTranscript, storedFinals } from '../hub-request.ts';
 import type { Output } from '../output.ts';
-import { inTime, reached } from '../seen.ts';
 import { demoNote } from '../sentences.ts';
 import { clock } from '../show.ts';
 import { onStopSignal } from '../signals.ts';
-import { countWords, wordsOfFinals } from '../words.ts';
 import { showAccounts, showMeeting, showOpening } from './screen.ts';
 import { meetingMs, said } from './script.ts';
 import { openSenders, say } from './senders.ts';

@@ -1,11 +1,11 @@
 /** What people see of the demo: the meeting as it happens, and what became of it. */
 import type { Subscription } from '@meetcast/client';
 import type { Source, TranscriptFinal } from '@meetcast/protocol';
+import { compareWords, countWords, type SourceWords } from '@meetcast/testing/chaos';
 import { partialLine, textOf } from '../event-text.ts';
 import type { Output, Paint } from '../output.ts';
 import { demoNote } from '../sentences.ts';
 import { clock, table } from '../show.ts';
-import { compareWords, countWords, type SourceWords } from '../words.ts';
 import type { Stage } from './stage.ts';
 
 /** Words of somebody who should have all of them. */

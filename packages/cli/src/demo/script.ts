@@ -1,8 +1,8 @@
 /** What is said in the demo's meeting, by whom and when: a launch, planned in English and Turkish. */
 import { type Source, sources } from '@meetcast/protocol';
 import { speakStream, toneTiming, wordsOf } from '@meetcast/testing';
+import type { SourceWords } from '@meetcast/testing/chaos';
 import type { PcmFormat } from '../wav-writer.ts';
-import type { SourceWords } from '../words.ts';
 
 interface Turn {
   source: Source;

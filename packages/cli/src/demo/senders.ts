@@ -1,9 +1,9 @@
 /** The demo's two senders: each says its part of the script at its time. */
 import { type Finalized, type Publisher, publish } from '@meetcast/client';
 import { type Source, sources } from '@meetcast/protocol';
+import { paced, realPace } from '@meetcast/testing';
 import { connected } from '../connected.ts';
 import type { Output } from '../output.ts';
-import { paced, realPace } from '../pacing.ts';
 import { bytesPerSecond, chunked } from '../speech.ts';
 import { audioOf } from './script.ts';
 import type { Stage } from './stage.ts';

@@ -1,9 +1,9 @@
 /** The demo's three viewers: one from the start, one who joins late, one whose connection is cut twice. */
 import { type Subscription, subscribe } from '@meetcast/client';
 import type { TranscriptFinal } from '@meetcast/protocol';
+import { collectFinals, reached } from '@meetcast/testing/chaos';
 import { connected } from '../connected.ts';
 import type { Output } from '../output.ts';
-import { collectFinals, reached } from '../seen.ts';
 import { demoNote } from '../sentences.ts';
 import { count } from '../show.ts';
 import type { Stage } from './stage.ts';

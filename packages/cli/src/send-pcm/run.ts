@@ -9,13 +9,13 @@ import {
   type Spool,
 } from '@meetcast/client';
 import type { Source } from '@meetcast/protocol';
+import { paced, realPace } from '@meetcast/testing';
 import { backoff, connected, connectionNote } from '../connected.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { asUsage, linkFailure } from '../failure.ts';
 import { type Hub, type HubFlags, resolveHub } from '../hub-options.ts';
 import type { Output } from '../output.ts';
-import { paced, realPace } from '../pacing.ts';
 import { type Progress, type ProgressDisplay, progressDisplay } from '../send-progress.ts';
 import { audioProblem, sendNote, usageProblem } from '../sentences.ts';
 import { count, seconds } from '../show.ts';
@@ -29,7 +29,6 @@ import {
   testSpeech,
 } from '../speech.ts';
 import { behind, type Input, inputOf, leftMs, openSpool, withSpool } from '../spool.ts';
-import { wordsIn } from '../words.ts';
 
 export interface SendFlags extends HubFlags {
   meeting: string;
@@ -167,7 +166,7 @@ function track(publisher: Publisher, display: ProgressDisplay, { emit }: Output)
     display.acknowledged(Object.assign(progress, { storedMs, receivedMs, durableMs }));
   });
   publisher.on('final', (final) => {
-    progress.words += wordsIn(final.text).length;
+    progress.words += final.text.split(/\s+/u).filter((word) => word !== '').length;
     emit({ event: 'final', ...final });
   });
   publisher.on('spool', ({ message }) => {

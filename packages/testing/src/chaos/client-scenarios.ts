@@ -1,9 +1,9 @@
 /** Faults between a client and any hub. */
 import { closeCodes } from '@meetcast/protocol';
-import { inTime } from '../seen.ts';
-import { bytesPerSecond } from '../speech.ts';
 import type { Scenario } from './scenario.ts';
 import type { Scene } from './scene.ts';
+import { bytesPerSecond } from './script.ts';
+import { inTime } from './seen.ts';
 import type { Voice } from './voice.ts';
 
 const awayMs = 1_500;

@@ -1,6 +1,6 @@
 /** Whether gaps that the log has told of were filled as the protocol says. */
 import type { Gap, TranscriptFinal } from '@meetcast/protocol';
-import { timeToleranceMs } from '@meetcast/testing';
+import { timeToleranceMs } from '../tone-language/time-errors.ts';
 
 /** Sentences: words in a gap that came after it and do not say that they fill it [LOG6]. */
 export function gapProblems(gaps: readonly Gap[], finals: readonly TranscriptFinal[]): string[] {

@@ -1,9 +1,9 @@
 /** A hub in this process that can be closed in order and opened again. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createTranscriptHub, jwtAuthenticator, memoryStore, type Store } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { sqliteStore } from '@meetcast/server/sqlite';
-import { listenOn } from '../listening.ts';
 import { type HubParts, type ListeningHub, type LocalHub, localHost, localHub } from './local-hub.ts';
 
 const framesPerSecond = 50;
@@ -45,7 +45,8 @@ async function serve(
   );
   const server = createServer();
   hub.attach(server);
-  await listenOn(server, localHost, port);
+  server.listen(port, localHost);
+  await once(server, 'listening');
   return {
     leave: async () => {
       const closed = new Promise((resolve) => {

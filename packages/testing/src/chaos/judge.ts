@@ -1,7 +1,11 @@
 /** What came of a scenario. */
 import type { Gap, Source, TranscriptFinal } from '@meetcast/protocol';
-import { type SpokenWord, type TimeError, timeErrors, timeToleranceMs } from '@meetcast/testing';
-import { count } from '../show.ts';
+import {
+  type SpokenWord,
+  type TimeError,
+  timeErrors,
+  timeToleranceMs,
+} from '../tone-language/time-errors.ts';
 import {
   type Comparison,
   compareWords,
@@ -10,8 +14,9 @@ import {
   type Place,
   placesOf,
   wordsOfFinals,
-} from '../words.ts';
+} from './compare-words.ts';
 import { gapProblems } from './gaps.ts';
+import { count } from './text.ts';
 
 /** What one source said. */
 export interface Said {
@@ -55,15 +60,21 @@ export interface Broken {
   problems: readonly string[];
 }
 
+/** The run has not what it takes: a way to make tokens, or to open a hub in another process. */
+export interface Skipped {
+  status: 'skipped';
+  lacks: 'mint' | 'process';
+}
+
 export type Result =
   | Played
   | Broken
-  | { status: 'skipped'; reason: string }
+  | Skipped
   /** It was stopped, or there was no time to begin. */
   | { status: 'unfinished'; reason: string };
 
 /** Passed is what lost no word, repeated none, misplaced none and broke no promise. */
-export function judged(heard: Heard): Played {
+export function judge(heard: Heard): Played {
   const { said, gaps, recoveredMs, notes } = heard;
   const stored = inSpokenOrder(heard.stored);
   const wordsBy = {

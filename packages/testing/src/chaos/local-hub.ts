@@ -1,10 +1,10 @@
 /** A hub that can go and come back at the same address, and never after it was closed. */
-import { freePort } from '@meetcast/testing';
-import { httpAddress } from '../hub-options.ts';
+import { freePort } from '../network/free-port.ts';
 import type { ChangeHub } from './scenario.ts';
 
 /** What it is made of. */
 export interface HubParts {
+  /** It verifies tokens with it: HS256, for the audience and from the issuer `meetcast`. */
   secret: string;
   /** Of the recognizer, by the road that can be hurt. */
   endpoint: string;
@@ -33,6 +33,8 @@ export interface LocalHub {
   close(): Promise<void>;
 }
 
+export type OpenHub = (parts: HubParts) => Promise<LocalHub>;
+
 export const localHost = '127.0.0.1';
 
 export async function localHub(listen: (port: number) => Promise<ListeningHub>): Promise<LocalHub> {
@@ -45,7 +47,7 @@ export async function localHub(listen: (port: number) => Promise<ListeningHub>):
     return turn;
   };
   return {
-    url: httpAddress(localHost, port),
+    url: `http://${localHost}:${port}`,
     restart: () =>
       inTurn(async () => {
         await hub.leave();

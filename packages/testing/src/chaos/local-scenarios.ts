@@ -1,5 +1,5 @@
 /** Faults behind a hub of one's own: of its recognizer, and of the hub itself. */
-import type { Fault } from '@meetcast/testing';
+import type { Fault } from '../simulator/faults.ts';
 import { halfRate } from './client-scenarios.ts';
 import { impatient, refused } from './refusal.ts';
 import type { Backstage, ChangeHub, Scenario } from './scenario.ts';

@@ -1,12 +1,11 @@
 /** Plays one scenario: a meeting begins, is hurt, heals, ends; then its words are counted. */
 import { randomUUID } from 'node:crypto';
 import { PublishError } from '@meetcast/client';
-import { CliError } from '../exit.ts';
-import { storedFinals } from '../hub-request.ts';
-import { reached } from '../seen.ts';
-import type { Heard } from './result.ts';
+import type { Heard } from './judge.ts';
 import { Scene, type SceneOptions } from './scene.ts';
 import { chance } from './script.ts';
+import { reached } from './seen.ts';
+import { storedFinals } from './tested-hub.ts';
 
 /** Where a scenario is. */
 export type Act = 'opening' | 'speaking' | 'hurt' | 'recovering' | 'ending';
@@ -34,7 +33,7 @@ const patience = {
   lastMs: 60_000,
 } as const;
 
-/** Rejects when the signal aborts, or with a CliError when the hub cannot be used. */
+/** Rejects when the signal aborts, or with an error when the hub cannot be used. */
 export async function play(whole: Play): Promise<Heard> {
   const { name, strike, moved, ...options } = whole;
   moved('opening');
@@ -64,10 +63,10 @@ async function suffer(scene: Scene, { seed, moved }: Play, strike: () => Promise
   const fromMs = strikes.earliestMs + chance(`${seed}/strike`) * (strikes.latestMs - strikes.earliestMs);
   const isReady = () => scene.positionMs >= fromMs && scene.voices.every(({ isHeard }) => isHeard);
   if (!(await scene.until(isReady, patience.firstMs)))
-    throw new CliError('failed', 'no word came back, even before the fault.');
+    throw new Error('no word came back, even before the fault.');
   scene.hurt();
   moved('hurt', scene);
-  if (!(await scene.kept(strike(), patience.healMs))) throw new CliError('failed', 'the fault did not end.');
+  if (!(await scene.kept(strike(), patience.healMs))) throw new Error('the fault did not end.');
   scene.heal();
   moved('recovering', scene);
   const isOver = () => scene.voices.some(({ sender }) => sender.connection === 'failed');

@@ -1,35 +1,37 @@
 /** Plays scenarios, some at a time: all on one hub, or each on a hub of its own. */
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { CliError, messageOf } from '../exit.ts';
-import type { Hub } from '../hub-options.ts';
-import { storedFinals } from '../hub-request.ts';
-import type { Output } from '../output.ts';
-import { ageingToken, freshToken, type Secret } from './ageing-token.ts';
+import { ageingToken, freshToken, type Mint } from './ageing-token.ts';
+import { ChaosError } from './error.ts';
+import { judge, type Played, type Result, type Skipped } from './judge.ts';
 import { type Act, type Play, play } from './play.ts';
-import type { Board, Results } from './report.ts';
-import { judged, type Played, type Result } from './result.ts';
 import type { ChangeHub, Scenario } from './scenario.ts';
 import type { Scene } from './scene.ts';
 import type { Shape } from './script.ts';
-import type { OpenStage, Stage } from './stage.ts';
+import type { OpenStage, OwnHubs, Stage } from './stage.ts';
 import { stoppedBy } from './stopped.ts';
+import { storedFinals, type TestedHub } from './tested-hub.ts';
+
+/** How a run goes. `calm` is the name of the words before anything is hurt, on a hub that is tested. */
+export interface Progress {
+  /** Before anything else. */
+  started?(plan: { seed: number; scenarios: readonly string[] }): void;
+  /** How far a scenario is; of its meeting, once there is one, it can be read what was said and seen by now. */
+  moved?(name: string, act: Act | 'over', meeting?: Pick<Scene, 'wordsSaid' | 'wordsSeen'>): void;
+  ended?(name: string, result: Result): void;
+}
 
 export interface PlayersOptions {
   seed: number;
   shape: Shape;
   /** Undefined: each scenario has its own. */
-  hub: Hub | undefined;
-  /** Of that hub, where it is known. */
-  secret: Secret | undefined;
+  hub: TestedHub | undefined;
+  own: OwnHubs;
   speed: number;
-  /** Hubs of their own keep nothing on disk. */
-  memory: boolean;
   openStage: OpenStage;
   /** Ends everything, with a `Stopped`; what has not finished by then is so called. */
   signal: AbortSignal;
-  board: Board;
-  output: Output;
+  progress: Progress;
 }
 
 /** How far a scenario was that had no more time. */
@@ -51,9 +53,9 @@ export class Players {
     setMaxListeners(0, options.signal); // Every wait of every scenario listens.
   }
 
-  /** In the order of the scenarios. Rejects with a CliError when the hub cannot be judged at all. */
-  async playAll(scenarios: readonly Scenario[], width: number): Promise<Results> {
-    const { hub, board, signal } = this.#options;
+  /** In the order of the scenarios. Rejects with a ChaosError when the hub cannot be judged at all. */
+  async playAll(scenarios: readonly Scenario[], width: number): Promise<ReadonlyMap<string, Result>> {
+    const { hub, progress, signal } = this.#options;
     if (hub) await this.#listen(hub);
     const results = new Map<string, Result>();
     const left = [...scenarios];
@@ -61,7 +63,8 @@ export class Players {
       for (let scenario = left.shift(); scenario && !signal.aborted; scenario = left.shift()) {
         const result = await this.#resultOf(scenario);
         results.set(scenario.name, result);
-        board.ended(scenario.name, result);
+        progress.moved?.(scenario.name, 'over');
+        progress.ended?.(scenario.name, result);
       }
     };
     await Promise.all(Array.from({ length: width }, hand));
@@ -69,31 +72,32 @@ export class Players {
   }
 
   /** Some words before anything is hurt: a hub that does not hear them cannot be judged. */
-  async #listen(hub: Hub): Promise<void> {
-    const { board, signal } = this.#options;
+  async #listen(hub: TestedHub): Promise<void> {
+    const { progress, signal } = this.#options;
     try {
       // Without a proxy between, what is wrong with the address or the token can be named.
       await storedFinals(hub, `chaos-${randomUUID()}`);
-      const played = judged(await play(this.#playOf('calm', hub)));
-      board.gone('calm');
-      if (played.words.stored === 0) throw deaf();
-      if (played.status === 'failed') throw faulty(played);
+      const played = judge(await play(this.#playOf('calm', hub)));
+      if (played.words.stored === 0) throw new ChaosError('no_words', nothingHeard);
+      if (played.status === 'failed') throw faulty(faultIn(played));
     } catch (error) {
       if (!signal.aborted) throw error;
-      if (stoppedBy(signal)?.limitSeconds !== undefined) throw stuck(this.#verdictOn('calm'));
+      if (stoppedBy(signal)?.limitMs !== undefined) throw faulty(this.#verdictOn('calm'));
+    } finally {
+      progress.moved?.('calm', 'over');
     }
   }
 
   async #resultOf(scenario: Scenario): Promise<Result> {
-    const reason = this.#lackOf(scenario);
-    if (reason !== undefined) return { status: 'skipped', reason };
+    const lacks = this.#lackOf(scenario);
+    if (lacks !== undefined) return { status: 'skipped', lacks };
     const { signal } = this.#options;
     try {
       return await this.#perform(scenario);
     } catch (error) {
       const stopped = stoppedBy(signal);
       if (stopped === undefined) return { status: 'failed', problems: [messageOf(error)] };
-      if (stopped.limitSeconds === undefined) return { status: 'unfinished', reason: stopped.message };
+      if (stopped.limitMs === undefined) return { status: 'unfinished', reason: stopped.message };
       return { status: 'failed', problems: [this.#verdictOn(scenario.name)] };
     }
   }
@@ -107,43 +111,47 @@ export class Players {
     return `${stoppedBy(this.#options.signal)?.message}: ${act ? actsNotOver[act] : 'its hub was not there'}`;
   }
 
-  /** Why it cannot be played here. */
-  #lackOf(scenario: Scenario): string | undefined {
-    const { hub, secret, memory } = this.#options;
-    if (hub && scenario.needs === 'secret' && !secret)
-      return 'it creates tokens of its own: pass --secret or set SECRET_KEY';
-    if (memory && scenario.needs === 'local' && scenario.process === 'another')
-      return 'with --memory nothing outlives the hub’s process';
+  #lackOf(scenario: Scenario): Skipped['lacks'] | undefined {
+    const { hub, own } = this.#options;
+    if (hub && scenario.needs === 'secret' && !hub.mint) return 'mint';
+    if (scenario.needs === 'local' && scenario.process === 'another' && !own.openProcess) return 'process';
     return undefined;
   }
 
   async #perform(scenario: Scenario): Promise<Played> {
-    const { hub, secret } = this.#options;
+    const { hub } = this.#options;
     if (hub && scenario.needs !== 'local') {
       const strike: Play['strike'] = (scene) => scenario.strike(scene);
-      return judged(await play({ ...this.#playOf(scenario.name, hub, agedBy(scenario, secret)), strike }));
+      return judge(await play({ ...this.#playOf(scenario.name, hub, agedBy(scenario, hub)), strike }));
     }
     const stage = await this.#openStage(scenario);
     try {
       const strike: Play['strike'] = (scene) =>
         scenario.needs === 'local' ? scenario.strike(scene, stage.backstage) : scenario.strike(scene);
-      const aged = agedBy(scenario, stage.secret);
-      return judged(await play({ ...this.#playOf(scenario.name, stage.hub, aged), strike }));
+      const aged = agedBy(scenario, stage.hub);
+      return judge(await play({ ...this.#playOf(scenario.name, stage.hub, aged), strike }));
     } finally {
       await stage.close();
     }
   }
 
   #openStage(scenario: Scenario): Promise<Stage> {
-    const { speed, memory, signal, openStage } = this.#options;
-    const isOwn = scenario.needs !== 'local' || scenario.process === 'own';
-    const changeHub = ('changeHub' in scenario ? scenario.changeHub : undefined) ?? asItIs;
-    return openStage({ speed, memory, process: isOwn ? 'own' : 'another', changeHub, signal });
+    const { speed, own, signal, openStage } = this.#options;
+    const { change = asItIs, memory = false, openProcess } = own;
+    const isElsewhere = scenario.needs === 'local' && scenario.process === 'another';
+    const changeOnce = ('changeHub' in scenario ? scenario.changeHub : undefined) ?? asItIs;
+    return openStage({
+      speed,
+      memory,
+      open: isElsewhere ? openProcess : undefined,
+      changeHub: (options) => change(changeOnce(options)),
+      signal,
+    });
   }
 
   /** `aged`: the links show tokens that run out. */
-  #playOf(name: string, hub: Hub, aged?: Secret): Play {
-    const { seed, shape, speed, signal, output } = this.#options;
+  #playOf(name: string, hub: TestedHub, aged?: Mint): Play {
+    const { seed, shape, speed, signal } = this.#options;
     return {
       name,
       hub: aged ? { ...hub, token: () => freshToken(aged) } : hub,
@@ -154,7 +162,6 @@ export class Players {
       shape,
       speed,
       signal,
-      output,
       strike: undefined,
       moved: (act, scene) => this.#moved(name, act, scene),
     };
@@ -162,32 +169,23 @@ export class Players {
 
   #moved(name: string, act: Act, scene: Scene | undefined): void {
     this.#acts.set(name, act);
-    this.#options.board.moved(name, act, scene);
+    this.#options.progress.moved?.(name, act, scene);
   }
 }
 
 const asItIs: ChangeHub = (options) => options;
 
-const agedBy = ({ needs }: Scenario, secret: Secret | undefined): Secret | undefined =>
-  needs === 'secret' ? secret : undefined;
+const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
-const deaf = (): CliError =>
-  new CliError(
-    'failed',
-    'no words came back, even without a fault: the hub does not understand the test audio.',
-    'Let it transcribe with `meetcast simulator`, or try `meetcast chaos --local`.',
-  );
+const agedBy = ({ needs }: Scenario, hub: TestedHub): Mint | undefined =>
+  needs === 'secret' ? hub.mint : undefined;
 
-function faulty({ words, missing, unexpected, problems: [problem] }: Played): CliError {
-  const what =
-    missing.length > 0
-      ? `${missing.length} were lost`
-      : unexpected.length > 0
-        ? 'some came twice'
-        : undefined;
-  const found = what === undefined ? problem : `of ${words.said} words ${what}`;
-  return new CliError('failed', `even without a fault, ${found}.`, 'See `meetcast smoke`.');
+const nothingHeard = 'no words came back, even without a fault: the hub does not understand the test audio.';
+
+const faulty = (what: string): ChaosError =>
+  new ChaosError('faulty_without_fault', `even without a fault, ${what}.`);
+
+function faultIn({ words, missing, unexpected, problems: [problem = ''] }: Played): string {
+  if (missing.length > 0) return `of ${words.said} words ${missing.length} were lost`;
+  return unexpected.length > 0 ? `of ${words.said} words some came twice` : problem;
 }
-
-const stuck = (verdict: string): CliError =>
-  new CliError('failed', `even without a fault, ${verdict}.`, 'See `meetcast smoke`.');

@@ -1,8 +1,8 @@
 /** A recognizer that refuses for good: its senders are told why, keep what was not heard, and send it once it is let in. */
-import { timeToleranceMs } from '@meetcast/testing';
-import { count, seconds } from '../show.ts';
+import { timeToleranceMs } from '../tone-language/time-errors.ts';
 import type { Backstage, ChangeHub } from './scenario.ts';
 import type { Scene } from './scene.ts';
+import { count, seconds } from './text.ts';
 import type { Voice } from './voice.ts';
 
 /** What a person has to read in the reason, to know what to do. */

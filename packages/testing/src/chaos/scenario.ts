@@ -1,6 +1,7 @@
 /** What a scenario is: one fault, in the middle of a meeting of its own. */
 import type { HubOptions } from '@meetcast/server';
-import type { DeepgramSimulator, FaultProxy } from '@meetcast/testing';
+import type { FaultProxy } from '../network/fault-proxy.ts';
+import type { DeepgramSimulator } from '../simulator/simulator.ts';
 import type { Scene } from './scene.ts';
 
 interface Named {
@@ -16,7 +17,7 @@ export type ChangeHub = (options: HubOptions) => HubOptions;
 export type Scenario = Named &
   (
     | { readonly needs: 'hub'; strike(scene: Scene): Promise<void> }
-    /** The links show short-lived tokens, which only a secret can mint. */
+    /** Its links show tokens that expire, which only whoever has the hub's secret can make. */
     | { readonly needs: 'secret'; strike(scene: Scene): Promise<void> }
     /** A hub of its own, in this process. */
     | {

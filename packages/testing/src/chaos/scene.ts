@@ -9,27 +9,23 @@ import {
   subscribe,
 } from '@meetcast/client';
 import { closeCodes, type Gap, type Source, type TranscriptFinal } from '@meetcast/protocol';
-import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
-import { connected } from '../connected.ts';
-import type { TokenSource } from '../dev-token.ts';
-import type { Hub } from '../hub-options.ts';
-import type { Output } from '../output.ts';
-import { collectFinals } from '../seen.ts';
-import type { PcmFormat } from '../wav-writer.ts';
+import { type FaultProxy, openFaultProxy } from '../network/fault-proxy.ts';
+import { countWords, wordsOfFinals } from './compare-words.ts';
 import { Happenings } from './happenings.ts';
-import { formatOf, type Shape, seedOf } from './script.ts';
+import { type Format, formatOf, type Shape, seedOf } from './script.ts';
+import { collectFinals } from './seen.ts';
 import { plainSockets, socketsAs, socketsThrough, targetOf } from './sockets.ts';
+import { connected, connectTimeoutOf, type TestedHub } from './tested-hub.ts';
 import { Voice } from './voice.ts';
 
 export interface SceneOptions {
-  hub: Hub;
+  hub: TestedHub;
   meeting: string;
   seed: string;
   shape: Shape;
   speed: number;
-  tokens: { sender: TokenSource; viewer: TokenSource };
+  tokens: { sender: TestedHub['token']; viewer: TestedHub['token'] };
   signal: AbortSignal;
-  output: Output;
 }
 
 /** Short: chaos is there to see how things recover, not to wait for it. */
@@ -66,14 +62,13 @@ export class Scene {
     this.#watchViewer();
   }
 
-  /** Resolves when senders and viewer are connected; rejects with a CliError if they cannot be. */
+  /** Resolves when senders and viewer are connected; rejects with a ChaosError if they cannot be. */
   static async open(options: SceneOptions): Promise<Scene> {
     const proxy = await openFaultProxy(targetOf(options.hub.url));
     const scene = new Scene(options, proxy);
     try {
-      const { hub, output } = options;
       const links = [scene.viewer, ...scene.voices.map(({ sender }) => sender)];
-      await Promise.all(links.map((link) => connected(link, hub, output)));
+      await Promise.all(links.map((link) => connected(link, options.hub)));
       return scene;
     } catch (error) {
       await scene.close();
@@ -87,12 +82,20 @@ export class Scene {
   }
 
   /** Of each source. */
-  get format(): PcmFormat {
+  get format(): Format {
     return formatOf(this.#options.shape);
   }
 
   get meeting(): string {
     return this.#options.meeting;
+  }
+
+  get wordsSaid(): number {
+    return this.voices.reduce((sum, { speaker }) => sum + speaker.words.length, 0);
+  }
+
+  get wordsSeen(): number {
+    return countWords(wordsOfFinals(this.finals));
   }
 
   /** How much audio everybody has said so far. */
@@ -160,7 +163,7 @@ export class Scene {
 
   get #link() {
     const { hub, meeting } = this.#options;
-    return { url: hub.url, meeting, ...patience, connectTimeoutMs: hub.connectTimeoutMs };
+    return { url: hub.url, meeting, ...patience, connectTimeoutMs: connectTimeoutOf(hub) };
   }
 
   #voice(source: Source, how: Pick<PublishOptions, 'token' | 'openSocket'>): Voice {

@@ -1,8 +1,8 @@
 /** A recognizer that takes audio and says nothing more, for ever: the hub has to notice, and to go on without it. */
 import type { Status } from '@meetcast/protocol';
-import { seconds } from '../show.ts';
 import type { Backstage } from './scenario.ts';
 import type { Scene } from './scene.ts';
+import { seconds } from './text.ts';
 
 /** The protocol's bound [LOG3], from when somebody speaks and gets no answer. */
 const alarmMs = 10_000;

@@ -3,8 +3,8 @@
 import { connect, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { OpenSocket } from '@meetcast/client';
-import type { ProxyTarget } from '@meetcast/testing';
 import WebSocket from 'ws';
+import type { ProxyTarget } from '../network/fault-proxy.ts';
 
 // Types of `ws` do not know it: how long a polite close waits for its answer.
 const options = { closeTimeout: 2_000, perMessageDeflate: false };

@@ -1,15 +1,13 @@
 /** Somebody who goes on talking whatever happens to the link, phrase after phrase, until asked to stop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Publisher } from '@meetcast/client';
-import { type SpokenWord, spokenWords } from '@meetcast/testing';
-import { paced, realPace } from '../pacing.ts';
-import { bytesPerSecond, chunkBytesFor } from '../speech.ts';
-import type { PcmFormat } from '../wav-writer.ts';
-import { phraseAt } from './script.ts';
+import { paced, realPace } from '../tone-language/pacing.ts';
+import { type SpokenWord, spokenWords } from '../tone-language/time-errors.ts';
+import { bytesPerSecond, type Format, phraseAt, pieceBytesFor } from './script.ts';
 
 export interface SpeakerOptions {
   seed: string;
-  format: PcmFormat;
+  format: Format;
   /** Times real time. */
   speed: number;
   signal: AbortSignal;
@@ -82,13 +80,13 @@ export class Speaker {
 
   *#pieces(): Generator<Buffer> {
     const { seed, format, speed } = this.#options;
-    const chunkBytes = chunkBytesFor(format, speed);
+    const pieceBytes = pieceBytesFor(format, speed);
     let bytes = 0;
     for (let place = 0; !this.#isFinishing; place++) {
       const { words, pcm } = phraseAt(seed, place, format);
       this.#words.push(...spokenWords(words, this.#msOf(bytes)));
       bytes += pcm.length;
-      for (let at = 0; at < pcm.length; at += chunkBytes) yield pcm.subarray(at, at + chunkBytes);
+      for (let at = 0; at < pcm.length; at += pieceBytes) yield pcm.subarray(at, at + pieceBytes);
     }
   }
 

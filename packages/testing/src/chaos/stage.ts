@@ -3,18 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFaultProxy, startDeepgramSimulator } from '@meetcast/testing';
-import { mintToken } from '../dev-token.ts';
-import type { Hub } from '../hub-options.ts';
-import type { Secret } from './ageing-token.ts';
+import { SignJWT } from 'jose';
+import { openFaultProxy } from '../network/fault-proxy.ts';
+import { startDeepgramSimulator } from '../simulator/simulator.ts';
+import { freshToken, type Mint } from './ageing-token.ts';
 import { hubHere } from './hub-here.ts';
-import { hubInProcess } from './hub-in-process.ts';
-import type { HubParts } from './local-hub.ts';
-import type { Backstage } from './scenario.ts';
+import type { HubParts, OpenHub } from './local-hub.ts';
+import type { Backstage, ChangeHub } from './scenario.ts';
+import type { TestedHub } from './tested-hub.ts';
 
 export interface Stage {
-  readonly hub: Hub;
-  readonly secret: Secret;
+  readonly hub: TestedHub & { mint: Mint };
   readonly backstage: Backstage;
   close(): Promise<void>;
 }
@@ -22,16 +21,26 @@ export interface Stage {
 export interface StageOptions extends Pick<HubParts, 'speed' | 'changeHub' | 'signal'> {
   /** Nothing is kept on disk. */
   memory: boolean;
-  process: 'own' | 'another';
+  /** Where it runs. Default: in this process. */
+  open?: OpenHub | undefined;
+}
+
+/** Hubs of one's own: in this process, with the Deepgram simulator for a recognizer. */
+export interface OwnHubs {
+  /** The options they are created with, made of those they would have: with your store, or a wait that you have changed. */
+  change?: ChangeHub;
+  /** Transcripts are in memory, and not in SQLite. Default false. */
+  memory?: boolean;
+  /** Opens one in another process, which can be killed. Without it, what needs one is skipped. */
+  openProcess?: OpenHub;
 }
 
 export type OpenStage = (options: StageOptions) => Promise<Stage>;
 
 /** Audio is taken at most so many times as fast as it is spoken, as Deepgram does. */
 const paceOfSpeech = 1.25;
-const connectTimeoutMs = 10_000;
 
-export async function openStage({ memory, process, ...options }: StageOptions): Promise<Stage> {
+export async function openStage({ memory, open = hubHere, ...options }: StageOptions): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     const failures: unknown[] = [];
@@ -49,13 +58,11 @@ export async function openStage({ memory, process, ...options }: StageOptions): 
     closers.push(() => recognizerLink.close());
     const secret = randomBytes(32).toString('base64url');
     const endpoint = `ws://127.0.0.1:${recognizerLink.port}`;
-    const open = process === 'own' ? hubHere : hubInProcess;
     const hub = await open({ ...options, secret, endpoint, pace, directory });
     closers.push(() => hub.close());
-    const token = await mintToken(secret, {}, 24 * 3600);
+    const mint = minting(secret);
     return {
-      hub: { url: hub.url, token, connectTimeoutMs },
-      secret: { secret, audience: undefined, issuer: undefined },
+      hub: { url: hub.url, token: () => freshToken(mint), mint },
       backstage: { recognizer, recognizerLink, restartHub: () => hub.restart() },
       close,
     };
@@ -64,3 +71,17 @@ export async function openStage({ memory, process, ...options }: StageOptions): 
     throw error;
   }
 }
+
+/** What the hub accepts: for development, where everything is allowed. */
+const minting =
+  (secret: string): Mint =>
+  (ttlSeconds) => {
+    const now = Math.floor(Date.now() / 1000);
+    return new SignJWT({ user_id: 'chaos', tenant_id: 'chaos', email: 'chaos@localhost', role: 'admin' })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setIssuedAt(now)
+      .setExpirationTime(now + ttlSeconds)
+      .setAudience('meetcast')
+      .setIssuer('meetcast')
+      .sign(new TextEncoder().encode(secret));
+  };

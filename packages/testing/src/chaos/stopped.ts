@@ -1,12 +1,12 @@
 /** Why a run ends before its end: what its signal is aborted with. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
-  /** Seconds of the time limit; undefined: somebody stopped it. */
-  readonly limitSeconds: number | undefined;
+  /** The time limit that is over, in milliseconds; undefined: somebody stopped it. */
+  readonly limitMs: number | undefined;
 
-  constructor(limitSeconds?: number) {
-    super(limitSeconds === undefined ? 'it was stopped' : `the time limit of ${limitSeconds} s is over`);
-    this.limitSeconds = limitSeconds;
+  constructor(limitMs?: number) {
+    super(limitMs === undefined ? 'it was stopped' : `the time limit of ${limitMs / 1000} s is over`);
+    this.limitMs = limitMs;
   }
 }
 

@@ -7,8 +7,8 @@ import {
   type Status,
   type TranscriptFinal,
 } from '@meetcast/protocol';
-import { timeToleranceMs } from '@meetcast/testing';
-import type { Said } from './result.ts';
+import { timeToleranceMs } from '../tone-language/time-errors.ts';
+import type { Said } from './judge.ts';
 import { Speaker, type SpeakerOptions } from './speaker.ts';
 
 type Audience = 'sender' | 'viewer';

@@ -1,10 +1,10 @@
-/** What `meetcast chaos` says, by a seed, and how it judges what came back. */
+/** What is said, by a seed, and how it is judged what came back. */
 import type { Gap, TranscriptFinal } from '@meetcast/protocol';
-import { spokenWords, ToneDecoder } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { reasonProblem } from '../src/chaos/refusal.ts';
-import { type Heard, inSpokenOrder, judged, type Said } from '../src/chaos/result.ts';
-import { chance, formatOf, phraseAt, seedOf } from '../src/chaos/script.ts';
+import { type Heard, inSpokenOrder, judge, type Said } from '../../src/chaos/judge.ts';
+import { reasonProblem } from '../../src/chaos/refusal.ts';
+import { chance, formatOf, phraseAt, seedOf } from '../../src/chaos/script.ts';
+import { spokenWords, ToneDecoder } from '../../src/index.ts';
 
 const mono = formatOf({ sources: ['mic'], channels: 1 });
 
@@ -80,11 +80,11 @@ const heard = (changes: Partial<Heard>): Heard => ({
 });
 
 test('a lost word, a repeated one and a broken promise each fail; slowness does not', () => {
-  expect(judged(heard({ recoveredMs: 40_000 }))).toMatchObject({
+  expect(judge(heard({ recoveredMs: 40_000 }))).toMatchObject({
     status: 'passed',
     words: { said: 4, stored: 4, seen: 4 },
   });
-  expect(judged(heard({ stored: [final(mic, 0, 1), final(mic, 2, 4)] }))).toMatchObject({
+  expect(judge(heard({ stored: [final(mic, 0, 1), final(mic, 2, 4)] }))).toMatchObject({
     status: 'failed',
     words: { said: 4, stored: 3, seen: 4 },
     missing: [{ source: 'mic', place: 2, word: 'ship', from: ['stored'] }],
@@ -92,34 +92,34 @@ test('a lost word, a repeated one and a broken promise each fail; slowness does 
     problems: [],
   });
   const twice = [final(mic, 0, 2), final(mic, 1, 2), final(mic, 2, 4)];
-  expect(judged(heard({ seen: twice }))).toMatchObject({
+  expect(judge(heard({ seen: twice }))).toMatchObject({
     status: 'failed',
     missing: [],
     unexpected: [{ source: 'mic', place: 2, word: 'ship', from: ['seen'] }],
   });
-  expect(judged(heard({ problems: ['the first sender was disturbed'] })).status).toBe('failed');
-  expect(judged(heard({ stored: [], seen: [] })).missing).toHaveLength(words.length);
+  expect(judge(heard({ problems: ['the first sender was disturbed'] })).status).toBe('failed');
+  expect(judge(heard({ stored: [], seen: [] })).missing).toHaveLength(words.length);
 });
 
 test('words that were filled in later count where they were said', () => {
   const finals = [final(mic, 0, 1), final(mic, 2, 4), final(mic, 1, 2)];
   expect(inSpokenOrder(finals).map(({ text }) => text)).toEqual(['we', 'ship', 'on friday']);
-  expect(judged(heard({ stored: finals, seen: finals })).status).toBe('passed');
+  expect(judge(heard({ stored: finals, seen: finals })).status).toBe('passed');
 });
 
 test('each source is judged by itself, where it begins on the meeting’s clock', () => {
   const all = [final(mic, 0, 2), final(system, 0, 3), final(mic, 2, 4)];
   const both = { said: [mic, system], stored: all, seen: all };
-  expect(judged(heard(both))).toMatchObject({ status: 'passed', words: { said: 7, stored: 7, seen: 7 } });
+  expect(judge(heard(both))).toMatchObject({ status: 'passed', words: { said: 7, stored: 7, seen: 7 } });
   const [first, second, third] = all as [TranscriptFinal, TranscriptFinal, TranscriptFinal];
-  expect(judged(heard({ ...both, stored: [first, third] })).missing).toMatchObject([
+  expect(judge(heard({ ...both, stored: [first, third] })).missing).toMatchObject([
     { source: 'system', place: 1, word: 'yes' },
     { source: 'system', place: 2, word: 'ship' },
     { source: 'system', place: 3, word: 'now' },
   ]);
   const exchanged = [first, { ...second, meta: { source: 'mic' as const } }, third];
-  expect(judged(heard({ ...both, stored: exchanged })).status).toBe('failed');
-  expect(judged(heard({ ...both, seen: [...all, final(system, 2, 3)] }))).toMatchObject({
+  expect(judge(heard({ ...both, stored: exchanged })).status).toBe('failed');
+  expect(judge(heard({ ...both, seen: [...all, final(system, 2, 3)] }))).toMatchObject({
     status: 'failed',
     missing: [],
     unexpected: [{ source: 'system', place: 3, word: 'now', from: ['seen'] }],
@@ -127,32 +127,32 @@ test('each source is judged by itself, where it begins on the meeting’s clock'
 });
 
 test('a word more than 20 ms from where it was said fails, and the farthest is told', () => {
-  const exact = judged(heard({}));
+  const exact = judge(heard({}));
   expect([exact.status, exact.timeErrorMs]).toEqual(['passed', 0]);
   for (const offMs of [20, -20]) {
     const stored = [final(mic, 0, 2), final(mic, 2, 4, { offMs })];
-    expect(judged(heard({ stored }))).toMatchObject({ status: 'passed', timeErrorMs: 20, problems: [] });
+    expect(judge(heard({ stored }))).toMatchObject({ status: 'passed', timeErrorMs: 20, problems: [] });
   }
   for (const offMs of [21, -21]) {
     const stored = [final(mic, 0, 2, { offMs: 5 }), final(mic, 2, 4, { offMs })];
-    const { status, timeErrorMs, problems } = judged(heard({ stored }));
+    const { status, timeErrorMs, problems } = judge(heard({ stored }));
     expect([status, timeErrorMs, problems.length]).toEqual(['failed', 21, 1]);
     expect(problems[0]).toMatch(
       /^2 words stored more than 20 ms from where they were said, up to 21 ms: "on" of mic/,
     );
   }
   const worse = [final(mic, 0, 2, { offMs: 25 }), final(mic, 2, 4, { offMs: 40 })];
-  expect(judged(heard({ stored: worse })).problems[0]).toMatch(/^4 words .* up to 40 ms: "on" of mic/);
+  expect(judge(heard({ stored: worse })).problems[0]).toMatch(/^4 words .* up to 40 ms: "on" of mic/);
   const late = [final(mic, 0, 4), final(system, 0, 3, { offMs: 30 })];
-  expect(judged(heard({ said: [mic, system], stored: late, seen: late })).problems[0]).toMatch(
+  expect(judge(heard({ said: [mic, system], stored: late, seen: late })).problems[0]).toMatch(
     /"yes" of system/,
   );
 });
 
 test('the words that did come are compared with the clock, whatever else was lost or came twice', () => {
   const stored = [final(mic, 0, 1), final(mic, 2, 3), final(mic, 2, 3), final(mic, 3, 4, { offMs: 9 })];
-  expect(judged(heard({ stored }))).toMatchObject({ status: 'failed', timeErrorMs: 9, problems: [] });
-  expect(judged(heard({ stored: [] })).timeErrorMs).toBe(null);
+  expect(judge(heard({ stored }))).toMatchObject({ status: 'failed', timeErrorMs: 9, problems: [] });
+  expect(judge(heard({ stored: [] })).timeErrorMs).toBe(null);
 });
 
 const gapOf = ({ start_ms, end_ms }: TranscriptFinal, changes: Partial<Gap> = {}): Gap => ({
@@ -171,39 +171,39 @@ test('words that fill a gap must say so; those before it and beside it need not'
   const before = final(mic, 0, 2);
   const missing = final(mic, 2, 4);
   const gap = gapOf(missing, { start_ms: before.end_ms - 5 });
-  const judge = (filling: TranscriptFinal, gaps = [gap]) => {
+  const judging = (filling: TranscriptFinal, gaps = [gap]) => {
     const stored = [before, filling];
-    return judged(heard({ stored, seen: stored, gaps }));
+    return judge(heard({ stored, seen: stored, gaps }));
   };
-  expect(judge(final(mic, 2, 4, { repairs: gap.seq }))).toMatchObject({ status: 'passed', gaps: 1 });
-  const silent = judge(final(mic, 2, 4));
+  expect(judging(final(mic, 2, 4, { repairs: gap.seq }))).toMatchObject({ status: 'passed', gaps: 1 });
+  const silent = judging(final(mic, 2, 4));
   expect(silent.status).toBe('failed');
   expect(silent.problems).toEqual([
     `"on friday" fills gap ${gap.seq} of the log, and says that it repairs nothing`,
   ]);
-  expect(judge(final(mic, 2, 4, { repairs: gap.seq + 1_000 })).problems).toHaveLength(1);
-  expect(judge(missing).status).toBe('passed');
-  expect(judge(final(mic, 2, 4), [{ ...gap, source: 'system' }]).status).toBe('passed');
+  expect(judging(final(mic, 2, 4, { repairs: gap.seq + 1_000 })).problems).toHaveLength(1);
+  expect(judging(missing).status).toBe('passed');
+  expect(judging(final(mic, 2, 4), [{ ...gap, source: 'system' }]).status).toBe('passed');
   // Of two gaps that it fills it names one.
   const two = [gap, gapOf(missing)];
-  for (const { seq } of two) expect(judge(final(mic, 2, 4, { repairs: seq }), two).status).toBe('passed');
-  expect(judge(final(mic, 2, 4), two).problems[0]).toContain(
+  for (const { seq } of two) expect(judging(final(mic, 2, 4, { repairs: seq }), two).status).toBe('passed');
+  expect(judging(final(mic, 2, 4), two).problems[0]).toContain(
     `gap ${two[0]?.seq} or ${two[1]?.seq} of the log`,
   );
 });
 
 test('a word that comes after a gap and stands beside it, or 20 ms in it, fills nothing', () => {
   const [first, last] = [final(mic, 0, 2), final(mic, 2, 4)];
-  const judge = (gap: Gap) => {
+  const before = (gap: Gap) => {
     const stored = [final(mic, 0, 2), final(mic, 2, 4, { repairs: gap.seq })];
-    return judged(heard({ stored, seen: stored, gaps: [gap] })).status;
+    return judge(heard({ stored, seen: stored, gaps: [gap] })).status;
   };
-  expect(judge(gapOf(last))).toBe('passed');
-  expect(judge(gapOf(last, { start_ms: first.end_ms - 20 }))).toBe('passed');
-  expect(judge(gapOf(last, { start_ms: first.end_ms - 21 }))).toBe('failed');
+  expect(before(gapOf(last))).toBe('passed');
+  expect(before(gapOf(last, { start_ms: first.end_ms - 20 }))).toBe('passed');
+  expect(before(gapOf(last, { start_ms: first.end_ms - 21 }))).toBe('failed');
   const behind = (gap: Gap) => {
     const stored = [final(mic, 0, 2, { repairs: gap.seq }), final(mic, 2, 4)];
-    return judged(heard({ stored, seen: stored, gaps: [gap] })).status;
+    return judge(heard({ stored, seen: stored, gaps: [gap] })).status;
   };
   expect(behind(gapOf(first))).toBe('passed');
   expect(behind(gapOf(first, { end_ms: last.start_ms + 20 }))).toBe('passed');

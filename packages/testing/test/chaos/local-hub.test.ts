@@ -1,6 +1,6 @@
-/** The hub of one scenario of `meetcast chaos --local`: whatever it is doing, nothing of it outlives its close. */
+/** The hub of one scenario: whatever it is doing, nothing of it outlives its close. */
 import { expect, test } from 'vitest';
-import { localHub } from '../src/chaos/local-hub.ts';
+import { localHub } from '../../src/chaos/local-hub.ts';
 
 /** Hubs that listen and leave when the test lets them. */
 function hubs() {

@@ -1,28 +1,17 @@
-/** `meetcast chaos --local` on hubs that are not what they should be: each broken promise is exit code 1, and named. */
-import type { DeepgramSimulator } from '@meetcast/testing';
+/** Scenarios on hubs that are not what they should be: each broken promise fails, and is named. */
 import { describe, test, vi } from 'vitest';
-import { type ChaosFlags, chaos } from '../src/chaos/run.ts';
-import type { ChangeHub } from '../src/chaos/scenario.ts';
-import { openStage } from '../src/chaos/stage.ts';
-import { CliError } from '../src/exit.ts';
-import { createOutput } from '../src/output.ts';
+import { type ChaosOptions, chaos } from '../../src/chaos/chaos.ts';
+import type { Broken, Played } from '../../src/chaos/judge.ts';
+import type { ChangeHub } from '../../src/chaos/scenario.ts';
+import { openStage } from '../../src/chaos/stage.ts';
+import type { DeepgramSimulator } from '../../src/index.ts';
 import { type ChangeRecognizer, deafAtTheEnd, refusingWith, slowToReturn } from './support/recognizers.ts';
-import { eventsOf } from './support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
 vi.setConfig({ testTimeout: 300_000, maxConcurrency: 10 });
 
-interface Verdict {
-  status: string;
-  problems: string[];
-  notes: string[];
+interface Run extends Pick<Played, 'status' | 'problems' | 'notes' | 'gaps' | 'recoveredMs'> {
   lost: number;
-  gaps: number;
-  recovered_ms: number | null;
-}
-
-interface Run extends Verdict {
-  exit: string;
   recognizers: readonly DeepgramSimulator[];
 }
 
@@ -31,38 +20,20 @@ const whatever: ChangeHub = (options) => options;
 /** One scenario, on a hub whose options were changed. */
 async function run(
   name: string,
-  changeHub: ChangeHub = whatever,
-  flags: Partial<ChaosFlags> = {},
+  change: ChangeHub = whatever,
+  shape: Pick<ChaosOptions, 'sources' | 'channels'> = {},
 ): Promise<Run> {
-  let stdout = '';
-  const stdoutSink = { write: (text: string) => (stdout += text) };
-  const stderr = { write: () => true };
-  const output = createOutput({ json: true, stdout: stdoutSink, stderr, env: {} });
   const recognizers: DeepgramSimulator[] = [];
-  const given: ChaosFlags = {
-    local: true,
-    memory: true,
-    list: false,
-    only: [name],
-    sources: ['mic'],
-    channels: 1,
-    seed: 1,
-    speed: 1,
-    timeLimit: 150,
-    connectTimeout: 10,
-    ...flags,
-  };
-  const ended = chaos(given, { output, cwd: process.cwd(), processEnv: {} }, async (options) => {
-    const stage = await openStage({ ...options, changeHub: (hub) => changeHub(options.changeHub(hub)) });
+  const options = { ...shape, only: [name], own: { change, memory: true }, seed: 1, timeLimitMs: 150_000 };
+  const { results } = await chaos(options, async (parts) => {
+    const stage = await openStage(parts);
     recognizers.push(stage.backstage.recognizer);
     return stage;
   });
-  const exit = await ended.then(
-    () => 'done',
-    (error: unknown) => (error instanceof CliError ? error.exit : String(error)),
-  );
-  const isVerdict = (event: unknown) => (event as { event: string }).event === 'scenario';
-  return { ...(eventsOf({ stdout }).find(isVerdict) as Verdict), exit, recognizers };
+  const result = results.get(name) as Played | Broken;
+  const unplayed = { notes: [], gaps: 0, recoveredMs: null };
+  const lost = 'missing' in result ? result.missing.length : 0;
+  return { ...unplayed, ...result, lost, recognizers };
 }
 
 const recognizing =
@@ -86,31 +57,31 @@ describe.concurrent('a hub that', () => {
   test('is well passes: it says that the recognizer is silent, and goes on with another stream', async ({
     expect,
   }) => {
-    const { exit, status, problems, notes, recovered_ms, recognizers } = await run('recognizer-silent');
-    expect({ exit, status, problems }).toEqual({ exit: 'done', status: 'passed', problems: [] });
+    const { status, problems, notes, recoveredMs, recognizers } = await run('recognizer-silent');
+    expect({ status, problems }).toEqual({ status: 'passed', problems: [] });
     expect(notes).toEqual([
       expect.stringMatching(/the hub said after \d+\.\d s that the recognizer is silent/),
     ]);
     // Words came back after the alarm, by a stream that was opened for them: the first one says nothing any more.
-    expect(recovered_ms).toBeGreaterThan(0);
+    expect(recoveredMs).toBeGreaterThan(0);
     expect(recognizers[0]?.streams.length).toBe(2);
   });
 
   test('never notices a silent recognizer fails', async ({ expect }) => {
-    const { exit, status, problems } = await run('recognizer-silent', noticingAfter(600_000));
-    expect({ exit, status }).toEqual({ exit: 'failed', status: 'failed' });
+    const { status, problems } = await run('recognizer-silent', noticingAfter(600_000));
+    expect({ status }).toEqual({ status: 'failed' });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
   });
 
   test('notices it too late fails, though it loses no word', async ({ expect }) => {
-    const { exit, status, problems, lost } = await run('recognizer-silent', noticingAfter(12_000));
-    expect({ exit, status, lost }).toEqual({ exit: 'failed', status: 'failed', lost: 0 });
+    const { status, problems, lost } = await run('recognizer-silent', noticingAfter(12_000));
+    expect({ status, lost }).toEqual({ status: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s that the recognizer is silent/)]);
   });
 
   test('notices it, and is long in finding another stream, fails', async ({ expect }) => {
-    const { exit, problems, lost } = await run('recognizer-silent', recognizing(slowToReturn(13_000)));
-    expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
+    const { status, problems, lost } = await run('recognizer-silent', recognizing(slowToReturn(13_000)));
+    expect({ status, lost }).toEqual({ status: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(/not told within 10 s after that .* working again/)]);
   });
 
@@ -122,16 +93,16 @@ describe.concurrent('a hub that', () => {
       'The speech recognizer failed.',
       /^the sender of mic was told a reason that says nothing of the access/,
     ],
-  ] as const)('for %i tells its senders "%s" fails', async ([status, reason, problem], { expect }) => {
-    const { exit, problems, lost } = await run(`recognizer-${status}`, recognizing(refusingWith(reason)));
-    expect({ exit, lost }).toEqual({ exit: 'failed', lost: 0 });
+  ] as const)('for %i tells its senders "%s" fails', async ([code, reason, problem], { expect }) => {
+    const { status, problems, lost } = await run(`recognizer-${code}`, recognizing(refusingWith(reason)));
+    expect({ status, lost }).toEqual({ status: 'failed', lost: 0 });
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
   test('never says what is missing while its senders stay away fails', async ({ expect }) => {
     const patient: ChangeHub = (options) => ({ ...options, limits: { ...options.limits, graceMs: 60_000 } });
-    const { exit, problems, lost, gaps } = await run('recognizer-402', patient);
-    expect({ exit, lost, gaps }).toEqual({ exit: 'failed', lost: 0, gaps: 0 });
+    const { status, problems, lost, gaps } = await run('recognizer-402', patient);
+    expect({ status, lost, gaps }).toEqual({ status: 'failed', lost: 0, gaps: 0 });
     expect(problems).toEqual([expect.stringMatching(/the log did not say what is missing/)]);
   });
 
@@ -141,8 +112,8 @@ describe.concurrent('a hub that', () => {
       ...recognizing(deafAtTheEnd(2_500))(options),
       recovery: false,
     });
-    const { exit, problems, lost } = await run('recognizer-401', trusting);
-    expect(exit).toBe('failed');
+    const { status, problems, lost } = await run('recognizer-401', trusting);
+    expect(status).toBe('failed');
     const problem = /^the sender of mic no longer has \d+ ms of audio whose words are not stored$/;
     expect(problems).toContainEqual(expect.stringMatching(problem));
     expect(lost).toBeGreaterThan(0);
@@ -153,9 +124,8 @@ test('a hub that cannot be opened has not passed', async ({ expect }) => {
   const none: ChangeHub = () => {
     throw new Error('there is no room for a hub');
   };
-  const { exit, status, problems } = await run('drop', none);
-  expect({ exit, status, problems }).toEqual({
-    exit: 'failed',
+  const { status, problems } = await run('drop', none);
+  expect({ status, problems }).toEqual({
     status: 'failed',
     problems: ['there is no room for a hub'],
   });
@@ -163,8 +133,8 @@ test('a hub that cannot be opened has not passed', async ({ expect }) => {
 
 test.concurrent('each source has a stream of its own, with the channels asked for', async ({ expect }) => {
   const shape = { sources: ['mic', 'system'] as ['mic', 'system'], channels: 2 };
-  const { exit, recognizers } = await run('recognizer-402', whatever, shape);
-  expect(exit).toBe('done');
+  const { status, recognizers } = await run('recognizer-402', whatever, shape);
+  expect(status).toBe('passed');
   const streams = recognizers[0]?.streams ?? [];
   expect(streams.length).toBeGreaterThanOrEqual(4);
   for (const { query } of streams) expect(query).toContain('channels=2');

@@ -1,12 +1,12 @@
-/** What `meetcast chaos` notes of one source: what was shown to whom, and what its sender still has. */
+/** What is noted of one source: what was shown to whom, and what its sender still has. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Publisher, PublisherEvents } from '@meetcast/client';
 import type { Status, TranscriptFinal } from '@meetcast/protocol';
 import { expect, test, vi } from 'vitest';
-import { formatOf } from '../src/chaos/script.ts';
-import { isAlarm, isRecovery } from '../src/chaos/silence.ts';
-import { Voice } from '../src/chaos/voice.ts';
+import { formatOf } from '../../src/chaos/script.ts';
+import { isAlarm, isRecovery } from '../../src/chaos/silence.ts';
+import { Voice } from '../../src/chaos/voice.ts';
 
 type Listener = (value: never) => void;
 

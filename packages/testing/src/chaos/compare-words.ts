@@ -30,7 +30,7 @@ export interface Place extends Misfit {
   from: string[];
 }
 
-export const wordsIn = (text: string): string[] => text.split(/\s+/u).filter((word) => word !== '');
+const wordsIn = (text: string): string[] => text.split(/\s+/u).filter((word) => word !== '');
 
 export const countWords = (words: SourceWords): number => words.mic.length + words.system.length;
 

@@ -1,6 +1,6 @@
 /** Words said against words that came back. */
 import { expect, test } from 'vitest';
-import { compareWords, noWords, placesOf } from '../src/words.ts';
+import { compareWords, noWords, placesOf } from '../../src/chaos/compare-words.ts';
 
 const compare = (said: string, got: string) => {
   const words = (text: string) => ({ ...noWords, mic: text.split(' ').filter((word) => word !== '') });
