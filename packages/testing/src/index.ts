@@ -1,4 +1,4 @@
-/** What embedding teams test with: speech that a machine can check. */
+/** `@meetcast/testing`: speech that a machine can check, a Deepgram simulator that decodes it, and links that can be hurt. */
 
 export { type FaultProxy, openFaultProxy, type ProxyTarget } from './network/fault-proxy.ts';
 export { freePort } from './network/free-port.ts';
