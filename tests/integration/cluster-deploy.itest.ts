@@ -4,7 +4,14 @@ import { type Cluster, type ClusterNode, clusters, hasServers } from '../support
 import { viewerAt } from '../support/cluster-peers.ts';
 import type { Closing, Viewer } from '../support/peer.ts';
 import { mintToken } from '../support/start-hub.ts';
-import { expectWhole, gather, leave, speak, type WatchedMeeting } from '../support/watched-meeting.ts';
+import {
+  expectWhole,
+  finish,
+  gather,
+  leave,
+  speak,
+  type WatchedMeeting,
+} from '../support/watched-meeting.ts';
 
 const start = clusters();
 const soon = { timeout: 120_000, interval: 20 };
@@ -13,8 +20,8 @@ const closeSpreadMs = 4_000;
 const restart = { code: 1012, reason: 'restart' };
 
 const clientsOf = (all: readonly WatchedMeeting[]) =>
-  all.flatMap(({ voices, watchers }) => [
-    ...voices.map(({ publisher, story }) => ({ client: publisher, story })),
+  all.flatMap(({ talkers, watchers }) => [
+    ...talkers.map(({ voice, story }) => ({ client: voice.sender, story })),
     ...watchers.map(({ subscription, story }) => ({ client: subscription, story })),
   ]);
 
@@ -63,7 +70,15 @@ async function meetingsAt({ door }: Cluster, count: number): Promise<WatchedMeet
   const url = () => `http://127.0.0.1:${door.port}`;
   const backoff = { minMs: 100, maxMs: 1_000 };
   return Array.from({ length: count }, (_, index) =>
-    gather({ ref: { tenant, id: `m-${index}` }, viewers: 3, url, token, backoff }),
+    gather({
+      ref: { tenant, id: `m-${index}` },
+      viewers: 3,
+      seed: 100 + index,
+      speedUp: 1,
+      url,
+      token,
+      backoff,
+    }),
   );
 }
 
@@ -74,14 +89,7 @@ describe.skipIf(!hasServers)('a deploy', () => {
     const cluster = await start({ nodes: 3, limits: { closeSpreadMs, heartbeatMs: 60_000 } });
     const all = await meetingsAt(cluster, 3);
     try {
-      let isOver = false;
-      const speaking = all.flatMap(({ voices }, index) =>
-        voices.map((voice, place) =>
-          speak(voice, { seed: 100 + 10 * index + place, speedUp: 1, isOver: () => isOver }),
-        ),
-      );
-      const spoken = Promise.all(speaking);
-      spoken.catch(() => {});
+      all.forEach(speak);
       for (const { watchers } of all)
         await vi.waitFor(() => expect(watchers[0]?.entries.length).toBeGreaterThan(3), soon);
       for (const node of cluster.nodes) {
@@ -89,8 +97,7 @@ describe.skipIf(!hasServers)('a deploy', () => {
         process.stdout.write(`deploy of ${node.name}: ${JSON.stringify(figures)}\n`);
         expect(figures.spreadMs).toBeGreaterThan(closeSpreadMs / 4);
       }
-      isOver = true;
-      await spoken;
+      await Promise.all(all.map(finish));
       for (const meeting of all) await expectWhole(cluster.store, meeting, { timeout: 120_000 });
       const breaks = clientsOf(all).flatMap(({ story }) =>
         story.filter((line) => line.includes(' reconnecting ')),

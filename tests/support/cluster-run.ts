@@ -7,7 +7,15 @@ import type { Cluster, ClusterOptions } from './cluster.ts';
 import { bringAbout, plan, type Trouble, type Weather } from './cluster-troubles.ts';
 import { sources } from './paced-meeting.ts';
 import { mintToken } from './start-hub.ts';
-import { expectKept, expectWhole, gather, leave, speak, type WatchedMeeting } from './watched-meeting.ts';
+import {
+  expectKept,
+  expectWhole,
+  finish,
+  gather,
+  leave,
+  speak,
+  type WatchedMeeting,
+} from './watched-meeting.ts';
 
 export interface ClusterRun extends Weather {
   seed: number;
@@ -56,7 +64,9 @@ export async function weather(run: ClusterRun): Promise<ClusterFigures> {
       }
       const url = (who: string) => `http://127.0.0.1:${ports.get(who)}`;
       const ref = { tenant, id: `meeting-${index}` };
-      all.push(gather({ ref, viewers: run.viewers, url, token, ...clientLinks }));
+      const { viewers, speedUp } = run;
+      const words = { seed: run.seed * 1_000 + index, speedUp };
+      all.push(gather({ ref, viewers, url, token, ...words, ...clientLinks }));
     }
     return await endure(run, troubles, cluster, all, links);
   } catch (error) {
@@ -79,14 +89,10 @@ async function endure(
 ): Promise<ClusterFigures> {
   let isOver = false;
   let worstKeptMs = 0;
-  const voices = all.flatMap((meeting) => meeting.voices);
-  const speaking = voices.map((voice, place) =>
-    speak(voice, { seed: run.seed * 1_000 + place, speedUp: run.speedUp, isOver: () => isOver }),
-  );
-  const spoken = Promise.all(speaking);
-  spoken.catch(() => {});
+  const voices = all.flatMap(({ talkers }) => talkers.map(({ voice }) => voice));
+  all.forEach(speak);
   const watching = setInterval(() => {
-    worstKeptMs = Math.max(worstKeptMs, ...voices.map(({ publisher }) => publisher.bufferedMs));
+    worstKeptMs = Math.max(worstKeptMs, ...voices.map(({ sender }) => sender.bufferedMs));
   }, 250);
   const looking = lookAgainAndAgain(cluster, all, () => isOver);
   looking.catch(() => {});
@@ -98,6 +104,7 @@ async function endure(
     isOver = true;
     const healedAt = performance.now();
     await looking;
+    const spoken = Promise.all(all.map(finish));
     await within(settleMs, spoken, () => `senders that are not done:\n${unfinished(all).join('\n')}`);
     const storedAt = performance.now();
     for (const meeting of all) await expectWhole(cluster.store, meeting, { timeout: settleMs });
@@ -129,12 +136,12 @@ function countsOf(troubles: Trouble[], all: WatchedMeeting[]) {
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const breaks = (stories: { story: string[] }[]) =>
     sum(stories.map(({ story }) => story.filter((line) => line.includes(' reconnecting ')).length));
-  const voices = all.flatMap((meeting) => meeting.voices);
+  const talkers = all.flatMap((meeting) => meeting.talkers);
   return {
     troubles: kinds,
-    words: sum(voices.map(({ words }) => words.length)),
+    words: sum(talkers.map(({ voice }) => voice.speaker.words.length)),
     entries: sum(all.map(({ watchers }) => watchers[0]?.entries.length ?? 0)),
-    reconnects: { viewers: breaks(all.flatMap(({ watchers }) => watchers)), senders: breaks(voices) },
+    reconnects: { viewers: breaks(all.flatMap(({ watchers }) => watchers)), senders: breaks(talkers) },
   };
 }
 
@@ -146,12 +153,12 @@ function silenceIn({ watchers }: WatchedMeeting): number {
 
 function unfinished(all: WatchedMeeting[]): string[] {
   const isDone = ({ connection }: Publisher) => connection === 'closed';
-  return all.flatMap(({ ref, voices }) =>
-    voices
-      .filter(({ publisher }) => !isDone(publisher))
-      .map(({ source, publisher, story }) => {
-        const { durableMs, bufferedMs } = publisher;
-        return `${source} of ${ref.id}: ${JSON.stringify({ durableMs, bufferedMs })} ${story.slice(-8).join('; ')}`;
+  return all.flatMap(({ ref, talkers }) =>
+    talkers
+      .filter(({ voice }) => !isDone(voice.sender))
+      .map(({ voice, story }) => {
+        const { durableMs, bufferedMs } = voice.sender;
+        return `${voice.source} of ${ref.id}: ${JSON.stringify({ durableMs, bufferedMs })} ${story.slice(-8).join('; ')}`;
       }),
   );
 }

@@ -9,7 +9,15 @@ import { type DeepgramSimulator, startDeepgramSimulator } from '@meetcast/testin
 import { seeded } from '../../packages/server/test/support/random.ts';
 import { HubProcess } from './hub-process.ts';
 import { mintToken, secret, unhurried } from './start-hub.ts';
-import { expectKept, expectWhole, gather, leave, speak, type WatchedMeeting } from './watched-meeting.ts';
+import {
+  expectKept,
+  expectWhole,
+  finish,
+  gather,
+  leave,
+  speak,
+  type WatchedMeeting,
+} from './watched-meeting.ts';
 
 export interface CrashRun {
   seed: number;
@@ -45,7 +53,17 @@ export async function crashAgainAndAgain(run: CrashRun): Promise<CrashFigures> {
     await hub.begin().listening;
     const token = await mintToken({ tenant });
     const url = () => `http://127.0.0.1:${hub.port}`;
-    const all = meetings.map((id) => gather({ ref: { tenant, id }, viewers: 2, url, token, ...links }));
+    const all = meetings.map((id, index) =>
+      gather({
+        ref: { tenant, id },
+        viewers: 2,
+        seed: run.seed * 100 + index,
+        speedUp,
+        url,
+        token,
+        ...links,
+      }),
+    );
     cleanUp.push(() => all.forEach(leave));
     return await crash(run, hub, all);
   } catch (error) {
@@ -68,15 +86,7 @@ const settingsOf = ({ store }: CrashRun, { url }: DeepgramSimulator) => ({
 
 async function crash(run: CrashRun, hub: HubProcess, all: WatchedMeeting[]): Promise<CrashFigures> {
   const random = seeded(run.seed);
-  let isOver = false;
-  const speaking = Promise.all(
-    all.flatMap(({ voices }, index) =>
-      voices.map((voice, place) =>
-        speak(voice, { seed: run.seed * 100 + index * 10 + place, speedUp, isOver: () => isOver }),
-      ),
-    ),
-  );
-  speaking.catch(() => {});
+  all.forEach(speak);
   const starts: number[] = [];
   const firstFinals: number[] = [];
   let crashesWhileStarting = 0;
@@ -101,10 +111,9 @@ async function crash(run: CrashRun, hub: HubProcess, all: WatchedMeeting[]): Pro
   // Two of them at once would share a store and a port.
   await hub.kill();
   await hub.begin(0).listening;
-  isOver = true;
-  await speaking;
+  await Promise.all(all.map(finish));
   await inspect(run, all, expectWhole);
-  const wordsSaid = all.flatMap(({ voices }) => voices.flatMap(({ words }) => words)).length;
+  const wordsSaid = all.flatMap(({ talkers }) => talkers.flatMap(({ voice }) => voice.speaker.words)).length;
   return {
     crashes: run.crashes,
     crashesWhileStarting,

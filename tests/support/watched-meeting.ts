@@ -12,26 +12,20 @@ import {
   decodeIngestDownstream,
   decodeSubscriberDownstream,
   type LoggedEvent,
-  type Source,
   type TranscriptFinal,
 } from '@meetcast/protocol';
 import type { MeetingRef, Store } from '@meetcast/server';
-import { type SpokenWord, timeToleranceMs } from '@meetcast/testing';
+import { timeToleranceMs } from '@meetcast/testing';
+import { judge } from '@meetcast/testing/chaos';
 import { expect, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { formatOf } from '../../packages/testing/src/chaos/script.ts';
+import { Voice } from '../../packages/testing/src/chaos/voice.ts';
 import { sources } from './paced-meeting.ts';
-import { expectTimes, speech, wordsIn } from './speech.ts';
+import { wordsIn } from './speech.ts';
 
-const frameBytes = 3_200;
-const bytesPerMs = 32;
-
-export interface Voice {
-  readonly source: Source;
-  readonly publisher: Publisher;
-  /** On its sender's clock. */
-  readonly words: SpokenWord[];
-  /** Where on the meeting's clock this sender's audio begins. */
-  fromMs: number | undefined;
+interface Talker {
+  readonly voice: Voice;
   /** How its link fared, for the report of a failure. */
   readonly story: string[];
 }
@@ -45,29 +39,40 @@ interface Watcher {
 
 export interface WatchedMeeting {
   readonly ref: MeetingRef;
-  readonly voices: readonly Voice[];
+  readonly talkers: readonly Talker[];
   readonly watchers: readonly Watcher[];
   /** Frames that are none of the protocol's: a hub must send none. */
   readonly undecodable: string[];
+  /** Nobody speaks any more. */
+  readonly silence: AbortController;
 }
 
 export interface Attendance extends Omit<ConnectOptions, 'url' | 'meeting'> {
   ref: MeetingRef;
   viewers: number;
+  /** Of the words: another number, others. */
+  seed: number;
+  /** How many times real time they are spoken. */
+  speedUp: number;
   /** Where each client goes: `mic`, `system`, `viewer 0` … */
   url: (who: string) => string;
 }
 
-export function gather({ ref, viewers, url, ...link }: Attendance): WatchedMeeting {
+export function gather({ ref, viewers, seed, speedUp, url, ...link }: Attendance): WatchedMeeting {
   const undecodable: string[] = [];
   const openSocket: OpenSocket = (address, protocols) => inspected(address, protocols, undecodable);
   const to = (who: string) => ({ ...link, openSocket, meeting: ref.id, url: url(who) });
-  const voices = sources.map((source) => voiceOf(source, publish({ ...to(source), source, sampleRate })));
+  const silence = new AbortController();
+  const speaks = { format, speed: speedUp, signal: silence.signal, happened: () => {} };
+  const talkers = sources.map((source) => {
+    const sender = publish({ ...to(source), ...format, source });
+    return talkerOf(new Voice(source, sender, { ...speaks, seed: `${seed} ${source}` }), sender);
+  });
   const watchers = Array.from({ length: viewers }, (_, place) => watcherOf(subscribe(to(`viewer ${place}`))));
-  return { ref, voices, watchers, undecodable };
+  return { ref, talkers, watchers, undecodable, silence };
 }
 
-const sampleRate = 16_000;
+const format = formatOf({ sources, channels: 1 });
 
 /** A socket of the client's, whose frames are looked at on the way. */
 function inspected(address: string, protocols: string[], undecodable: string[]): WebSocket {
@@ -80,13 +85,10 @@ function inspected(address: string, protocols: string[], undecodable: string[]):
   return socket;
 }
 
-function voiceOf(source: Source, publisher: Publisher): Voice {
-  const voice: Voice = { source, publisher, words: [], fromMs: undefined, story: [] };
-  publisher.on('connection', (change) => {
-    if (change.status === 'connected') voice.fromMs ??= publisher.receivedMs;
-    voice.story.push(told(change));
-  });
-  return voice;
+function talkerOf(voice: Voice, sender: Publisher): Talker {
+  const story: string[] = [];
+  sender.on('connection', (change) => story.push(told(change)));
+  return { voice, story };
 }
 
 function watcherOf(subscription: Subscription): Watcher {
@@ -105,30 +107,25 @@ function watcherOf(subscription: Subscription): Watcher {
 const told = ({ status, code, reason = '' }: ConnectionChange): string =>
   `${Math.round(performance.now())} ${status} ${code ?? ''} ${reason}`.trim();
 
-export function leave({ voices, watchers }: WatchedMeeting): void {
-  for (const { publisher } of voices) publisher.close();
+export function leave({ talkers, watchers, silence }: WatchedMeeting): void {
+  silence.abort();
+  for (const { voice } of talkers) voice.close();
   for (const { subscription } of watchers) subscription.close();
 }
 
-/** Phrase after phrase, until it is over; resolves when every word is stored. */
-export async function speak(
-  { publisher, words }: Voice,
-  { seed, speedUp, isOver }: { seed: number; speedUp: number; isOver: () => boolean },
-): Promise<void> {
-  const began = performance.now();
-  let saidMs = 0;
-  for (let phrase = 0; !isOver(); phrase += 1) {
-    const { pcm, ms, times } = speech(6, seed * 1_000 + phrase);
-    for (const { text, startMs, endMs } of times)
-      words.push({ text, startMs: saidMs + startMs, endMs: saidMs + endMs });
-    for (let at = 0; at < pcm.length; at += frameBytes) {
-      publisher.write(new Uint8Array(pcm.subarray(at, at + frameBytes))).catch(() => {});
-      const dueMs = began + (saidMs + at / bytesPerMs) / speedUp - performance.now();
-      if (dueMs > 1) await new Promise((resolve) => setTimeout(resolve, dueMs));
-    }
-    saidMs += ms;
-  }
-  await publisher.finalize();
+/** Everybody begins to speak, phrase after phrase. */
+export function speak({ talkers }: WatchedMeeting): void {
+  for (const { voice } of talkers) voice.speaker.start();
+}
+
+/** They stop at the end of a phrase; resolves when every word is stored. */
+export async function finish({ talkers }: WatchedMeeting): Promise<void> {
+  await Promise.all(
+    talkers.map(async ({ voice }) => {
+      await voice.speaker.finish();
+      await voice.sender.finalize();
+    }),
+  );
 }
 
 export async function logOf(store: Store, meeting: MeetingRef): Promise<LoggedEvent[]> {
@@ -144,33 +141,34 @@ export const finalsIn = (events: readonly LoggedEvent[]): TranscriptFinal[] =>
   events.filter((event): event is TranscriptFinal => event.type === 'transcript.final');
 
 /** What anybody has been told by now is in the store, as it was told. */
-export async function expectKept(store: Store, { ref, voices, watchers }: WatchedMeeting): Promise<void> {
-  const durable = voices.map(durableWords);
+export async function expectKept(store: Store, { ref, talkers, watchers }: WatchedMeeting): Promise<void> {
+  const durable = talkers.map(({ voice }) => durableWords(voice));
   const seen = watchers.map(seenBy);
   const events = await logOf(store, ref);
   expectLog(events, ref.id);
   for (const entries of seen)
     expect(entries, `entries that a viewer of ${ref.id} saw`).toEqual(events.slice(0, entries.length));
-  for (const [place, { source }] of voices.entries()) {
+  for (const [place, { voice }] of talkers.entries()) {
     const words = durable[place] ?? [];
-    const stored = wordsIn(finalsIn(events), source).slice(0, words.length);
-    expect(stored, `durable words of ${source} of ${ref.id}`).toEqual(words);
+    const stored = wordsIn(finalsIn(events), voice.source).slice(0, words.length);
+    expect(stored, `durable words of ${voice.source} of ${ref.id}`).toEqual(words);
   }
 }
 
 /** Everybody has said everything: words said = stored = seen by everyone, each where it was said. */
 export async function expectWhole(
   store: Store,
-  { ref, voices, watchers, undecodable }: WatchedMeeting,
+  { ref, talkers, watchers, undecodable }: WatchedMeeting,
   { timeout = 30_000 } = {},
 ): Promise<void> {
   const events = await logOf(store, ref);
   expectLog(events, ref.id);
-  for (const { source, words, fromMs } of voices) {
-    const said = words.map(({ text }) => text);
-    expect(wordsIn(finalsIn(events), source), `stored words of ${source} of ${ref.id}`).toEqual(said);
-    expectTimes(finalsIn(events), source, { times: words }, fromMs);
-  }
+  const stored = finalsIn(events);
+  const said = talkers.map(({ voice }) => voice.said);
+  const gaps = events.filter((event) => event.type === 'gap');
+  const { words, missing, unexpected, problems } = judge({ said, stored, seen: stored, gaps });
+  expect({ missing, unexpected, problems }, `words of ${ref.id}`).toEqual(nothing);
+  expect(words.said, `words of ${ref.id}`).toBeGreaterThan(0);
   for (const watcher of watchers) {
     const story = () => `a viewer of ${ref.id}: ${watcher.story.slice(-8).join('; ')}`;
     await vi.waitFor(() => expect(watcher.entries.length, story()).toBe(events.length), { timeout });
@@ -180,6 +178,8 @@ export async function expectWhole(
   }
   expect(undecodable).toEqual([]);
 }
+
+const nothing = { missing: [], unexpected: [], problems: [] };
 
 const seenBy = ({ entries }: Watcher) => entries.map(({ at: _at, ...event }) => event);
 
@@ -191,8 +191,7 @@ export function expectLog(events: readonly LoggedEvent[], id: string): void {
   expect(new Set(numbers).size, `segments of ${id}`).toBe(numbers.length);
 }
 
-function durableWords({ publisher, words, fromMs }: Voice): string[] {
-  if (fromMs === undefined) return [];
-  const untilMs = publisher.durableMs - fromMs - timeToleranceMs;
+function durableWords({ sender, said: { words, fromMs } }: Voice): string[] {
+  const untilMs = sender.durableMs - fromMs - timeToleranceMs;
   return words.filter(({ endMs }) => endMs <= untilMs).map(({ text }) => text);
 }

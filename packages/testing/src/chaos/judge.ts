@@ -33,12 +33,12 @@ export interface Heard {
   /** By the viewer. */
   seen: readonly TranscriptFinal[];
   /** Entries of the log that say that there are no words. */
-  gaps: readonly Gap[];
+  gaps?: readonly Gap[];
   /** From the end of the fault to the first final of what was said since it began; null: none came. */
-  recoveredMs: number | null;
-  notes: readonly string[];
+  recoveredMs?: number | null;
+  notes?: readonly string[];
   /** Sentences: what did not go as it should, beside the words. */
-  problems: readonly string[];
+  problems?: readonly string[];
 }
 
 export interface Played {
@@ -75,7 +75,7 @@ export type Result =
 
 /** Passed is what lost no word, repeated none, misplaced none and broke no promise. */
 export function judge(heard: Heard): Played {
-  const { said, gaps, recoveredMs, notes } = heard;
+  const { said, gaps = [], recoveredMs = null, notes = [] } = heard;
   const stored = inSpokenOrder(heard.stored);
   const wordsBy = {
     said: wordsSaid(said),
@@ -89,7 +89,7 @@ export function judge(heard: Heard): Played {
   const missing = placesOf('missing', compared);
   const unexpected = placesOf('unexpected', compared);
   const errors = said.flatMap((one) => timeErrorsOf(one, stored, compared.stored));
-  const problems = [...heard.problems, ...timeProblems(errors), ...gapProblems(gaps, stored)];
+  const problems = [...(heard.problems ?? []), ...timeProblems(errors), ...gapProblems(gaps, stored)];
   const isWell = missing.length === 0 && unexpected.length === 0 && problems.length === 0;
   return {
     status: isWell ? 'passed' : 'failed',
