@@ -1,7 +1,7 @@
 /** A meeting of many hours, told faster than life to a hub in a process of its own, and what it leaves in that process. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Publisher, publish, subscribe } from '@meetcast/client';
-import { type Source, type TranscriptFinal, TranscriptPage } from '@meetcast/protocol';
+import type { Source, TranscriptFinal } from '@meetcast/protocol';
 import {
   type DeepgramSimulator,
   randomWords,
@@ -12,6 +12,7 @@ import {
 } from '@meetcast/testing';
 import { expect, vi } from 'vitest';
 import { seeded } from '../../packages/server/test/support/random.ts';
+import { storedFinals } from '../../packages/testing/src/chaos/tested-hub.ts';
 import { HubProcess } from './hub-process.ts';
 import { expectTimes, wordsIn } from './speech.ts';
 import { mintToken, secret, unhurried } from './start-hub.ts';
@@ -114,7 +115,7 @@ async function talk(
   );
   const tookSeconds = Math.round((performance.now() - from) / 1000);
 
-  const stored = await finalsOf(url);
+  const stored = await storedFinals({ url, token: () => mintToken() }, 'long');
   for (const { source, words, times } of talkers) {
     expect(wordsIn(stored, source), `words of ${source}`).toEqual(words);
     expectTimes(stored, source, { times });
@@ -206,18 +207,4 @@ async function allStored(talkers: readonly Talker[], minutes: number): Promise<v
   const behindMs = () =>
     minutes * minuteMs - Math.min(...talkers.map(({ publisher }) => publisher.durableMs));
   await vi.waitFor(() => expect(behindMs()).toBeLessThan(minuteMs), { timeout: 120_000, interval: 20 });
-}
-
-async function finalsOf(url: string): Promise<TranscriptFinal[]> {
-  const finals: TranscriptFinal[] = [];
-  const headers = { authorization: `Bearer ${await mintToken()}` };
-  for (let after: number | null = 0; after !== null; ) {
-    const answer = await fetch(`${url}/api/v1/meetings/long/transcript?after=${after}&limit=1000`, {
-      headers,
-    });
-    const page: TranscriptPage = TranscriptPage.parse(await answer.json());
-    finals.push(...page.segments);
-    after = page.next;
-  }
-  return finals;
 }

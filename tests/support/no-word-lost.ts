@@ -1,4 +1,5 @@
 /** Meetings of every shape, spoken by the real client: each word said must be stored and seen once, where it was said. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Finalized,
   type Publisher,
@@ -7,10 +8,12 @@ import {
   type Subscription,
   subscribe,
 } from '@meetcast/client';
-import { type Gap, type LoggedEvent, type Source, type Status, TranscriptPage } from '@meetcast/protocol';
+import type { Gap, LoggedEvent, Source, Status, TranscriptFinal } from '@meetcast/protocol';
 import {
   interleave,
+  paced,
   randomWords,
+  realPace,
   type SpokenWord,
   speak,
   spokenWords,
@@ -18,6 +21,7 @@ import {
   timeToleranceMs,
 } from '@meetcast/testing';
 import { expect, vi } from 'vitest';
+import { storedFinals } from '../../packages/testing/src/chaos/tested-hub.ts';
 import { expectLog, finalsIn } from './watched-meeting.ts';
 
 /** Who sends what. Both channels of `stereo` say the same and are heard as one; those of `apart` are two speakers. */
@@ -201,18 +205,10 @@ export class Meeting {
     for (const { publisher } of this.voices) publisher.close();
   }
 
-  /** The log as it is read over HTTP. */
-  async stored(): Promise<LoggedEvent[]> {
+  /** As it is read over HTTP. */
+  stored(): Promise<TranscriptFinal[]> {
     const { rest, token } = this.options;
-    const authorization = `Bearer ${typeof token === 'string' ? token : await token()}`;
-    const events: LoggedEvent[] = [];
-    for (let after: number | null = 0; after !== null; ) {
-      const address = `${rest}/api/v1/meetings/${this.id}/transcript?after=${after}&limit=50`;
-      const page = TranscriptPage.parse(await (await fetch(address, { headers: { authorization } })).json());
-      events.push(...page.segments);
-      after = page.next;
-    }
-    return events;
+    return storedFinals({ url: rest, token }, this.id);
   }
 
   /** Every word up to the end of the last gap, and after it, is in the log once or in a gap; resolves with the gaps. */
@@ -242,7 +238,7 @@ export class Meeting {
     expect(finalsIn(entries), `what the viewer of ${id} saw`).toEqual(stored);
     for (const heard of this.#heard) expectHeard(id, stored, heard);
     const wordsSaid = this.#heard.flatMap(({ part }) => part.lines.flatMap(({ words }) => words)).length;
-    const wordsStored = finalsIn(stored).reduce((sum, { text }) => sum + text.split(' ').length, 0);
+    const wordsStored = stored.reduce((sum, { text }) => sum + text.split(' ').length, 0);
     expect(wordsStored, `words of ${id} that somebody said`).toBe(wordsSaid);
   }
 }
@@ -268,29 +264,30 @@ function senderOf(part: Part, link: Omit<MeetingOptions, 'parts' | 'rest'>): Voi
   return voice;
 }
 
+/** Small, so that whoever waits for a place in a word does not find it over. */
 const pieceMs = 20;
 
 async function sayAll(voice: Voice, speedUp: number): Promise<void> {
-  const { pcm, sampleRate, channels } = voice.part;
-  const bytesPerMs = (sampleRate * channels * 2) / 1000;
-  const from = performance.now();
-  for (let at = 0; at < pcm.length; at += pieceMs * bytesPerMs) {
-    const dueMs = from + at / bytesPerMs / speedUp - performance.now();
-    // Late, it says piece after piece all the same: whoever waits for a place in it does not find it over.
-    if (dueMs > 1) await new Promise((resolve) => setTimeout(resolve, dueMs));
-    else await new Promise((resolve) => setImmediate(resolve));
-    voice.publisher.write(new Uint8Array(pcm.subarray(at, at + pieceMs * bytesPerMs))).catch(() => {});
-    voice.writtenMs = (at + pieceMs * bytesPerMs) / bytesPerMs;
+  const { sampleRate, channels } = voice.part;
+  const bytesPerSecond = sampleRate * channels * 2;
+  const pace = realPace(bytesPerSecond, speedUp, new AbortController().signal);
+  for await (const piece of paced(piecesOf(voice.part), pace)) {
+    voice.publisher.write(new Uint8Array(piece)).catch(() => {});
+    voice.writtenMs += (piece.length * 1_000) / bytesPerSecond;
+    await nextTurn();
   }
 }
 
-function expectHeard(id: string, stored: readonly LoggedEvent[], { part, ...heard }: Heard): void {
+function* piecesOf({ pcm, sampleRate, channels }: Part): Generator<Buffer> {
+  const pieceBytes = (pieceMs * sampleRate * channels * 2) / 1_000;
+  for (let at = 0; at < pcm.length; at += pieceBytes) yield pcm.subarray(at, at + pieceBytes);
+}
+
+function expectHeard(id: string, stored: readonly TranscriptFinal[], { part, ...heard }: Heard): void {
   const { source } = part;
   const fromMs = heard.fromMs ?? beginningOf(part, stored);
   for (const { speaker, words } of part.lines) {
-    const finals = finalsIn(stored).filter(
-      (final) => final.meta?.source === source && final.speaker === speaker,
-    );
+    const finals = stored.filter((final) => final.meta?.source === source && final.speaker === speaker);
     const who = `${source}, speaker ${speaker} of ${id}`;
     const texts = finals.flatMap(({ text }) => text.split(' '));
     expect(texts, `stored words of ${who}`).toEqual(words.map(({ text }) => text));
@@ -302,8 +299,8 @@ function expectHeard(id: string, stored: readonly LoggedEvent[], { part, ...hear
 }
 
 /** Where on the meeting's clock a part begins, by its first word. */
-function beginningOf({ source, lines }: Part, stored: readonly LoggedEvent[]): number {
-  const first = finalsIn(stored).find(({ meta }) => meta?.source === source);
+function beginningOf({ source, lines }: Part, stored: readonly TranscriptFinal[]): number {
+  const first = stored.find(({ meta }) => meta?.source === source);
   return (first?.start_ms ?? 0) - (lines[0]?.words[0]?.startMs ?? 0);
 }
 
