@@ -1,5 +1,6 @@
 /** One sender of one meeting's audio: it keeps what is not stored yet, and sends it again when asked. */
 import {
+  checkOptions,
   decodeIngestDownstream,
   type HandshakeAck,
   type IngestDownstream,
@@ -11,7 +12,7 @@ import { type Deferred, deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { type CompleteHandshake, handshakeOf } from './handshake.ts';
 import { type CloseInfo, type ConnectionStatus, Link } from './link.ts';
-import { addressOf, linkSettings } from './options.ts';
+import { addressOf, knownConnectOptions, linkSettings } from './options.ts';
 import {
   type Finalized,
   PublishError,
@@ -25,8 +26,22 @@ import { checkLeft, type Sending } from './spool/resumed.ts';
 import type { SessionNote } from './spool/spool.ts';
 import { Upload } from './upload.ts';
 
+const known = {
+  ...knownConnectOptions,
+  source: true,
+  sampleRate: true,
+  channels: true,
+  language: true,
+  title: true,
+  deviceId: true,
+  aiMode: true,
+  maxBufferedMs: true,
+  spool: true,
+};
+
 /** Starts sending a meeting's audio. */
 export function openPublisher(options: PublishOptions, openSocket: OpenSocket): Publisher {
+  checkOptions('publish', options, known);
   return new MeetingPublisher(options, openSocket);
 }
 

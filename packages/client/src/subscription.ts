@@ -1,6 +1,7 @@
 /** One viewer of one meeting: every logged event once, in order, across every reconnect. */
 import {
   type Connected,
+  checkOptions,
   decodeSubscriberDownstream,
   type ErrorMessage,
   type Status,
@@ -15,7 +16,13 @@ import { deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { EventQueue } from './event-queue.ts';
 import { type CloseInfo, type ConnectionChange, type ConnectionStatus, Link } from './link.ts';
-import { addressOf, type ConnectOptions, type LinkSettings, linkSettings } from './options.ts';
+import {
+  addressOf,
+  type ConnectOptions,
+  knownConnectOptions,
+  type LinkSettings,
+  linkSettings,
+} from './options.ts';
 import { advanced, judge, type Place, type Position, positionOf, resumeQuery } from './sequence.ts';
 import type { OpenSocket } from './socket.ts';
 import { applyEvent, emptyTranscript, type SubscriptionEvent, type Transcript } from './transcript.ts';
@@ -30,6 +37,8 @@ export interface SubscribeOptions extends ConnectOptions {
   history?: 'all' | 'none' | number;
   fetch?: typeof fetch;
 }
+
+const known = { ...knownConnectOptions, since: true, epoch: true, history: true, fetch: true };
 
 export interface SubscriptionEvents {
   /** Every event of the meeting, in order. */
@@ -61,6 +70,7 @@ export interface Subscription extends AsyncIterable<SubscriptionEvent> {
 
 /** Starts watching a meeting. */
 export function openSubscription(options: SubscribeOptions, openSocket: OpenSocket): Subscription {
+  checkOptions('subscribe', options, known);
   return new MeetingSubscription(options, openSocket);
 }
 

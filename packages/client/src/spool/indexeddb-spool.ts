@@ -1,4 +1,5 @@
 /** A spool in a database of the browser. */
+import { checkOptions } from '@meetcast/protocol';
 import {
   checkLabel,
   isLabelled,
@@ -27,6 +28,7 @@ const piecesRead = 64;
  * is in it cannot be used.
  */
 export async function indexedDbSpool(name: string, options: SpoolOptions = {}): Promise<Spool> {
+  checkOptions('indexedDbSpool', options, { label: true });
   const place = `meetcast spool ${name}`;
   const unlock = await lock(place);
   if (!unlock)

@@ -1,12 +1,16 @@
-/** What a host sets: an option that nobody knows is a mistake, and said at once. */
+/** What a program sets, of a hub or of a client: an option that nobody knows is a mistake, and said at once. Pure. */
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 
 /** Every option there is; of a union those of all its members. */
-export type Known<T> = { readonly [Name in KeysOf<T>]-?: unknown };
+export type KnownOptions<T> = { readonly [Name in KeysOf<T>]-?: unknown };
 
 /** Throws TypeError for an option that is not known, with the one that was probably meant. `name`: whose options they are. */
-export function checkOptions<T extends object>(name: string, given: T | undefined, known: Known<T>): void {
+export function checkOptions<T extends object>(
+  name: string,
+  given: T | undefined,
+  known: KnownOptions<T>,
+): void {
   if (given === null || (given !== undefined && typeof given !== 'object')) {
     throw new TypeError(`${name} takes its options as an object, got ${String(given)}`);
   }
@@ -23,7 +27,7 @@ export function checkOptions<T extends object>(name: string, given: T | undefine
 function nearest(option: string, names: readonly string[]): string | undefined {
   const [first] = names
     .map((name) => ({ name, distance: distance(option.toLowerCase(), name.toLowerCase()) }))
-    .toSorted((a, b) => a.distance - b.distance);
+    .sort((a, b) => a.distance - b.distance);
   return first && first.distance <= Math.max(2, option.length / 3) ? first.name : undefined;
 }
 
