@@ -1,6 +1,7 @@
-/** A spool in a directory: files of records, removed from the first on as their audio is stored. */
+/** A spool in a folder: files of records, removed from the first on as their audio is stored. */
 import { mkdir, rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkOptions } from '@meetcast/protocol';
 import { type Loaded, loadSegments } from './load-segments.ts';
 import { lock } from './lock.ts';
 import { encodeAudio, encodeNote } from './record.ts';
@@ -17,6 +18,8 @@ import {
 import { WriteQueue } from './write-queue.ts';
 
 export interface FileSpoolOptions extends SpoolOptions {
+  /** Made if it is not there, and removed when all is stored. */
+  folder: string;
   /** Waits for the disk each time, so that a power cut loses no more than a killed process does. Default false. */
   sync?: boolean;
 }
@@ -31,12 +34,9 @@ const segmentBytes = 1024 * 1024;
 /** More than this at once is taken in parts, so that no file grows far beyond its length: whole frames of 1 to 8 channels. */
 const partBytes = 1_680 * 156;
 
-/**
- * Opens the spool in a directory, which is made if it is not there. Rejects with a `SpoolError` if another process uses it,
- * or if what is in it cannot be used.
- */
-export async function fileSpool(directory: string, options: FileSpoolOptions = {}): Promise<Spool> {
-  const path = resolve(directory);
+/** Opens the spool in a folder. Rejects with a `SpoolError` if another process uses it, or if what is in it cannot be used. */
+export async function fileSpool(options: FileSpoolOptions): Promise<Spool> {
+  const path = resolve(checkedFolder(options));
   await mkdir(path, { recursive: true });
   const unlock = await lock(path);
   if (typeof unlock !== 'function') {
@@ -53,6 +53,18 @@ export async function fileSpool(directory: string, options: FileSpoolOptions = {
     await unlock();
     throw error;
   }
+}
+
+function checkedFolder(options: FileSpoolOptions): string {
+  if (typeof options === 'string') {
+    throw new TypeError(
+      `fileSpool takes its options as an object: write fileSpool({ folder: ${JSON.stringify(options)} })`,
+    );
+  }
+  checkOptions('fileSpool', options, { folder: true, sync: true, label: true });
+  const folder: unknown = options?.folder;
+  if (typeof folder === 'string' && folder !== '') return folder;
+  throw new TypeError('fileSpool needs a folder: write fileSpool({ folder: "./mic.spool" })');
 }
 
 interface Opened {
@@ -126,7 +138,7 @@ class FileSpool implements Spool {
     } finally {
       await unlock();
     }
-    // What somebody else put into the directory stays.
+    // What somebody else put into the folder stays.
     await rmdir(this.#opened.path).catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** The numbered files of a spool in their directory: read from the first to the last, and written at the end. */
+/** The numbered files of a spool in their folder: read from the first to the last, and written at the end. */
 import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeRecords, magic, type SpoolRecord } from './record.ts';
@@ -14,12 +14,12 @@ export interface Segment {
 const fileName = (number: number): string => `${String(number).padStart(8, '0')}.spool`;
 
 export class SegmentFiles {
-  readonly #directory: string;
+  readonly #folder: string;
   readonly #isSynced: boolean;
   #open: { handle: FileHandle; bytes: number } | undefined;
 
-  constructor(directory: string, isSynced: boolean) {
-    this.#directory = directory;
+  constructor(folder: string, isSynced: boolean) {
+    this.#folder = folder;
     this.#isSynced = isSynced;
   }
 
@@ -30,7 +30,7 @@ export class SegmentFiles {
 
   /** The numbers of the files that are there, rising. */
   async numbers(): Promise<number[]> {
-    const names = await readdir(this.#directory);
+    const names = await readdir(this.#folder);
     return names
       .flatMap((name) => (/^\d{8}\.spool$/.test(name) ? [Number.parseInt(name, 10)] : []))
       .sort((a, b) => a - b);
@@ -60,7 +60,7 @@ export class SegmentFiles {
     const handle = await open(this.#path(number), 'ax');
     await handle.appendFile(magic);
     this.#open = { handle, bytes: magic.length };
-    if (this.#isSynced) await this.#syncDirectory();
+    if (this.#isSynced) await this.#syncFolder();
   }
 
   /** Writes records at the end of the open file. */
@@ -83,21 +83,21 @@ export class SegmentFiles {
   }
 
   damage(number: number, how: string): SpoolError {
-    const problem = `the spool ${this.#directory} was changed from outside: ${fileName(number)} is ${how}`;
-    const next = 'Move the directory away to begin anew; what it holds cannot be sent any more';
+    const problem = `the spool ${this.#folder} was changed from outside: ${fileName(number)} is ${how}`;
+    const next = 'Move the folder away to begin anew; what it holds cannot be sent any more';
     return new SpoolError('damaged', `${problem}. Nothing was removed. ${next}`);
   }
 
   #path(number: number): string {
-    return join(this.#directory, fileName(number));
+    return join(this.#folder, fileName(number));
   }
 
-  async #syncDirectory(): Promise<void> {
-    const directory = await open(this.#directory);
+  async #syncFolder(): Promise<void> {
+    const folder = await open(this.#folder);
     try {
-      await directory.sync();
+      await folder.sync();
     } finally {
-      await directory.close();
+      await folder.close();
     }
   }
 }
