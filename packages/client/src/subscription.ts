@@ -1,4 +1,5 @@
 /** One viewer of one meeting: every logged event once, in order, across every reconnect. */
+
 import {
   type Connected,
   checkOptions,
@@ -23,6 +24,7 @@ import {
   type LinkSettings,
   linkSettings,
 } from './options.ts';
+import * as sentences from './sentences.ts';
 import { advanced, judge, type Place, type Position, positionOf, resumeQuery } from './sequence.ts';
 import type { OpenSocket } from './socket.ts';
 import { applyEvent, emptyTranscript, type SubscriptionEvent, type Transcript } from './transcript.ts';
@@ -143,7 +145,7 @@ class MeetingSubscription implements Subscription {
   }
 
   close(): void {
-    this.#link.close('close() was called');
+    this.#link.close(sentences.closeCalled);
   }
 
   #received(message: SubscriberDownstream): void {
@@ -184,7 +186,7 @@ class MeetingSubscription implements Subscription {
       }
     } catch (error) {
       if (this.#state !== state) return;
-      return this.#link.drop(`the transcript could not be loaded: ${String(error)}`);
+      return this.#link.drop(sentences.transcriptNotLoaded(String(error)));
     }
     if (this.#state !== state) return;
     this.#place = { name: 'at', ...state.head };
@@ -212,7 +214,7 @@ class MeetingSubscription implements Subscription {
     const verdict = judge(this.#place, arrival.seq);
     if (verdict === 'repeat') return;
     // The hub repairs holes itself; should one come through, the log is asked instead.
-    if (verdict === 'hole') return this.#link.drop(`a hole before entry ${arrival.seq}`);
+    if (verdict === 'hole') return this.#link.drop(sentences.entriesMissing(arrival.seq));
     this.#deliver(arrival.seq, arrival.event);
   }
 

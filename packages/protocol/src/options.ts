@@ -25,22 +25,21 @@ export function checkOptions<T extends object>(
 
 /** The most similar of the names, whatever their case, if one is similar at all. */
 function nearest(option: string, names: readonly string[]): string | undefined {
-  const [first] = names
-    .map((name) => ({ name, distance: distance(option.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  return first && first.distance <= Math.max(2, option.length / 3) ? first.name : undefined;
+  const most = Math.min(4, Math.max(2, option.length / 3));
+  const from = option.toLowerCase();
+  for (let edits = 0; edits <= most; edits += 1) {
+    const found = names.find((name) => isNear(from, name.toLowerCase(), edits));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
-/** How many letters have to be added, removed or changed to make one of the other. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [done, letter] of [...from].entries()) {
-    const next = [done + 1];
-    for (let at = 0; at < to.length; at += 1) {
-      const changed = (row[at] ?? 0) + (letter === to[at] ? 0 : 1);
-      next.push(Math.min(changed, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
+/** Whether so many letters at most have to be added, removed or changed to make one of the other. Few: it tries them all. */
+function isNear(from: string, to: string, edits: number): boolean {
+  if (from === to) return true;
+  const [less, lessTo] = [from.slice(1), to.slice(1)];
+  if (from[0] === to[0]) return isNear(less, lessTo, edits);
+  const left = edits - 1;
+  if (left < 0) return false;
+  return isNear(less, lessTo, left) || isNear(less, to, left) || isNear(from, lessTo, left);
 }

@@ -1,7 +1,9 @@
 /** A spool in a folder: files of records, removed from the first on as their audio is stored. */
+
 import { mkdir, rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { checkOptions } from '@meetcast/protocol';
+import * as sentences from '../sentences.ts';
 import { type Loaded, loadSegments } from './load-segments.ts';
 import { lock } from './lock.ts';
 import { encodeAudio, encodeNote } from './record.ts';
@@ -41,8 +43,7 @@ export async function fileSpool(options: FileSpoolOptions): Promise<Spool> {
   const unlock = await lock(path);
   if (typeof unlock !== 'function') {
     const { pid, host } = unlock;
-    const message = `the spool ${path} is in use by process ${pid} of ${host}: stop that one, or name another spool`;
-    throw new SpoolError('locked', message);
+    throw new SpoolError('locked', sentences.lockedByProcess(path, pid, host));
   }
   try {
     const files = new SegmentFiles(path, options.sync ?? false);
@@ -56,15 +57,11 @@ export async function fileSpool(options: FileSpoolOptions): Promise<Spool> {
 }
 
 function checkedFolder(options: FileSpoolOptions): string {
-  if (typeof options === 'string') {
-    throw new TypeError(
-      `fileSpool takes its options as an object: write fileSpool({ folder: ${JSON.stringify(options)} })`,
-    );
-  }
+  if (typeof options === 'string') throw new TypeError(sentences.optionsAreAnObject(options));
   checkOptions('fileSpool', options, { folder: true, sync: true, label: true });
   const folder: unknown = options?.folder;
   if (typeof folder === 'string' && folder !== '') return folder;
-  throw new TypeError('fileSpool needs a folder: write fileSpool({ folder: "./mic.spool" })');
+  throw new TypeError(sentences.folderNeeded);
 }
 
 interface Opened {
@@ -109,7 +106,7 @@ class FileSpool implements Spool {
 
   async read(at: number): Promise<Uint8Array<ArrayBuffer>> {
     const segment = this.#segments.find(({ from, to }) => from <= at && at < to);
-    if (!segment) throw new Error(`the spool ${this.#opened.path} has no audio at ${at}`);
+    if (!segment) throw new Error(sentences.noAudioAt(this.#opened.path, at));
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     await this.#opened.files.read(segment.number, (record) => {
       if (record.kind === 'audio' && record.at + record.audio.length > at)

@@ -1,6 +1,8 @@
 /** The numbered files of a spool in their folder: read from the first to the last, and written at the end. */
+
 import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as sentences from '../sentences.ts';
 import { decodeRecords, magic, type SpoolRecord } from './record.ts';
 import { SpoolError } from './spool.ts';
 
@@ -44,7 +46,7 @@ export class SegmentFiles {
     const path = this.#path(number);
     const { how, at } = decodeRecords(await readFile(path), take);
     if (how === 'whole') return true;
-    if (how === 'damaged' || !isLast) throw this.damage(number, `damaged at byte ${at}`);
+    if (how === 'damaged' || !isLast) throw this.damage(number, sentences.damagedAt(at));
     if (at === 0) await this.remove(number);
     else await truncate(path, at);
     return at > 0;
@@ -53,7 +55,7 @@ export class SegmentFiles {
   /** Reads a file's records, as far as they were written. */
   async read(number: number, take: (record: SpoolRecord) => void): Promise<void> {
     const { how, at } = decodeRecords(await readFile(this.#path(number)), take);
-    if (how === 'damaged') throw this.damage(number, `damaged at byte ${at}`);
+    if (how === 'damaged') throw this.damage(number, sentences.damagedAt(at));
   }
 
   async create(number: number): Promise<void> {
@@ -83,9 +85,7 @@ export class SegmentFiles {
   }
 
   damage(number: number, how: string): SpoolError {
-    const problem = `the spool ${this.#folder} was changed from outside: ${fileName(number)} is ${how}`;
-    const next = 'Move the folder away to begin anew; what it holds cannot be sent any more';
-    return new SpoolError('damaged', `${problem}. Nothing was removed. ${next}`);
+    return new SpoolError('damaged', sentences.changedFromOutside(this.#folder, fileName(number), how));
   }
 
   #path(number: number): string {
