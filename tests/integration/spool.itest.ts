@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => bundle.remove());
 
-function newDirectory(): string {
+function newFolder(): string {
   const path = mkdtempSync(join(tmpdir(), 'meetcast-spool-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
@@ -52,7 +52,7 @@ test.each(outages)(
     const viewer = await stage.viewer();
     const proxy = await openFaultProxy({ port: stage.port });
     onTestFinished(() => proxy.close());
-    const directory = join(newDirectory(), 'spool');
+    const folder = join(newFolder(), 'spool');
     const said = speech(Math.ceil(8 + seconds * 9), seed);
     const publisher = publish({
       url: `http://127.0.0.1:${proxy.port}`,
@@ -61,7 +61,7 @@ test.each(outages)(
       source: 'mic',
       sampleRate: 16_000,
       backoff,
-      spool: await fileSpool(directory),
+      spool: await fileSpool({ folder }),
     });
     const saying = say(publisher, said, 3);
     await viewer.until('transcript.final');
@@ -73,7 +73,7 @@ test.each(outages)(
     await viewer.status('ended');
     const finals = await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
     expectTimes(finals, 'mic', said);
-    expect(existsSync(directory)).toBe(false);
+    expect(existsSync(folder)).toBe(false);
   },
 );
 
@@ -87,9 +87,9 @@ async function roleOf(
   stage: Stage,
   of: Pick<SenderSettings, 'source' | 'channels' | 'sampleRate'>,
 ): Promise<Role> {
-  const directory = newDirectory();
+  const folder = newFolder();
   const said = speech(20 + 12 * kills, seed + of.channels, of);
-  const file = join(directory, 'speech.pcm');
+  const file = join(folder, 'speech.pcm');
   writeFileSync(file, said.pcm);
   const meeting = `killed-${of.source}`;
   const settings: SenderSettings = {
@@ -98,7 +98,7 @@ async function roleOf(
     token: await mintToken(),
     meeting,
     file,
-    spool: join(directory, 'spool'),
+    spool: join(folder, 'spool'),
     speedUp: 4,
   };
   return { meeting, settings, said };
@@ -137,7 +137,7 @@ test('[ING15] finalize without a hub, then another process: it is all stored, on
   const stage = await startHub();
   const proxy = await openFaultProxy({ port: stage.port });
   onTestFinished(() => proxy.close());
-  const directory = join(newDirectory(), 'spool');
+  const folder = join(newFolder(), 'spool');
   const said = speech(30, seed);
   const options = {
     url: `http://127.0.0.1:${proxy.port}`,
@@ -148,7 +148,7 @@ test('[ING15] finalize without a hub, then another process: it is all stored, on
     backoff,
   };
   const viewer = await stage.viewer();
-  const first = publish({ ...options, spool: await fileSpool(directory) });
+  const first = publish({ ...options, spool: await fileSpool({ folder }) });
   const saying = say(first, said, 5);
   await viewer.until('transcript.partial');
   proxy.refuse(true);
@@ -159,7 +159,7 @@ test('[ING15] finalize without a hub, then another process: it is all stored, on
   await first.closed;
   await expect(cut).rejects.toMatchObject({ code: 'done' });
   proxy.refuse(false);
-  await publish({ ...options, spool: await fileSpool(directory) }).finalize();
+  await publish({ ...options, spool: await fileSpool({ folder }) }).finalize();
   await viewer.status('ended');
   const finals = await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
   expectTimes(finals, 'mic', said);
@@ -168,7 +168,7 @@ test('[ING15] finalize without a hub, then another process: it is all stored, on
 /** Three stretches of speech, the first two of which the first process sends. */
 async function staleRig() {
   const stage = await startHub();
-  const directory = join(newDirectory(), 'spool');
+  const folder = join(newFolder(), 'spool');
   const parts = [speech(6, seed), speech(6, seed + 1), speech(4, seed + 2)] as const;
   const token = await mintToken();
   const open = (spool: Spool) => {
@@ -188,7 +188,7 @@ async function staleRig() {
     await publisher.closed;
   };
   const said = parts.flatMap(({ words }) => words);
-  return { stage, directory, parts, open, write, stored, end, said };
+  return { stage, folder, parts, open, write, stored, end, said };
 }
 
 /** Writes nothing more from when the disk is full on, and cannot be removed either. */
@@ -208,32 +208,32 @@ function onFullDisk(spool: Spool) {
 }
 
 test(`[ING12] a spool that a full disk left behind: nothing is lost or said twice by the next process (seed ${seed})`, async () => {
-  const { stage, directory, parts, open, write, stored, end, said } = await staleRig();
-  const { full, disk } = onFullDisk(await fileSpool(directory));
+  const { stage, folder, parts, open, write, stored, end, said } = await staleRig();
+  const { full, disk } = onFullDisk(await fileSpool({ folder }));
   const first = open(full);
   await write(first, parts[0]);
   disk.isFull = true;
   await write(first, parts[1]);
   await stored(first, parts[0].ms + parts[1].ms);
   await end(first);
-  const second = open(await fileSpool(directory));
+  const second = open(await fileSpool({ folder }));
   expect(second.sessionId).toBe(first.sessionId);
   await write(second, parts[2]);
   await second.finalize();
   await expectWords(stage, { mic: said });
-  expect(existsSync(directory)).toBe(false);
+  expect(existsSync(folder)).toBe(false);
 });
 
 test(`[ING12] a power cut takes the end of a spool: nothing is lost or said twice by the next process (seed ${seed})`, async () => {
-  const { stage, directory, parts, open, write, stored, end, said } = await staleRig();
-  const first = open(await fileSpool(directory));
+  const { stage, folder, parts, open, write, stored, end, said } = await staleRig();
+  const first = open(await fileSpool({ folder }));
   await write(first, parts[0]);
-  const names = readdirSync(directory).filter((name) => name.endsWith('.spool'));
-  for (const name of names) cpSync(join(directory, name), join(`${directory}.old`, name));
+  const names = readdirSync(folder).filter((name) => name.endsWith('.spool'));
+  for (const name of names) cpSync(join(folder, name), join(`${folder}.old`, name));
   await write(first, parts[1]);
   await stored(first, parts[0].ms + parts[1].ms);
   await end(first);
-  const second = open(await fileSpool(`${directory}.old`));
+  const second = open(await fileSpool({ folder: `${folder}.old` }));
   expect(second.sessionId).toBe(first.sessionId);
   await write(second, parts[2]);
   await second.finalize();
@@ -241,17 +241,17 @@ test(`[ING12] a power cut takes the end of a spool: nothing is lost or said twic
 });
 
 test(`[ING12] another session spoke while one was away: what its spool holds is said, after that (seed ${seed})`, async () => {
-  const { stage, directory, parts, open, write, end } = await staleRig();
+  const { stage, folder, parts, open, write, end } = await staleRig();
   const [a, b, c] = parts;
-  const first = open(await fileSpool(directory));
+  const first = open(await fileSpool({ folder }));
   await write(first, a);
   await vi.waitFor(() => expect(first.durableMs).toBeGreaterThan(0), { timeout: 30_000, interval: 10 });
   await end(first);
-  const other = open(await fileSpool(`${directory}-other`));
+  const other = open(await fileSpool({ folder: `${folder}-other` }));
   await vi.waitFor(() => expect(other.connection).toBe('connected'), { timeout: 30_000, interval: 10 });
   await write(other, b);
   await other.finalize();
-  const second = open(await fileSpool(directory));
+  const second = open(await fileSpool({ folder }));
   await write(second, c);
   await second.finalize();
   const words = (await stage.transcript())

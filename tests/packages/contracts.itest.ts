@@ -1,39 +1,9 @@
 /** The contracts as an adapter's author has them: from packed packages, in a project of their own. */
 import { execFileSync } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Unpacks what would be published, without what it depends on. */
-function install(name: string, project: string): void {
-  const to = join(project, 'node_modules/@meetcast', name);
-  mkdirSync(to, { recursive: true });
-  const packed = join(project, `${name}-packed`);
-  mkdirSync(packed);
-  const pack = ['-y', 'pnpm@10.34.9', 'pack', '--pack-destination', packed];
-  execFileSync('npx', pack, { cwd: join(root, 'packages', name), stdio: 'ignore' });
-  const [tarball = ''] = readdirSync(packed);
-  execFileSync('tar', ['-xzf', join(packed, tarball), '-C', to, '--strip-components=1']);
-}
-
-/** A package of somebody else, where the workspace has it. */
-function link(name: string, from: string, project: string): void {
-  const to = join(project, 'node_modules', name);
-  mkdirSync(dirname(to), { recursive: true });
-  symlinkSync(realpathSync(join(root, from, 'node_modules', name)), to);
-}
+import { packedProject } from '../support/packed-project.ts';
 
 const adapters = `
 import { memoryBus, memoryRegistry, memoryStore } from '@meetcast/server';
@@ -68,12 +38,8 @@ recognizerContract('the recognizer', async () => {
 `;
 
 test('an adapter is checked from the packed packages, in an empty project', () => {
-  const project = mkdtempSync(join(tmpdir(), 'meetcast-contracts-'));
-  onTestFinished(() => rmSync(project, { recursive: true, force: true }));
-  for (const name of ['protocol', 'server', 'testing']) install(name, project);
-  for (const name of ['@deepgram/sdk', 'jose', 'ws', 'zod']) link(name, 'packages/server', project);
-  link('vitest', '.', project);
-  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }');
+  const { path: project, remove } = packedProject(['protocol', 'server', 'testing'], ['node_modules/vitest']);
+  onTestFinished(remove);
   writeFileSync(join(project, 'adapters.test.js'), adapters);
   const cli = join(project, 'node_modules/vitest/vitest.mjs');
   const out = execFileSync(process.execPath, [cli, 'run', '--reporter=json'], {

@@ -34,8 +34,8 @@ hub.attach(server);
 server.listen(port || (await freePort()), '127.0.0.1', () =>
   process.send?.((server.address() as AddressInfo).port),
 );
-const abandoned = () => process.exit();
-process.on('disconnect', abandoned);
+const parentGone = () => process.exit();
+process.on('disconnect', parentGone);
 process.on('message', (message) => void (message === 'memory' ? weigh() : close()));
 
 /** As a host does on SIGTERM. Then nothing may keep the process. */
@@ -43,7 +43,7 @@ async function close(): Promise<void> {
   server.close();
   await hub.close();
   await store.close();
-  process.off('disconnect', abandoned);
+  process.off('disconnect', parentGone);
   process.disconnect();
 }
 

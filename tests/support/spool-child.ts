@@ -5,9 +5,9 @@ import { fileSpool } from '@meetcast/client/file-spool';
 import type { SenderSettings } from './spool-sender.ts';
 
 const settings: SenderSettings = JSON.parse(process.env.SENDER_SETTINGS ?? '{}');
-const { spool: directory, file, sampleRate, channels, speedUp, ...options } = settings;
+const { spool: folder, file, sampleRate, channels, speedUp, ...options } = settings;
 
-const spool = await fileSpool(directory, { label: file });
+const spool = await fileSpool({ folder, label: file });
 const taken = spool.left?.takenBytes ?? 0;
 const publisher = publish({ ...options, spool, sampleRate, channels, backoff: { minMs: 10, maxMs: 100 } });
 process.on('disconnect', () => process.exit());

@@ -16,7 +16,7 @@ export interface SenderSettings {
   channels: number;
   /** Raw PCM. */
   file: string;
-  /** The spool's directory. */
+  /** The spool's folder. */
   spool: string;
   /** How many times real time. */
   speedUp: number;

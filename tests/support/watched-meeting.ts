@@ -174,7 +174,7 @@ export async function expectWhole(
     await vi.waitFor(() => expect(watcher.entries.length, story()).toBe(events.length), { timeout });
     expect(seenBy(watcher), `what a viewer of ${ref.id} saw`).toEqual(events);
     expect(watcher.resets).toBe(0);
-    expect(watcher.story.filter((line) => line.includes('a hole before'))).toEqual([]);
+    expect(watcher.story.filter((line) => line.includes('are missing'))).toEqual([]);
   }
   expect(undecodable).toEqual([]);
 }

@@ -12,9 +12,9 @@ const advice: Readonly<Record<string, string>> = {
 };
 
 /** `label` says what is sent: a spool that was left by something else is refused. */
-export async function openSpool(directory: string, label: string): Promise<Spool> {
-  return await fileSpool(directory, { label }).catch((error: unknown) => {
-    throw spoolFailure(error, directory);
+export async function openSpool(folder: string, label: string): Promise<Spool> {
+  return await fileSpool({ folder, label }).catch((error: unknown) => {
+    throw spoolFailure(error, folder);
   });
 }
 
@@ -31,9 +31,9 @@ export async function withSpool<T>(spool: Spool, make: () => T): Promise<T> {
 const isSpoolError = (error: unknown): error is Error & { code: string } =>
   error instanceof Error && error.name === 'SpoolError' && 'code' in error;
 
-function spoolFailure(error: unknown, directory: string): CliError {
+function spoolFailure(error: unknown, folder: string): CliError {
   if (isSpoolError(error)) return new CliError('failed', error.message, advice[error.code]);
-  return new CliError('failed', ...sendNote.spoolUnusable(directory, messageOf(error)));
+  return new CliError('failed', ...sendNote.spoolUnusable(folder, messageOf(error)));
 }
 
 /** What a sender sends: `label` names it, and an input that `repeats` begins anew in every run. */

@@ -1,4 +1,5 @@
 /** One socket that comes back: it connects, notices silence and obeys the hub's close codes. */
+
 import {
   type CloseWord,
   closeCodes,
@@ -15,6 +16,7 @@ import {
 import { retryWaitMs } from './backoff.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { LinkSettings } from './options.ts';
+import * as sentences from './sentences.ts';
 import { drop, listen, type SocketLike, unlisten } from './socket.ts';
 
 export type ConnectionStatus = 'connecting' | 'connected' | 'reconnecting' | 'failed' | 'closed';
@@ -119,7 +121,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
       answerMs: Math.min(silenceMs, answerMs),
       now: this.#settings.now,
       ask: () => this.send({ type: 'ping' }),
-      dead: () => this.drop('the hub stopped answering'),
+      dead: () => this.drop(sentences.hubIsSilent),
     });
     const healthy = setTimeout(() => this.#thrive(), healthyMs);
     this.#enter({ name: 'open', wire: state.wire, heartbeat, healthy });
@@ -164,18 +166,13 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   async #ask(refused: string | undefined): Promise<void> {
     const state: State = {
       name: 'asking',
-      deadline: this.#deadline('the token function did not answer in time'),
+      deadline: this.#deadline(sentences.noTokenInTime),
     };
     this.#enter(state);
     const token = await this.#newToken().catch((error: unknown) => ({ problem: textOf(error) }));
     if (this.#state !== state) return;
-    if (typeof token !== 'string')
-      return this.#lose(noCloseFrame, `the token function failed: ${token.problem}`);
-    if (token === refused)
-      return this.#refused(
-        closeCodes.auth_failed.code,
-        'the hub refused the token, and there is no other one',
-      );
+    if (typeof token !== 'string') return this.#lose(noCloseFrame, sentences.tokenFailed(token.problem));
+    if (token === refused) return this.#refused(closeCodes.auth_failed.code, sentences.sameTokenAgain);
     this.#open(token);
   }
 
@@ -184,7 +181,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     if (typeof token === 'string') return token;
     const answer: unknown = await token();
     if (typeof answer === 'string' && answer !== '') return answer;
-    throw new TypeError(`expected a text, got ${answer === '' ? 'an empty one' : typeof answer}`);
+    throw new TypeError(sentences.notAToken(answer === '' ? 'an empty one' : typeof answer));
   }
 
   #open(token: string): void {
@@ -192,7 +189,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
     try {
       socket = this.#settings.openSocket(this.#owner.address(), subprotocols(token));
     } catch (error) {
-      return this.#refused(noCloseFrame, `the socket cannot be opened: ${textOf(error)}`);
+      return this.#refused(noCloseFrame, sentences.noSocket(textOf(error)));
     }
     socket.binaryType = 'arraybuffer';
     const wire: Wire = { socket, token };
@@ -204,11 +201,11 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
         if (message !== '') wire.told ??= { message };
       },
     });
-    this.#enter({ name: 'opening', wire, deadline: this.#deadline('the hub did not answer in time') });
+    this.#enter({ name: 'opening', wire, deadline: this.#deadline(sentences.hubDidNotAnswer) });
   }
 
   #awaitGreeting(wire: Wire): void {
-    this.#enter({ name: 'greeting', wire, deadline: this.#deadline('the hub did not greet in time') });
+    this.#enter({ name: 'greeting', wire, deadline: this.#deadline(sentences.hubDidNotGreet) });
     this.#owner.opened();
   }
 
@@ -244,7 +241,7 @@ export class Link<Message extends SubscriberDownstream | IngestDownstream> {
   #closed(wire: Wire, code: number, reason: string): void {
     const { word } = closePolicy(code);
     const told = wire.told?.word === undefined || wire.told.word === word ? wire.told?.message : undefined;
-    this.#lose(code, told || reason || `the connection was closed (${word})`);
+    this.#lose(code, told || reason || sentences.closedWith(word));
   }
 
   /** A connection is gone, or never came to be: come back if the policy says so. */

@@ -1,5 +1,7 @@
 /** One sender of one meeting's audio: it keeps what is not stored yet, and sends it again when asked. */
+
 import {
+  checkOptions,
   decodeIngestDownstream,
   type HandshakeAck,
   type IngestDownstream,
@@ -11,7 +13,7 @@ import { type Deferred, deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { type CompleteHandshake, handshakeOf } from './handshake.ts';
 import { type CloseInfo, type ConnectionStatus, Link } from './link.ts';
-import { addressOf, linkSettings } from './options.ts';
+import { addressOf, knownConnectOptions, linkSettings } from './options.ts';
 import {
   type Finalized,
   PublishError,
@@ -19,14 +21,29 @@ import {
   type PublisherEvents,
   type PublishOptions,
 } from './publisher.ts';
+import * as sentences from './sentences.ts';
 import type { OpenSocket } from './socket.ts';
 import { GuardedSpool } from './spool/guarded-spool.ts';
 import { checkLeft, type Sending } from './spool/resumed.ts';
 import type { SessionNote } from './spool/spool.ts';
 import { Upload } from './upload.ts';
 
+const known = {
+  ...knownConnectOptions,
+  source: true,
+  sampleRate: true,
+  channels: true,
+  language: true,
+  title: true,
+  deviceId: true,
+  aiMode: true,
+  maxBufferedMs: true,
+  spool: true,
+};
+
 /** Starts sending a meeting's audio. */
 export function openPublisher(options: PublishOptions, openSocket: OpenSocket): Publisher {
+  checkOptions('publish', options, known);
   return new MeetingPublisher(options, openSocket);
 }
 
@@ -96,7 +113,7 @@ class MeetingPublisher implements Publisher {
         send: (message) => this.#link.send(message),
         moved: () => this.#moved(),
         note: () => this.#spool?.note(this.#note),
-        failed: ({ message }) => this.#link.fail('spool', `the spool cannot be read: ${message}`),
+        failed: ({ message }) => this.#link.fail('spool', sentences.spoolUnreadable(message)),
       },
       this.#spool && { spool: this.#spool, ...(left && { left }) },
     );
@@ -133,7 +150,7 @@ class MeetingPublisher implements Publisher {
     // A microphone that does not wait must not bring its process down.
     writer.promise.catch(() => {});
     if (this.#state.name !== 'recording') {
-      writer.reject(new PublishError('done', 'no more audio is taken: finalize() or close() was called'));
+      writer.reject(new PublishError('done', sentences.takesNoMore));
       return writer.promise;
     }
     const spooled = this.#upload.append(bytes);
@@ -161,7 +178,7 @@ class MeetingPublisher implements Publisher {
   close(): void {
     // What is in a spool is not given up: its sender may come back.
     if (!this.#spool) this.#link.send({ type: 'close' });
-    this.#link.close('close() was called');
+    this.#link.close(sentences.closeCalled);
   }
 
   get #note(): SessionNote {
@@ -218,7 +235,7 @@ class MeetingPublisher implements Publisher {
     if (state.name !== 'finalizing' || !this.#isOurEnd(status, state.command)) return;
     const { last_seq: lastSeq, coverage } = status.details ?? {};
     const result = { lastSeq: typeof lastSeq === 'number' ? lastSeq : (status.seq ?? 0), coverage };
-    const deadline = setTimeout(() => this.#link.close('the hub has stored everything'), farewellMs);
+    const deadline = setTimeout(() => this.#link.close(sentences.allStored), farewellMs);
     this.#enter({ name: 'stored', result, done: state.done, deadline });
   }
 
@@ -246,7 +263,7 @@ class MeetingPublisher implements Publisher {
 
   #lost(): void {
     this.#upload.pause();
-    if (this.#state.name === 'stored') this.#link.close('the hub has stored everything');
+    if (this.#state.name === 'stored') this.#link.close(sentences.allStored);
     this.#moved();
   }
 

@@ -1,5 +1,5 @@
 /** What both `subscribe()` and `publish()` are told about the hub and the link to it. */
-import type { Backoff } from '@meetcast/protocol';
+import { type Backoff, checkOptions, type KnownOptions } from '@meetcast/protocol';
 import { defaultBasePath, type MeetingAddress, meetingAddress } from './address.ts';
 import { defaultBackoff } from './backoff.ts';
 import { integer, positive } from './check.ts';
@@ -39,11 +39,25 @@ export interface LinkSettings {
   now: () => number;
 }
 
+/** Of both. */
+export const knownConnectOptions: KnownOptions<ConnectOptions> = {
+  url: true,
+  basePath: true,
+  meeting: true,
+  token: true,
+  backoff: true,
+  heartbeatMs: true,
+  connectTimeoutMs: true,
+  maxAttempts: true,
+  openSocket: true,
+};
+
 export function addressOf(options: ConnectOptions): MeetingAddress {
   return meetingAddress(options.url, options.basePath ?? defaultBasePath, options.meeting);
 }
 
 export function linkSettings(options: ConnectOptions, openSocket: OpenSocket): LinkSettings {
+  checkOptions('backoff', options.backoff, { minMs: true, maxMs: true });
   const backoff = { ...defaultBackoff, ...options.backoff };
   const attempts = options.maxAttempts ?? Number.POSITIVE_INFINITY;
   return {

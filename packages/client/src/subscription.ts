@@ -1,6 +1,8 @@
 /** One viewer of one meeting: every logged event once, in order, across every reconnect. */
+
 import {
   type Connected,
+  checkOptions,
   decodeSubscriberDownstream,
   type ErrorMessage,
   type Status,
@@ -15,7 +17,14 @@ import { deferred } from './deferred.ts';
 import { Emitter } from './emitter.ts';
 import { EventQueue } from './event-queue.ts';
 import { type CloseInfo, type ConnectionChange, type ConnectionStatus, Link } from './link.ts';
-import { addressOf, type ConnectOptions, type LinkSettings, linkSettings } from './options.ts';
+import {
+  addressOf,
+  type ConnectOptions,
+  knownConnectOptions,
+  type LinkSettings,
+  linkSettings,
+} from './options.ts';
+import * as sentences from './sentences.ts';
 import { advanced, judge, type Place, type Position, positionOf, resumeQuery } from './sequence.ts';
 import type { OpenSocket } from './socket.ts';
 import { applyEvent, emptyTranscript, type SubscriptionEvent, type Transcript } from './transcript.ts';
@@ -30,6 +39,8 @@ export interface SubscribeOptions extends ConnectOptions {
   history?: 'all' | 'none' | number;
   fetch?: typeof fetch;
 }
+
+const known = { ...knownConnectOptions, since: true, epoch: true, history: true, fetch: true };
 
 export interface SubscriptionEvents {
   /** Every event of the meeting, in order. */
@@ -61,6 +72,7 @@ export interface Subscription extends AsyncIterable<SubscriptionEvent> {
 
 /** Starts watching a meeting. */
 export function openSubscription(options: SubscribeOptions, openSocket: OpenSocket): Subscription {
+  checkOptions('subscribe', options, known);
   return new MeetingSubscription(options, openSocket);
 }
 
@@ -133,7 +145,7 @@ class MeetingSubscription implements Subscription {
   }
 
   close(): void {
-    this.#link.close('close() was called');
+    this.#link.close(sentences.closeCalled);
   }
 
   #received(message: SubscriberDownstream): void {
@@ -174,7 +186,7 @@ class MeetingSubscription implements Subscription {
       }
     } catch (error) {
       if (this.#state !== state) return;
-      return this.#link.drop(`the transcript could not be loaded: ${String(error)}`);
+      return this.#link.drop(sentences.transcriptNotLoaded(String(error)));
     }
     if (this.#state !== state) return;
     this.#place = { name: 'at', ...state.head };
@@ -202,7 +214,7 @@ class MeetingSubscription implements Subscription {
     const verdict = judge(this.#place, arrival.seq);
     if (verdict === 'repeat') return;
     // The hub repairs holes itself; should one come through, the log is asked instead.
-    if (verdict === 'hole') return this.#link.drop(`a hole before entry ${arrival.seq}`);
+    if (verdict === 'hole') return this.#link.drop(sentences.entriesMissing(arrival.seq));
     this.#deliver(arrival.seq, arrival.event);
   }
 

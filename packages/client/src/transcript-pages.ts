@@ -1,5 +1,7 @@
 /** A meeting's stored finals, page by page over HTTP. */
+
 import { type TranscriptFinal, TranscriptPage } from '@meetcast/protocol';
+import * as sentences from './sentences.ts';
 
 export interface PagesRequest {
   fetch: typeof fetch;
@@ -21,9 +23,9 @@ export async function* transcriptPages(request: PagesRequest): AsyncGenerator<Tr
   let after: number | null = 0;
   while (after !== null && after < request.upTo) {
     const page = await loadPage(request, after);
-    if (page.epoch !== request.epoch) throw new Error('the log was restarted once more');
+    if (page.epoch !== request.epoch) throw new Error(sentences.restartedAgain);
     yield page.segments.filter((final) => final.seq <= request.upTo);
-    if (page.next !== null && page.next <= after) throw new Error('the pages of the transcript do not end');
+    if (page.next !== null && page.next <= after) throw new Error(sentences.endlessPages);
     after = page.next;
   }
 }
@@ -40,10 +42,10 @@ async function loadPage(request: PagesRequest, after: number): Promise<Transcrip
       headers: { authorization: `Bearer ${request.token()}`, accept: 'application/json' },
       signal: timeout.signal,
     });
-    if (!response.ok) throw new Error(`the hub answered ${response.status}`);
+    if (!response.ok) throw new Error(sentences.hubAnswered(response.status));
     const page = TranscriptPage.safeParse(await response.json());
     if (page.success) return page.data;
-    throw new Error('the answer is not a transcript');
+    throw new Error(sentences.notATranscript);
   } finally {
     clearTimeout(deadline);
     request.signal.removeEventListener('abort', abort);

@@ -41,6 +41,14 @@ test('another tab is refused while the first one lives', async () => {
   for (let round = 0; round < 2; round += 1) await (await indexedDbSpool('one')).remove();
 });
 
+test('a misspelt option rejects with a TypeError, and holds nothing', async () => {
+  const misspelt = indexedDbSpool('misspelt', { lable: 'a' } as object);
+  await expect(misspelt).rejects.toThrow(
+    new TypeError('indexedDbSpool: unknown option lable; did you mean label?'),
+  );
+  await (await indexedDbSpool('misspelt')).remove();
+});
+
 test('a browser that refuses a lock is told of', async () => {
   vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(new Error('not in this page')) } });
   await expect(indexedDbSpool('refused')).rejects.toThrow('not in this page');

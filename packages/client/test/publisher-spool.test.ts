@@ -22,24 +22,24 @@ import {
 vi.setConfig({ testTimeout: 30_000 });
 
 let hub: ScriptedHub;
-let directory: string;
+let folder: string;
 let open: Publisher[];
 
 beforeEach(async () => {
   hub = await scriptedHub();
-  directory = await mkdtemp(join(tmpdir(), 'meetcast-spool-'));
+  folder = await mkdtemp(join(tmpdir(), 'meetcast-spool-'));
   open = [];
 });
 afterEach(async () => {
   for (const publisher of open) publisher.close();
   await Promise.all(open.map(({ closed }) => closed));
   await hub.close();
-  await rm(directory, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 });
 
 /** Nobody listens there. */
 const nowhere = 'http://127.0.0.1:9';
-const openSpool = () => fileSpool(join(directory, 'mic'));
+const openSpool = () => fileSpool({ folder: join(folder, 'mic') });
 
 function send(spool: Spool, options: Partial<PublishOptions> = {}): Publisher {
   const publisher = publish({
@@ -328,9 +328,9 @@ test('a spool that failed leaves nothing once all it took is stored: its remains
   await first.write(counting(1_600, 800));
   peer.ack(300, 99);
   await expect.poll(() => first.bufferedMs).toBe(201);
-  expect(existsSync(join(directory, 'mic'))).toBe(true);
+  expect(existsSync(join(folder, 'mic'))).toBe(true);
   peer.ack(300, 100);
-  await expect.poll(() => existsSync(join(directory, 'mic'))).toBe(false);
+  await expect.poll(() => existsSync(join(folder, 'mic'))).toBe(false);
   await first.write(counting(2_400, 800));
   await expect.poll(() => counted(peer.audio)).toEqual({ from: 0, frames: 3_200 });
   await stop(first);
@@ -359,8 +359,8 @@ test('[ING12] what a spool does not know to be heard is not sent again, what is 
 
 /** Everything that is in the spool's files. */
 async function spooledBytes(): Promise<Buffer> {
-  const names = (await readdir(join(directory, 'mic'))).filter((name) => name.endsWith('.spool'));
-  return Buffer.concat(await Promise.all(names.map((name) => readFile(join(directory, 'mic', name)))));
+  const names = (await readdir(join(folder, 'mic'))).filter((name) => name.endsWith('.spool'));
+  return Buffer.concat(await Promise.all(names.map((name) => readFile(join(folder, 'mic', name)))));
 }
 
 test('[ING18] off the record, what was said is in no spool and on no wire: link up or down, replayed or restarted', async () => {

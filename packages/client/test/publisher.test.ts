@@ -377,6 +377,19 @@ test('close says so and gives up what is not stored', async () => {
   await expect(publisher.finalize()).rejects.toThrow(/close\(\) was called/);
 });
 
+test('a misspelt option throws a TypeError that names the one that was meant', () => {
+  const misspelt = (options: object) => () => send(options);
+  expect(misspelt({ samplerate: 16_000 })).toThrow(
+    new TypeError('publish: unknown option samplerate; did you mean sampleRate?'),
+  );
+  expect(misspelt({ basepath: '/' })).toThrow(
+    new TypeError('publish: unknown option basepath; did you mean basePath?'),
+  );
+  expect(misspelt({ backoff: { max: 1 } })).toThrow(
+    new TypeError('backoff: unknown option max; did you mean maxMs?'),
+  );
+});
+
 test('wrong options and audio throw a TypeError at the call', () => {
   expect(() => send({ source: 'sys' as 'mic' })).toThrow(/source must be "mic" or "system", got "sys"/);
   expect(() => send({ sampleRate: 4_000 })).toThrow(/sampleRate must be .* from 8000 to 192000, got 4000/);

@@ -244,3 +244,16 @@ test('wrong options throw a TypeError at the call', () => {
   expect(() => watch({ heartbeatMs: 0 })).toThrow(/heartbeatMs must be a positive number, got 0/);
   expect(() => watch({ maxAttempts: 0 })).toThrow(TypeError);
 });
+
+test('a misspelt option throws a TypeError that names the one that was meant', () => {
+  const misspelt = (options: object) => () => watch(options);
+  expect(misspelt({ heartbeat: 1 })).toThrow(
+    new TypeError('subscribe: unknown option heartbeat; did you mean heartbeatMs?'),
+  );
+  expect(misspelt({ source: 'mic' })).toThrow(
+    /^subscribe: unknown option source; there are url, basePath, .*history, fetch$/,
+  );
+  expect(misspelt({ backoff: { minms: 1 } })).toThrow(
+    new TypeError('backoff: unknown option minms; did you mean minMs?'),
+  );
+});

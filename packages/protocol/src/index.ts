@@ -53,6 +53,7 @@ export {
   SubscriberDownstream,
   SubscriberUpstream,
 } from './messages.ts';
+export { checkOptions, type KnownOptions } from './options.ts';
 export { decodePostedEvent, PostedAnswer, PostedEvent } from './posted-event.ts';
 export {
   Health,

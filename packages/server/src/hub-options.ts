@@ -1,11 +1,12 @@
 /** What a host may set about a hub, and what follows from what it has not set. */
+
 import type { IncomingMessage } from 'node:http';
+import { checkOptions } from '@meetcast/protocol';
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import type { Cluster } from './bus/cluster.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
 import type { Limits } from './lib/limits.ts';
-import { checkOptions } from './lib/options.ts';
 import { firstAvailable } from './recognizer/first-available.ts';
 import type { AudioFormat, Recognizer } from './recognizer/recognizer.ts';
 import { type ResilientOptions, resilient } from './recovery/resilient.ts';

@@ -157,7 +157,7 @@ class Hub {
 
   #open(options: HubOptions): Doors {
     const { limits, observe } = this.#parts;
-    const { rooms, viewers, leaving } = this.#viewers;
+    const { rooms } = this.#viewers;
     const entrance = entranceOf(options);
     return new Doors({
       ...entrance,
@@ -174,8 +174,7 @@ class Hub {
         late: this.#late,
         remotes: this.#clusterReach.all,
         isIsolated: this.#clusterReach.isAway,
-        viewers,
-        leaving,
+        viewers: this.#viewers,
       }),
     });
   }

@@ -1,6 +1,9 @@
-/** A spool in a directory: files of records, removed from the first on as their audio is stored. */
+/** A spool in a folder: files of records, removed from the first on as their audio is stored. */
+
 import { mkdir, rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkOptions } from '@meetcast/protocol';
+import * as sentences from '../sentences.ts';
 import { type Loaded, loadSegments } from './load-segments.ts';
 import { lock } from './lock.ts';
 import { encodeAudio, encodeNote } from './record.ts';
@@ -17,6 +20,8 @@ import {
 import { WriteQueue } from './write-queue.ts';
 
 export interface FileSpoolOptions extends SpoolOptions {
+  /** Made if it is not there, and removed when all is stored. */
+  folder: string;
   /** Waits for the disk each time, so that a power cut loses no more than a killed process does. Default false. */
   sync?: boolean;
 }
@@ -31,18 +36,14 @@ const segmentBytes = 1024 * 1024;
 /** More than this at once is taken in parts, so that no file grows far beyond its length: whole frames of 1 to 8 channels. */
 const partBytes = 1_680 * 156;
 
-/**
- * Opens the spool in a directory, which is made if it is not there. Rejects with a `SpoolError` if another process uses it,
- * or if what is in it cannot be used.
- */
-export async function fileSpool(directory: string, options: FileSpoolOptions = {}): Promise<Spool> {
-  const path = resolve(directory);
+/** Opens the spool in a folder. Rejects with a `SpoolError` if another process uses it, or if what is in it cannot be used. */
+export async function fileSpool(options: FileSpoolOptions): Promise<Spool> {
+  const path = resolve(checkedFolder(options));
   await mkdir(path, { recursive: true });
   const unlock = await lock(path);
   if (typeof unlock !== 'function') {
     const { pid, host } = unlock;
-    const message = `the spool ${path} is in use by process ${pid} of ${host}: stop that one, or name another spool`;
-    throw new SpoolError('locked', message);
+    throw new SpoolError('locked', sentences.lockedByProcess(path, pid, host));
   }
   try {
     const files = new SegmentFiles(path, options.sync ?? false);
@@ -53,6 +54,14 @@ export async function fileSpool(directory: string, options: FileSpoolOptions = {
     await unlock();
     throw error;
   }
+}
+
+function checkedFolder(options: FileSpoolOptions): string {
+  if (typeof options === 'string') throw new TypeError(sentences.optionsAreAnObject(options));
+  checkOptions('fileSpool', options, { folder: true, sync: true, label: true });
+  const folder: unknown = options?.folder;
+  if (typeof folder === 'string' && folder !== '') return folder;
+  throw new TypeError(sentences.folderNeeded);
 }
 
 interface Opened {
@@ -97,7 +106,7 @@ class FileSpool implements Spool {
 
   async read(at: number): Promise<Uint8Array<ArrayBuffer>> {
     const segment = this.#segments.find(({ from, to }) => from <= at && at < to);
-    if (!segment) throw new Error(`the spool ${this.#opened.path} has no audio at ${at}`);
+    if (!segment) throw new Error(sentences.noAudioAt(this.#opened.path, at));
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     await this.#opened.files.read(segment.number, (record) => {
       if (record.kind === 'audio' && record.at + record.audio.length > at)
@@ -126,7 +135,7 @@ class FileSpool implements Spool {
     } finally {
       await unlock();
     }
-    // What somebody else put into the directory stays.
+    // What somebody else put into the folder stays.
     await rmdir(this.#opened.path).catch(() => {});
   }
 

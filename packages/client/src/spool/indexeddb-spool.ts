@@ -1,4 +1,7 @@
 /** A spool in a database of the browser. */
+
+import { checkOptions } from '@meetcast/protocol';
+import * as sentences from '../sentences.ts';
 import {
   checkLabel,
   isLabelled,
@@ -27,13 +30,10 @@ const piecesRead = 64;
  * is in it cannot be used.
  */
 export async function indexedDbSpool(name: string, options: SpoolOptions = {}): Promise<Spool> {
+  checkOptions('indexedDbSpool', options, { label: true });
   const place = `meetcast spool ${name}`;
   const unlock = await lock(place);
-  if (!unlock)
-    throw new SpoolError(
-      'locked',
-      `the spool ${name} is in use by another tab: close that one, or name another spool`,
-    );
+  if (!unlock) throw new SpoolError('locked', sentences.lockedByTab(name));
   let database: IDBDatabase | undefined;
   try {
     database = await open(place);
@@ -80,8 +80,7 @@ async function load(database: IDBDatabase, name: string): Promise<Found> {
     resultOf(transaction.objectStore('audio').openCursor(null, 'prev')),
   ]);
   if (labelled === undefined) return { labelled, end: 0 };
-  if (!isLabelled(labelled))
-    throw new SpoolError('foreign', `the spool ${name} was left by another version: name another spool`);
+  if (!isLabelled(labelled)) throw new SpoolError('foreign', sentences.spoolOfAnotherVersion(name));
   const { start, channels } = labelled.session;
   const behindLast = last ? (last.key as number) + (last.value as Uint8Array).length : 0;
   return { labelled, end: Math.max(behindLast, start * channels * 2) };
@@ -118,11 +117,11 @@ class IndexedDbSpool implements Spool {
   async read(at: number): Promise<Uint8Array<ArrayBuffer>> {
     const audio = this.#database.transaction('audio').objectStore('audio');
     const holder = await resultOf(audio.openKeyCursor(IDBKeyRange.upperBound(at), 'prev'));
-    if (!holder) throw new Error(`there is no audio at ${at}`);
+    if (!holder) throw new Error(sentences.noAudioAt(this.#database.name, at));
     const from = holder.key as number;
     const pieces = await resultOf<Uint8Array[]>(audio.getAll(IDBKeyRange.lowerBound(from), piecesRead));
     const bytes = joined(pieces).subarray(at - from);
-    if (bytes.length === 0) throw new Error(`there is no audio at ${at}`);
+    if (bytes.length === 0) throw new Error(sentences.noAudioAt(this.#database.name, at));
     return bytes;
   }
 
@@ -160,7 +159,7 @@ class IndexedDbSpool implements Spool {
         this.#end = end;
         resolve();
       };
-      transaction.onabort = () => reject(transaction.error ?? new Error('the browser gave up writing'));
+      transaction.onabort = () => reject(transaction.error ?? new Error(sentences.browserGaveUp));
     });
   }
 }
@@ -186,6 +185,6 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error('the browser’s database failed'));
+    request.onerror = () => reject(request.error ?? new Error(sentences.databaseFailed));
   });
 }

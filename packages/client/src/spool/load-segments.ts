@@ -1,4 +1,5 @@
 /** Reads what an earlier process left in a spool's files. */
+import * as sentences from '../sentences.ts';
 import type { Segment, SegmentFiles } from './segment-files.ts';
 import { isLabelled, type Labelled, SpoolError } from './spool.ts';
 
@@ -30,12 +31,12 @@ export async function loadSegments(path: string, files: SegmentFiles): Promise<L
       follows &&= end === undefined || record.at === end;
       end = record.at + record.audio.length;
     });
-    if (!follows) throw files.damage(number, 'not what followed the file before it');
+    if (!follows) throw files.damage(number, sentences.notWhatFollowed);
     if (isThere) segments.push({ number, from: from ?? first ?? 0, to: end ?? 0 });
   }
   const last = segments.at(-1);
   // Audio is kept, and sent, only after something is known of its session.
-  if (last && !labelled && end !== undefined) throw files.damage(last.number, 'without its beginning');
+  if (last && !labelled && end !== undefined) throw files.damage(last.number, sentences.withoutBeginning);
   return { segments, labelled, end: Math.max(end ?? 0, startOf(labelled)) };
 }
 
@@ -49,8 +50,5 @@ function startOf(labelled: Labelled | undefined): number {
 function labelledOf(path: string, text: string): Labelled {
   const value: unknown = JSON.parse(text);
   if (isLabelled(value)) return value;
-  throw new SpoolError(
-    'foreign',
-    `the spool ${path} was left by another version of @meetcast/client: finish it with that, or name another spool`,
-  );
+  throw new SpoolError('foreign', sentences.spoolOfAnotherVersion(path));
 }

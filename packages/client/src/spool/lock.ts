@@ -1,4 +1,4 @@
-/** One process at a time: a lock on a directory that a killed process cannot leave closed. */
+/** One process at a time: a lock on a folder that a killed process cannot leave closed. */
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -21,17 +21,17 @@ const tries = 6;
 const retryMs = 60;
 
 /**
- * Resolves with what unlocks the directory, or with who holds it. Every process puts down a file of its own before it
+ * Resolves with what unlocks the folder, or with who holds it. Every process puts down a file of its own before it
  * looks for those of others: of two that start at once, at least one sees the other.
  */
-export async function lock(directory: string): Promise<(() => Promise<void>) | Holder> {
+export async function lock(folder: string): Promise<(() => Promise<void>) | Holder> {
   const host = hostname().slice(0, 64);
   const own = nameOf({ pid: process.pid, born: await birthOf(process.pid), host });
   for (let left = tries; ; left -= 1) {
-    await writeFile(join(directory, own), '');
-    const other = await otherThan(own, directory, host);
-    if (!other) return held(join(directory, own));
-    await rm(join(directory, own), { force: true });
+    await writeFile(join(folder, own), '');
+    const other = await otherThan(own, folder, host);
+    if (!other) return held(join(folder, own));
+    await rm(join(folder, own), { force: true });
     if (left <= 1) return other;
     await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
   }
@@ -60,11 +60,11 @@ function holderOf(name: string): Holder | undefined {
 }
 
 /** Another process that is alive and has put down its file. Files of dead ones are removed. */
-async function otherThan(own: string, directory: string, host: string): Promise<Holder | undefined> {
-  for (const name of await readdir(directory)) {
+async function otherThan(own: string, folder: string, host: string): Promise<Holder | undefined> {
+  for (const name of await readdir(folder)) {
     const holder = name === own ? undefined : holderOf(name);
     if (!holder) continue;
-    const path = join(directory, name);
+    const path = join(folder, name);
     const isAlive = holder.host === host ? await isRunning(holder) : await isBeating(path);
     if (isAlive) return holder;
     await rm(path, { force: true });

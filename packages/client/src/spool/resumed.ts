@@ -1,4 +1,5 @@
 /** What a new publisher takes over from the session that a spool holds. */
+import * as sentences from '../sentences.ts';
 import { type Left, type SessionNote, SpoolError } from './spool.ts';
 
 /** What must not change in the middle of a session. */
@@ -13,10 +14,7 @@ export interface Resumed extends SessionNote {
 
 export function checkLeft({ session, takenBytes }: Left, sending: Sending): Resumed {
   const [old, now] = [named(session), named(sending)];
-  if (old !== now) {
-    const problem = `the spool holds what is left of ${old}, which is not ${now}`;
-    throw new SpoolError('foreign', `${problem}: finish that first, or name another spool`);
-  }
+  if (old !== now) throw new SpoolError('foreign', sentences.spoolOfAnotherSession(old, now));
   const { anchor, start, sampleRate, channels } = session;
   const durableMs = anchor ? anchor.ms + ((start - anchor.frame) * 1000) / sampleRate : 0;
   return { ...session, end: takenBytes / (channels * 2), durableMs };

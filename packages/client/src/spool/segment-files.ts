@@ -1,6 +1,8 @@
-/** The numbered files of a spool in their directory: read from the first to the last, and written at the end. */
+/** The numbered files of a spool in their folder: read from the first to the last, and written at the end. */
+
 import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as sentences from '../sentences.ts';
 import { decodeRecords, magic, type SpoolRecord } from './record.ts';
 import { SpoolError } from './spool.ts';
 
@@ -14,12 +16,12 @@ export interface Segment {
 const fileName = (number: number): string => `${String(number).padStart(8, '0')}.spool`;
 
 export class SegmentFiles {
-  readonly #directory: string;
+  readonly #folder: string;
   readonly #isSynced: boolean;
   #open: { handle: FileHandle; bytes: number } | undefined;
 
-  constructor(directory: string, isSynced: boolean) {
-    this.#directory = directory;
+  constructor(folder: string, isSynced: boolean) {
+    this.#folder = folder;
     this.#isSynced = isSynced;
   }
 
@@ -30,7 +32,7 @@ export class SegmentFiles {
 
   /** The numbers of the files that are there, rising. */
   async numbers(): Promise<number[]> {
-    const names = await readdir(this.#directory);
+    const names = await readdir(this.#folder);
     return names
       .flatMap((name) => (/^\d{8}\.spool$/.test(name) ? [Number.parseInt(name, 10)] : []))
       .sort((a, b) => a - b);
@@ -44,7 +46,7 @@ export class SegmentFiles {
     const path = this.#path(number);
     const { how, at } = decodeRecords(await readFile(path), take);
     if (how === 'whole') return true;
-    if (how === 'damaged' || !isLast) throw this.damage(number, `damaged at byte ${at}`);
+    if (how === 'damaged' || !isLast) throw this.damage(number, sentences.damagedAt(at));
     if (at === 0) await this.remove(number);
     else await truncate(path, at);
     return at > 0;
@@ -53,14 +55,14 @@ export class SegmentFiles {
   /** Reads a file's records, as far as they were written. */
   async read(number: number, take: (record: SpoolRecord) => void): Promise<void> {
     const { how, at } = decodeRecords(await readFile(this.#path(number)), take);
-    if (how === 'damaged') throw this.damage(number, `damaged at byte ${at}`);
+    if (how === 'damaged') throw this.damage(number, sentences.damagedAt(at));
   }
 
   async create(number: number): Promise<void> {
     const handle = await open(this.#path(number), 'ax');
     await handle.appendFile(magic);
     this.#open = { handle, bytes: magic.length };
-    if (this.#isSynced) await this.#syncDirectory();
+    if (this.#isSynced) await this.#syncFolder();
   }
 
   /** Writes records at the end of the open file. */
@@ -83,21 +85,19 @@ export class SegmentFiles {
   }
 
   damage(number: number, how: string): SpoolError {
-    const problem = `the spool ${this.#directory} was changed from outside: ${fileName(number)} is ${how}`;
-    const next = 'Move the directory away to begin anew; what it holds cannot be sent any more';
-    return new SpoolError('damaged', `${problem}. Nothing was removed. ${next}`);
+    return new SpoolError('damaged', sentences.changedFromOutside(this.#folder, fileName(number), how));
   }
 
   #path(number: number): string {
-    return join(this.#directory, fileName(number));
+    return join(this.#folder, fileName(number));
   }
 
-  async #syncDirectory(): Promise<void> {
-    const directory = await open(this.#directory);
+  async #syncFolder(): Promise<void> {
+    const folder = await open(this.#folder);
     try {
-      await directory.sync();
+      await folder.sync();
     } finally {
-      await directory.close();
+      await folder.close();
     }
   }
 }

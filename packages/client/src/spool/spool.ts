@@ -1,7 +1,9 @@
 /** Where a publisher keeps what must outlive it: audio whose words are not stored, and what it knows of its session. */
+
 import type { Source } from '@meetcast/protocol';
 import type { Anchor } from '../audio-clock.ts';
 import type { KeptCommands } from '../command-track.ts';
+import * as sentences from '../sentences.ts';
 
 /**
  * Belongs to one publisher, which closes or removes it. Positions are bytes of 16-bit samples, counted from the first one of
@@ -80,9 +82,5 @@ export function isLabelled(value: unknown): value is Labelled {
 
 export function checkLabel(place: string, { label: old }: Labelled, label = ''): void {
   if (old === label) return;
-  const of = (name: string) => (name === '' ? 'something without a label' : `"${name}"`);
-  throw new SpoolError(
-    'foreign',
-    `the spool ${place} holds what is left of ${of(old)}, not of ${of(label)}: finish that first, or name another spool`,
-  );
+  throw new SpoolError('foreign', sentences.spoolOfAnotherLabel(place, old, label));
 }

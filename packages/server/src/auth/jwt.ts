@@ -1,9 +1,8 @@
 /** Grants from JSON Web Tokens: one key, one list of algorithms, every claim required. */
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import { Claims } from '@meetcast/protocol';
+import { Claims, checkOptions } from '@meetcast/protocol';
 import { errors, jwtVerify } from 'jose';
 import { AuthError } from '../lib/errors.ts';
-import { checkOptions } from '../lib/options.ts';
 import { tokenText } from '../lib/sentences.ts';
 import type { Authenticator, Grant, Permission } from './authenticator.ts';
 

@@ -1,5 +1,5 @@
 /** A cluster that meets in Redis: its bus and its registry share their connections. */
-import { checkOptions } from '../lib/options.ts';
+import { checkOptions } from '@meetcast/protocol';
 import { openRedisLink } from '../redis/link.ts';
 import { type RedisRegistryOptions, redisRegistryOn } from '../registry/redis.ts';
 import type { Cluster } from './cluster.ts';

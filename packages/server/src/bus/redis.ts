@@ -1,6 +1,6 @@
 /** The bus of many nodes: Redis pub/sub, sharded on a Cluster. */
+import { checkOptions } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import { checkOptions } from '../lib/options.ts';
 import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus } from './bus.ts';

@@ -13,7 +13,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { PageRequest, Store } from '../store/store.ts';
 import type { AudioLedger } from '../transcription/audio-ledger.ts';
 import type { Rooms } from '../viewers/rooms.ts';
-import type { Viewer } from '../viewers/viewers.ts';
+import type { Viewers } from '../viewers/viewers.ts';
 import type { HubCounts } from '../watch/counts.ts';
 import type { Observe } from '../watch/observer.ts';
 import { type HubRequest, type HubResponse, problem } from './exchange.ts';
@@ -35,10 +35,7 @@ export interface RestContext {
   readonly isIsolated: boolean;
   /** Takes nothing new any longer. */
   readonly isClosing: boolean;
-  /** Whoever follows a meeting, to be asked in turn to go elsewhere. */
-  readonly viewers: Set<Viewer>;
-  /** Aborts when all of them have been asked: who comes now is late. */
-  readonly leaving: AbortSignal;
+  readonly viewers: Viewers;
   log(meeting: MeetingRef): TranscriptLog;
   /** What a newcomer has to know of this node at the moment. */
   outageMessage(meeting: MeetingRef): Message | undefined;

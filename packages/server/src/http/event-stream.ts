@@ -75,11 +75,8 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
       historyEntries: limits.historyEntries,
     });
     this.#report('joining');
-    const { viewers, leaving } = call.context;
-    viewers.add(this);
-    this.#undo.push(() => viewers.delete(this));
-    this.#endWhen(call.request.signal, undefined);
-    this.#endWhen(leaving, 'going_away');
+    this.#undo.push(call.context.viewers.enter(this));
+    this.#endWith(call.request.signal);
     this.#watchToken();
   }
 
@@ -173,8 +170,8 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
     context.observe({ type: 'subscriber', state, connection: this.#connection, meeting });
   }
 
-  #endWhen(signal: AbortSignal, farewell: Farewell | undefined): void {
-    const end = () => this.#end(farewell);
+  #endWith(signal: AbortSignal): void {
+    const end = () => this.#end(undefined);
     if (signal.aborted) return end();
     signal.addEventListener('abort', end);
     this.#undo.push(() => signal.removeEventListener('abort', end));
@@ -187,6 +184,7 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
   }
 
   #watchToken(): void {
+    if (this.#state.name === 'ended') return;
     const leftMs = this.#call.grant.expiresAt - Date.now();
     if (leftMs <= 0) return this.#end('token_expired');
     this.#expiry = setTimeout(() => this.#watchToken(), Math.min(leftMs, longestTimerMs));

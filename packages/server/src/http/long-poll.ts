@@ -45,19 +45,18 @@ async function waitBeyond(place: Position, { context, meeting, request }: Meetin
     historyEntries: limits.historyEntries,
   });
   const asked = new AbortController();
-  const waiting = { leave: () => asked.abort() };
-  context.viewers.add(waiting);
-  const enders = [request.signal, asked.signal, context.leaving];
+  const leave = context.viewers.enter({ leave: () => asked.abort() });
+  const enders = [request.signal, asked.signal];
   for (const signal of enders) signal.addEventListener('abort', follower.wake);
   try {
     const opening = await reader.open({ kind: 'resume', since: place.seq, epoch: place.epoch });
     if (opening?.head.epoch !== place.epoch) return;
     const until = performance.now() + ms;
-    for (let left = ms; left > 0 && !reader.isBehind; left = until - performance.now()) {
-      if (enders.some(({ aborted }) => aborted) || (await follower.wait(left)) === 'restarted') return;
+    for (let leftMs = ms; leftMs > 0 && !reader.isBehind; leftMs = until - performance.now()) {
+      if (enders.some(({ aborted }) => aborted) || (await follower.wait(leftMs)) === 'restarted') return;
     }
   } finally {
-    context.viewers.delete(waiting);
+    leave();
     for (const signal of enders) signal.removeEventListener('abort', follower.wake);
     reader.leave();
   }

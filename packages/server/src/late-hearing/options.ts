@@ -1,5 +1,5 @@
+import { checkOptions } from '@meetcast/protocol';
 /** What can be set about audio that is kept until it can be heard. */
-import { checkOptions } from '../lib/options.ts';
 
 export interface UnheardOptions {
   /** A folder in which it outlives the process. Default: none; it is kept in memory and in files without a name. */

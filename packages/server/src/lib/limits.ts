@@ -1,5 +1,5 @@
+import { checkOptions } from '@meetcast/protocol';
 /** What is bounded: every limit with its unit, its default and the one place that checks it. */
-import { checkOptions } from './options.ts';
 
 export interface Limits {
   /** Time for the first message of an ingest. Checked by SenderSession. */

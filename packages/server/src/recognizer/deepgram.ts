@@ -1,8 +1,9 @@
 /** Deepgram Live as a recognizer, through its SDK. */
+
 import { DeepgramClient } from '@deepgram/sdk';
+import { checkOptions } from '@meetcast/protocol';
 import { AsyncQueue } from '../lib/async-queue.ts';
 import { RecognizerError } from '../lib/errors.ts';
-import { checkOptions } from '../lib/options.ts';
 import { present } from '../lib/present.ts';
 import { deepgramText } from '../lib/sentences.ts';
 import { resultOf } from './deepgram-results.ts';

@@ -1,6 +1,6 @@
 /** Several recognizers as one: the first that is well. */
+import { checkOptions } from '@meetcast/protocol';
 import { isNamed, type RecognizerError } from '../lib/errors.ts';
-import { checkOptions } from '../lib/options.ts';
 import { present } from '../lib/present.ts';
 import type { Recognizer, RecognizerRequest, RecognizerStream } from './recognizer.ts';
 

@@ -1,6 +1,7 @@
 /** What can be set about a recognizer that survives losses. */
+
 import { tmpdir } from 'node:os';
-import { checkOptions } from '../lib/options.ts';
+import { checkOptions } from '@meetcast/protocol';
 import type { RingOptions } from './audio-ring.ts';
 import type { RetryPolicy } from './retry.ts';
 

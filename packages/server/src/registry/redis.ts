@@ -1,7 +1,6 @@
 /** A registry for many nodes: what each of them holds, kept together in Redis by leases. */
-import { type Source, sources } from '@meetcast/protocol';
+import { checkOptions, type Source, sources } from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
-import { checkOptions } from '../lib/options.ts';
 import type { Remote } from '../lib/remote.ts';
 import { openRedisLink, RedisAwayError, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';

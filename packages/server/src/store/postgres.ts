@@ -1,6 +1,6 @@
 /** The store of many nodes: PostgreSQL. */
+import { checkOptions } from '@meetcast/protocol';
 import pg from 'pg';
-import { checkOptions } from '../lib/options.ts';
 import { PostgresEngine } from './postgres-engine.ts';
 import { type SqlStoreOptions, sqlStore } from './sql-store.ts';
 import type { Store } from './store.ts';

@@ -1,8 +1,9 @@
 /** The embedded store: one folder, one process or several on one machine. */
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkOptions } from '../lib/options.ts';
+import { checkOptions } from '@meetcast/protocol';
 import type { Row, Sql, SqlEngine, SqlValue } from './sql.ts';
 import { type SqlStoreOptions, sqlStore } from './sql-store.ts';
 import { SqliteConnection } from './sqlite-connection.ts';

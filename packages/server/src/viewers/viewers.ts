@@ -15,7 +15,7 @@ import { ViewerSession } from './session.ts';
 
 /** Whoever follows a meeting on this node. */
 export interface Viewer {
-  /** Told to connect to another node. */
+  /** Told to connect to another node; may be told again. */
   leave(): void;
 }
 
@@ -31,19 +31,24 @@ export interface ViewersContext {
 
 export class Viewers {
   readonly rooms: Rooms;
-  /** To be asked in turn to go elsewhere. */
-  readonly viewers = new Set<Viewer>();
+  /** To be asked in turn to go elsewhere. A set and no signal: Node warns of one that has a listener for each of many. */
+  readonly #here = new Set<Viewer>();
   readonly #context: ViewersContext;
-  readonly #leaving = new AbortController();
+  #isTurningAway = false;
 
   constructor(context: ViewersContext) {
     this.#context = context;
     this.rooms = new Rooms(context.bus, context.limits, context.observe);
   }
 
-  /** Aborts when all of them have been asked: who comes now is late. */
-  get leaving(): AbortSignal {
-    return this.#leaving.signal;
+  /** One more, by whichever door; whoever comes late is asked at once. The returned function says that it has left. */
+  enter(viewer: Viewer): () => void {
+    if (this.#isTurningAway) {
+      viewer.leave();
+      return () => {};
+    }
+    this.#here.add(viewer);
+    return () => void this.#here.delete(viewer);
   }
 
   /** One more, by a WebSocket. */
@@ -57,20 +62,20 @@ export class Viewers {
     const log = this.#context.log(meeting);
     const context = { log, rooms: this.rooms, registry, limits, observe, outageMessage };
     const session = new ViewerSession(connection, admission, context);
-    this.viewers.add(session);
-    void connection.closed.then(() => this.viewers.delete(session));
+    void connection.closed.then(this.enter(session));
     void session.start(start);
     return session;
   }
 
   /** Asks each of them to go elsewhere; resolves when all have been asked. */
   askToLeave(): Promise<void> {
-    return staggered(this.viewers, this.#context.limits.closeSpreadMs, (viewer) => viewer.leave());
+    return staggered(this.#here, this.#context.limits.closeSpreadMs, (viewer) => viewer.leave());
   }
 
-  /** From now on nobody who comes is asked any more: they are sent away. */
+  /** All have been asked: who came meanwhile, or comes now, is late. */
   turnAway(): void {
-    this.#leaving.abort();
+    this.#isTurningAway = true;
+    for (const viewer of [...this.#here]) viewer.leave();
   }
 
   close(): Promise<void> {

@@ -62,7 +62,7 @@ async function heard(receivedMs: number): Promise<void> {
   notes.push({ source: 'mic', epoch, ...totals, positionMs: receivedMs + 0.5 });
 }
 
-function abandon(source: 'mic' | 'system' = 'mic', isHeardOut = false): void {
+function orphan(source: 'mic' | 'system' = 'mic', isHeardOut = false): void {
   const release = async () => {
     released.push(source);
     return what;
@@ -85,7 +85,7 @@ const said = async () =>
 
 test('[ING20] a source that stays away: what was received and has no words is a gap, then the meeting idles', async () => {
   await heard(5_000);
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs - 1);
   expect(await said()).toEqual([]);
   await vi.advanceTimersByTimeAsync(1);
@@ -99,7 +99,7 @@ test('[LOG10] what is not known to have been received is no gap', async () => {
   await heard(900);
   notes.push({ ...(notes[0] as AudioNote), epoch: 'of another log', positionMs: 9_000 });
   notes.push({ ...(notes[0] as AudioNote), source: 'system', positionMs: 9_000 });
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(await said()).toEqual(['idle']);
 });
@@ -113,7 +113,7 @@ test('[LOG10] a stretch that has a gap gets no other one', async () => {
   await gap(4_000, 5_000);
   await gap(500, 2_000);
   await gap(0, 9_000, 'system');
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect((await said()).slice(3)).toEqual([
     [2_000, 4_000, 'hub_failed'],
@@ -125,13 +125,13 @@ test('[LOG10] a stretch that has a gap gets no other one', async () => {
 test('[ING20] as long as more and more of it is covered, its node is only cut off, and nothing is said', async () => {
   await heard(5_000);
   for (const coveredMs of [2_000, 3_000]) {
-    abandon();
+    orphan();
     await vi.advanceTimersByTimeAsync(graceMs - 1);
     await cover(coveredMs);
     await vi.advanceTimersByTimeAsync(1);
   }
   expect([await said(), released]).toEqual([[], []]);
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(await said()).toEqual([[3_000, 5_000, 'hub_failed'], 'idle']);
 });
@@ -139,7 +139,7 @@ test('[ING20] as long as more and more of it is covered, its node is only cut of
 test('[ING20] what this node gave back itself, when that could not be told, is not waited for and leaves no gap', async () => {
   await heard(5_000);
   what = 'ended';
-  abandon('mic', true);
+  orphan('mic', true);
   await vi.advanceTimersByTimeAsync(0);
   expect(await said()).toEqual(['ended']);
   expect(released).toEqual(['mic']);
@@ -148,11 +148,11 @@ test('[ING20] what this node gave back itself, when that could not be told, is n
 test('[ING20] nothing is said of a source that is held again, or that its sender has brought back here', async () => {
   await heard(5_000);
   what = undefined;
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(released).toEqual(['mic']);
   what = 'idle';
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs - 1);
   grace.end(meeting, 'mic');
   await vi.advanceTimersByTimeAsync(graceMs);
@@ -161,7 +161,7 @@ test('[ING20] nothing is said of a source that is held again, or that its sender
 
 test('[ING19] once somebody else may write, whatever the registry says, nothing is said', async () => {
   await heard(5_000);
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(0);
   await cover(0, fence + 1);
   await vi.advanceTimersByTimeAsync(graceMs);
@@ -171,11 +171,11 @@ test('[ING19] once somebody else may write, whatever the registry says, nothing 
 test('[ING15] a meeting that goes on does not idle, and one whose other source has finalized ends', async () => {
   await heard(5_000);
   what = 'ongoing';
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect(await said()).toEqual([[900, 5_000, 'hub_failed']]);
   what = 'ended';
-  abandon('system');
+  orphan('system');
   await vi.advanceTimersByTimeAsync(graceMs);
   expect((await said()).slice(1)).toEqual(['ended']);
 });
@@ -183,7 +183,7 @@ test('[ING15] a meeting that goes on does not idle, and one whose other source h
 test('[ING15] it ends although somebody else has finalized a source that this node waits for too', async () => {
   await heard(5_000);
   what = 'ended';
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(1);
   // Claimed and finalized at another node meanwhile.
   tell({ meeting, source: 'system', fence, release: async () => undefined });
@@ -193,7 +193,7 @@ test('[ING15] it ends although somebody else has finalized a source that this no
 
 test('[ING20] that it idles, or has ended, is said once', async () => {
   for (const source of ['mic', 'system'] as const) {
-    abandon(source);
+    orphan(source);
     await vi.advanceTimersByTimeAsync(graceMs);
     expect(await said()).toEqual(['idle']);
   }
@@ -201,18 +201,18 @@ test('[ING20] that it idles, or has ended, is said once', async () => {
 
 test('[LINK4] a node that closes leaves it to the others', async () => {
   await heard(5_000);
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(0);
   stop();
   await grace.close();
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(graceMs);
   expect([await said(), released]).toEqual([[], []]);
 });
 
 test('a meeting that was forgotten meanwhile stays so', async () => {
   await heard(5_000);
-  abandon();
+  orphan();
   await vi.advanceTimersByTimeAsync(0);
   await store.forget(meeting);
   await vi.advanceTimersByTimeAsync(graceMs);

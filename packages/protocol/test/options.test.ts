@@ -1,5 +1,6 @@
+/** Misspelt options. */
 import { expect, test } from 'vitest';
-import { checkOptions } from '../../src/lib/options.ts';
+import { checkOptions } from '../src/options.ts';
 
 interface Options {
   basePath?: string;
