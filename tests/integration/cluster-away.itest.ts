@@ -73,7 +73,7 @@ async function expectSame(
   }
 }
 
-describe.skipIf(!hasServers)('a node that Redis is cut off from', () => {
+describe.skipIf(!hasServers)('a node that is isolated from Redis', () => {
   test.each(['stall', 'refuse'] as const)(
     '%s: goes on with its own, and the others find every final in the log',
     {
@@ -136,11 +136,11 @@ const ways: [name: string, go: Way][] = [
       return async () => redis.resume();
     },
   ],
-  ['cut off from all', cutOff('refuse')],
-  ['behind dead links', cutOff('stall')],
+  ['isolated from all', isolated('refuse')],
+  ['behind dead links', isolated('stall')],
 ];
 
-function cutOff(how: 'refuse' | 'stall'): Way {
+function isolated(how: 'refuse' | 'stall'): Way {
   const set = ({ nodes }: Cluster, on: boolean) => {
     for (const { toRedis } of nodes) toRedis[how](on);
   };

@@ -117,7 +117,7 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
     ['the new node', [1]],
     ['both', [0, 1]],
   ])(
-    '[REG1] Redis cut off from %s: the store decides, and one of them goes on',
+    '[REG1] Redis away from %s: the store decides, and one of them goes on',
     { timeout: 300_000 },
     async (_, cut) => {
       const cluster = await start({ nodes: 2, leaseMs });

@@ -218,7 +218,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(entries.slice(-2).map(({ type }) => type)).toEqual(['gap', 'status']);
   });
 
-  test('[ING20] a node that is only cut off from the others for long keeps its sender, and nothing is said', {
+  test('[ING20] a node that is only isolated for long keeps its sender, and nothing is said', {
     timeout: 120_000,
   }, async () => {
     const cluster = await start({ nodes: 2, leaseMs, limits: { graceMs: 6_000 } });
@@ -259,7 +259,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(wordsIn(finalsIn(entries), 'mic')).toEqual(words);
   });
 
-  test('[ING15] a source that finalized while its only node was cut off keeps the meeting from nothing', {
+  test('[ING15] a source that finalized while its only node was isolated keeps the meeting from nothing', {
     timeout: 90_000,
   }, async () => {
     const cluster = await start({ nodes: 1, leaseMs, limits: { graceMs: 60_000 } });
