@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { checkOptions } from '@meetcast/protocol';
-import type { Authenticator } from './auth/authenticator.ts';
+import { type Authenticator, endingGrants } from './auth/authenticator.ts';
 import type { Bus } from './bus/bus.ts';
 import type { Cluster } from './bus/cluster.ts';
 import type { UnheardOptions } from './late-hearing/options.ts';
@@ -133,7 +133,7 @@ export const formatOf = ({ ingestDefaults }: HubOptions): AudioFormat => ({
 
 /** Where the doors are, and who is let in. */
 export const entranceOf = ({ auth, basePath, queryToken, clientAddress }: HubOptions) => ({
-  authenticate: auth,
+  authenticate: endingGrants(auth),
   basePath: basePath ?? '/api/v1',
   isQueryTokenAllowed: queryToken !== false,
   clientAddress: clientAddress ?? (({ socket }: IncomingMessage) => socket.remoteAddress ?? ''),

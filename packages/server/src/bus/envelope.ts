@@ -104,7 +104,8 @@ function lineOf(bytes: Buffer) {
 }
 
 /** The same bytes, not a copy. */
-const bufferOf = (bytes: Uint8Array): Buffer =>
+/** A view: nothing is copied. */
+export const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const wordOf = (text: string): string => (text === '' ? '-' : encodeURIComponent(text).replace(/^-$/, '%2D'));

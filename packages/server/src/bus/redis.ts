@@ -4,7 +4,7 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { openRedisLink, type RedisLink } from '../redis/link.ts';
 import type { RedisConnectOptions } from '../redis/options.ts';
 import type { Bus } from './bus.ts';
-import { typeIn } from './envelope.ts';
+import { bufferOf, typeIn } from './envelope.ts';
 
 /** Pub/sub of Redis. Throws TypeError for options that name no Redis. It connects in the background. */
 export function redisBus(options: RedisConnectOptions): Bus {
@@ -16,7 +16,7 @@ export function redisBusOn(link: RedisLink): Bus {
   return {
     remote: link,
     async publish(meeting, bytes) {
-      link.publish(channelOf(meeting, isTranscript(bytes) ? 'transcript' : 'status'), Buffer.from(bytes));
+      link.publish(channelOf(meeting, isTranscript(bytes) ? 'transcript' : 'status'), bufferOf(bytes));
     },
     subscribe: (meeting, listener) =>
       link.subscribe([channelOf(meeting, 'transcript'), channelOf(meeting, 'status')], listener),

@@ -171,6 +171,7 @@ class EventStream implements AsyncIterableIterator<string>, Viewer {
   }
 
   #endWith(signal: AbortSignal): void {
+    if (this.#state.name === 'ended') return;
     const end = () => this.#end(undefined);
     if (signal.aborted) return end();
     signal.addEventListener('abort', end);

@@ -12,6 +12,7 @@ import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { present } from '../lib/present.ts';
 import type { SlidingWindow } from '../lib/rate-limit.ts';
 import { closeText, expectedText, recognizerText } from '../lib/sentences.ts';
+import type { Claim } from '../registry/registry.ts';
 import type { Admission } from '../socket/admission.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { SenderEcho } from '../viewers/sender-echo.ts';
@@ -171,7 +172,7 @@ export class SenderSession {
     const claiming: State = { name: 'claiming', abort, early };
     this.#enter(claiming);
     const claim = await claimSource(this.#context, sender, abort.signal);
-    if (!this.#isIn(claiming)) return claim && (await giveBack(this.#context, sender.source, claim));
+    if (!this.#isIn(claiming)) return claim && (await this.#giveBackLate(sender.source, claim));
     if (!claim) return this.#refuse('ingest_exists', closeText.sourceTaken(sender.source));
     const holding: Holding = { claim, signal: abort.signal };
     const opening: State = { name: 'opening', source: sender.source, holding, abort, early };
@@ -180,6 +181,11 @@ export class SenderSession {
     const run = await openRun(this.#context, sender, holding);
     if (!this.#isIn(opening)) return run.stream.abort();
     this.#stream(run, early);
+  }
+
+  /** The session is closed: nobody else hears of a failure. */
+  async #giveBackLate(source: Source, claim: Claim): Promise<void> {
+    await giveBack(this.#context, source, claim).catch((error: unknown) => this.#observeError(error));
   }
 
   #stream(run: Run, early: Early): void {

@@ -160,6 +160,8 @@ export const operatorText = {
     `Audio cannot be buffered in recovery.folder ${folder} (${why}). During an outage of the speech recognizer, audio older than ${seconds} s may be lost. Make the folder writable, free its disk, or set recovery.folder (or TMPDIR) to another one.`,
   writesLost: (writes: number) =>
     `${writes} ${writes === 1 ? 'write was' : 'writes were'} lost: the hub shut down before everything could be stored.`,
+  grantWithoutEnd: (expiresAt: unknown) =>
+    `auth returned a grant whose expiresAt is ${String(expiresAt)}. Return the time at which the token expires, in milliseconds since 1970.`,
   notStored: 'The hub shut down before the entry could be stored.',
 } as const;
 

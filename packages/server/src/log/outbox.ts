@@ -16,11 +16,13 @@ export interface OutboxOptions {
   readonly onFailure: (meeting: MeetingRef, error: unknown) => void;
 }
 
-interface WriteOptions {
+interface WriteOptions<T> {
   /** What waits in it; default 0. */
   readonly bytes?: number;
   /** Called once if it has to wait for a store that is slow or away. */
   readonly onDelay?: (() => void) | undefined;
+  /** Tried in its place, and in its turn, once the database has refused it for good. */
+  readonly instead?: ((isRetry: boolean) => Promise<T>) | undefined;
 }
 
 interface Write {
@@ -92,21 +94,25 @@ export class Outbox {
   write<T>(
     meeting: MeetingRef,
     attempt: (isRetry: boolean) => Promise<T>,
-    { bytes = 0, onDelay = () => {} }: WriteOptions = {},
+    { bytes = 0, onDelay = () => {}, instead }: WriteOptions<T> = {},
   ): Promise<T> {
     if (this.#isClosed) return Promise.reject(givenUp());
     let refusals = 0;
+    let current = attempt;
+    let other = instead;
     return new Promise((resolve, reject) => {
       this.#push(meeting, {
         bytes: bytes + writeBytes,
         since: performance.now(),
         async attempt(isRetry) {
           try {
-            resolve(await attempt(isRetry));
+            resolve(await current(isRetry));
           } catch (error) {
             if (isNamed('EntryRefusedError', error)) refusals += 1;
             if (!isStale(error) && refusals < mostRefusals) throw error;
-            reject(error);
+            if (isStale(error) || !other) return reject(error);
+            [current, other, refusals] = [other, undefined, 0];
+            await this.attempt(false);
           }
         },
         onDelay,

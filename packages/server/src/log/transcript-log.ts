@@ -36,6 +36,8 @@ export interface Appending extends AppendOptions {
    * reach each other may give the same number. Without it such a final is not added.
    */
   readonly renumber?: (() => Promise<number>) | undefined;
+  /** Kept in its place, and in its turn, if the store can never take it. */
+  readonly instead?: (() => LogEntry) | undefined;
   /** Of the audio that the entry is from: how far on the meeting's clock that has come. */
   readonly clock?: { readonly receivedMs: number } | undefined;
 }
@@ -66,7 +68,10 @@ export class TranscriptLog {
   }
 
   /** Resolves when the entry is kept. Who hears of it, hears of it after that. */
-  async append(entry: LogEntry, { onDelay, renumber, clock, ...options }: Appending = {}): Promise<Message> {
+  async append(
+    entry: LogEntry,
+    { onDelay, renumber, instead, clock, ...options }: Appending = {},
+  ): Promise<Message> {
     const text = JSON.stringify(entry);
     let current = entry;
     const write = async (isRetry: boolean): Promise<Logged> => {
@@ -83,11 +88,26 @@ export class TranscriptLog {
         current = { ...current, segment_no: await renumber() };
       }
     };
-    const logged = await this.outbox.write(this.meeting, write, { bytes: Buffer.byteLength(text), onDelay });
+    const logged = await this.outbox.write(this.meeting, write, {
+      bytes: Buffer.byteLength(text),
+      onDelay,
+      instead: instead && this.#instead(instead, options),
+    });
     const message = loggedMessage(logged);
     this.#announce(message);
     this.#report(logged.event, message.source, clock?.receivedMs);
     return message;
+  }
+
+  /** What is tried for an entry that the store can never take. */
+  #instead(other: () => LogEntry, { reach, epoch }: AppendOptions): (isRetry: boolean) => Promise<Logged> {
+    let entry: LogEntry | undefined;
+    return async (isRetry) => {
+      entry ??= other();
+      const text = JSON.stringify(entry);
+      const kept = isRetry ? await this.#kept((there) => textOf(there) === text) : undefined;
+      return kept ?? this.#store.append(this.meeting, entry, { reach, epoch });
+    };
   }
 
   /** Takes text back, then says so. */

@@ -1,9 +1,8 @@
 /** One source's words on their way from a recognizer stream into the log. */
 import type { Source, TranscriptPartial } from '@meetcast/protocol';
-import type { Message } from '../bus/message.ts';
-import { isNamed, type RecognizerError } from '../lib/errors.ts';
+import type { RecognizerError } from '../lib/errors.ts';
 import { present } from '../lib/present.ts';
-import { logGap } from '../log/gap.ts';
+import { gapEntry, logGap, type Missing } from '../log/gap.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
 import type {
   RecognitionResult,
@@ -215,7 +214,7 @@ export class Transcription {
     const { clock } = this.#options;
     const coveredMs = Math.floor(clock.endAt(endMs));
     const stretch = { start_ms: Math.round(clock.startAt(startMs)), end_ms: Math.round(clock.endAt(endMs)) };
-    this.#writes.add(this.#gap(stretch, 'recognizer_unavailable', coveredMs), coveredMs);
+    this.#writes.add(this.#leaveGap(stretch, 'recognizer_unavailable', coveredMs), coveredMs);
   }
 
   #say(utterance: Utterance): void {
@@ -238,25 +237,31 @@ export class Transcription {
       words: wordsOf(utterance, clock.offsets),
       onDelay: () => this.#show(body),
       renumber: () => numbers.afresh(),
+      // Words that no store takes must not hold up those after them, nor be covered by them before it is said.
+      instead: () => gapEntry(log.meeting, this.#missing(entry, 'entry_refused')),
       clock,
     });
-    const kept = written.catch((error: unknown) => this.#leaveGap(error, entry, coveredMs));
+    const kept = written.then(({ type }) => {
+      if (type === 'gap') this.#skip(entry);
+    });
     this.#writes.add(kept, coveredMs);
   }
 
-  /** Words that no store takes must not hold up those after them: the log says that they are missing. */
-  #leaveGap(error: unknown, stretch: Stretch, coveredMs: number): Promise<Message> {
-    if (!isNamed('EntryRefusedError', error)) throw error;
-    return this.#gap(stretch, 'entry_refused', coveredMs);
+  async #leaveGap(stretch: Stretch, cause: string, coveredMs: number): Promise<void> {
+    const missing = this.#missing(stretch, cause);
+    await logGap(this.#options.log, missing, { reach: this.#reach(coveredMs) });
+    this.#skip(stretch);
   }
 
-  async #gap({ start_ms, end_ms }: Stretch, cause: string, coveredMs: number): Promise<Message> {
-    const { log, source, account } = this.#options;
-    const missing = { source, start_ms, end_ms, cause };
-    const message = await logGap(log, missing, { reach: this.#reach(coveredMs) });
-    account.covered.to(start_ms);
-    account.covered.from(end_ms); // Nothing came back of what is between.
-    return message;
+  #missing({ start_ms, end_ms }: Stretch, cause: string): Missing {
+    return { source: this.#options.source, start_ms, end_ms, cause };
+  }
+
+  /** Nothing came back of what is between. */
+  #skip({ start_ms, end_ms }: Stretch): void {
+    const { covered } = this.#options.account;
+    covered.to(start_ms);
+    covered.from(end_ms);
   }
 
   #show(body: Omit<TranscriptPartial, 'type'>): void {

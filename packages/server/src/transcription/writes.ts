@@ -54,6 +54,7 @@ export class Writes {
     this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
     this.#last = write.then(
       () => {
+        if (this.#failure) return; // What was refused before it is not stored.
         this.#durableMs = Math.max(this.#durableMs, coveredMs);
         this.#options.account.covered.to(this.#durableMs);
       },

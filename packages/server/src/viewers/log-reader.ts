@@ -191,6 +191,7 @@ export class LogReader {
         const head = await this.#options.log.head();
         return this.#state === state ? head : undefined;
       } catch (error) {
+        if (this.#state !== state) break;
         const waitMs = backoffMs(failures, storeBackoff);
         if (performance.now() + waitMs > until) throw error;
         await this.#pause.wait(waitMs);

@@ -73,6 +73,7 @@ export class ViewerSession implements Member {
 
   /** Takes a seat, joins the room, says `connected`, and catches up. */
   async start(start: ResumePoint): Promise<void> {
+    if (this.#state.name === 'closed') return;
     const { log, registry, limits } = this.#context;
     const state: State = { name: 'joining', seat: undefined };
     this.#enter(state);

@@ -150,7 +150,7 @@ describe('what ends it before its time', () => {
     sender.send(audio(1_000));
     stage.recognizer.stream.say(span('bad', 0, 400), span('good', 400, 1_000));
     await pass(2_000);
-    expect(await stage.said()).toEqual(['live', '“good”', 'gap 0–400 entry_refused']);
+    expect(await stage.said()).toEqual(['live', 'gap 0–400 entry_refused', '“good”']);
     expect(sender.closed).toBeUndefined();
     expect(sender.of('ack').at(-1)).toMatchObject({ durable_ms: 1_000 });
     stage.expectedErrors = ['store: not this one'];

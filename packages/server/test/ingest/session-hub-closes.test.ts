@@ -128,6 +128,8 @@ describe('the hub closes', () => {
     expect(await stage.claims()).toEqual(free);
     expect(stage.recognizer.stream.isAborted).toBe(true);
     expect(await stage.said()).toEqual([]);
+    // The claim that came so late is free again, but whether its meeting idles by that nobody can say any more.
+    stage.expectedErrors = ['ingest: The hub shut down before the entry could be stored.'];
   });
 
   test('the claim is free before the sender is told', async () => {

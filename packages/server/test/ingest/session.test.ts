@@ -323,6 +323,30 @@ describe('while it claims its source', () => {
     },
   );
 
+  test('whoever has left, and whose claim cannot be given back when it comes, is seen', async () => {
+    const claimed = gate();
+    const registry = registryWith(async (inner, ...args) => {
+      const claim = await inner.claim(...args);
+      await claimed.passed;
+      if (claim.kind === 'held') return claim;
+      const release: typeof claim.release = async () => {
+        await claim.release();
+        throw new Error('the registry is away');
+      };
+      return { ...claim, release };
+    });
+    set({ registry });
+    const sender = await stage.sender();
+    sender.send(handshakeOf());
+    await settled();
+    sender.vanish();
+    await settled();
+    claimed.open();
+    await settled();
+    expect(stage.errors()).toEqual(['ingest: the registry is away']);
+    stage.expectedErrors = stage.errors();
+  });
+
   test('a sender with a name has to say that it is still there, before it takes its own place from itself', async () => {
     set();
     const first = await stage.accepted({ session_id: 'one' });

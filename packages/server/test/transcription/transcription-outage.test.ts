@@ -6,6 +6,7 @@ import type { Outbox } from '../../src/log/outbox.ts';
 import type { TranscriptLog } from '../../src/log/transcript-log.ts';
 import type { RecognitionResult, RecognizerStream } from '../../src/recognizer/recognizer.ts';
 import { memoryRegistry } from '../../src/registry/memory.ts';
+import type { Logged } from '../../src/store/store.ts';
 import { nothingSaid } from '../../src/transcription/already-said.ts';
 import { AudioAccount } from '../../src/transcription/audio-ledger.ts';
 import { MeetingClock } from '../../src/transcription/meeting-clock.ts';
@@ -13,6 +14,7 @@ import { Transcription } from '../../src/transcription/transcription.ts';
 import { freshMeeting } from '../support/entries.ts';
 import { logOf, messageBus, outboxWith } from '../support/log.ts';
 import { numbersFrom } from '../support/numbers.ts';
+import { gate } from '../support/stage.ts';
 import { type UnsteadyStore, unsteadyStore } from '../support/unsteady-store.ts';
 
 /** A recognizer stream that says what a test makes it say. */
@@ -157,31 +159,84 @@ test('a stream that ends while the store is away ends when its words are stored'
   expect(transcription.durableMs).toBe(60_000);
 });
 
-test('[LOG10] words that the store can never take leave a gap in the log, and hold up none after them', async () => {
+/** The store never takes `word1`, and a gap in its own way. */
+function refuseWord1(keepGap: (keep: () => Promise<Logged>) => Promise<Logged> = (keep) => keep()) {
   const append = store.inner.append.bind(store.inner);
-  let tries = 0;
-  store.inner.append = (meeting, entry, options) => {
-    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return append(meeting, entry, options);
-    tries += 1;
-    return Promise.reject(new EntryRefusedError('not this one'));
+  const refused = { tries: 0 };
+  store.inner.append = async (meeting, entry, options) => {
+    const keep = () => append(meeting, entry, options);
+    if (entry.type === 'gap') return keepGap(keep);
+    if (entry.type !== 'transcript.final' || entry.text !== 'word1') return keep();
+    refused.tries += 1;
+    throw new EntryRefusedError('not this one');
   };
+  return refused;
+}
+
+test('[LOG10] words that the store can never take leave a gap in the log, and hold up none after them', async () => {
+  const refused = refuseWord1();
   for (const second of [0, 1, 2]) stream.say(second);
   stream.finish();
   await after(5_000);
   expect(await ended).toBeUndefined();
-  expect(tries).toBe(3);
+  expect(refused.tries).toBe(3);
   const { events } = await store.inner.read(log.meeting, 0, 100);
   expect(events.map((event) => ('text' in event ? event.text : event.type))).toEqual([
     'word0',
-    'word2',
     'gap',
+    'word2',
   ]);
-  expect(events.at(-1)).toMatchObject({
+  expect(events[1]).toMatchObject({
     source: 'mic',
     start_ms: 1_000,
     end_ms: 1_900,
     cause: 'entry_refused',
   });
+});
+
+test('[ING10] nothing is durable behind words that the store can never take, until the log says that they are missing', async () => {
+  const gap = gate();
+  refuseWord1(async (keep) => {
+    await gap.passed;
+    return keep();
+  });
+  for (const second of [0, 1, 2]) stream.say(second);
+  stream.finish();
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
+  await after(5_000);
+  expect([transcription.durableMs, isEnded]).toEqual([900, false]);
+  expect(await store.inner.covered(log.meeting, 'mic')).toBe(900);
+  gap.open();
+  await after(10);
+  expect([transcription.durableMs, isEnded]).toEqual([60_000, true]);
+  expect(await stored()).toEqual(['word0', false, 'word2']);
+});
+
+test('[LOG10] what the log says in place of such words it says once, though the store’s answer is lost', async () => {
+  let tries = 0;
+  refuseWord1(async (keep) => {
+    const kept = await keep();
+    tries += 1;
+    if (tries === 1) throw new Error('the answer was lost');
+    return kept;
+  });
+  for (const second of [0, 1, 2]) stream.say(second);
+  stream.finish();
+  await after(5_000);
+  expect(await ended).toBeUndefined();
+  expect(await stored()).toEqual(['word0', false, 'word2']);
+});
+
+test('[ING10] nothing is durable behind words that are neither stored nor said to be missing', async () => {
+  refuseWord1(() => Promise.reject(new EntryRefusedError('nor this one')));
+  for (const second of [0, 1, 2]) stream.say(second);
+  await after(5_000);
+  expect(await ended).toMatchObject({ message: 'nor this one' });
+  expect(await stored()).toEqual(['word0', 'word2']);
+  expect(transcription.durableMs).toBe(900);
 });
 
 test('[ING19] words that waited while another claim wrote are refused, and what follows them is not written', async () => {

@@ -307,6 +307,21 @@ describe('a store that is away', () => {
     expect(vi.getTimerCount()).toBe(timers);
   });
 
+  test.each([undefined, patience])(
+    'is nothing to a reader that left while it was asked for the head',
+    async (patience) => {
+      const timers = vi.getTimerCount();
+      store.condition = 'silent';
+      const opening = read(patience ? { patience } : {}).open(all);
+      await turn();
+      reader.leave();
+      store.condition = 'away';
+      await turn();
+      expect(vi.getTimerCount()).toBe(timers);
+      expect(await opening).toBeUndefined();
+    },
+  );
+
   test('is asked once by who has no patience', async () => {
     await append(1);
     await read().open(all);
