@@ -3,7 +3,7 @@ import { jwtAuthenticator, type Limits } from '@meetcast/server';
 import { SignJWT } from 'jose';
 import { describe, expect, test, vi } from 'vitest';
 import { countingBus, Gate, gatedRegistry, gatedStore } from '../support/adapters.ts';
-import { Peer, Speaker, Viewer } from '../support/peer.ts';
+import { Peer, Sender, Viewer } from '../support/peer.ts';
 import {
   type End,
   frame,
@@ -40,14 +40,14 @@ async function besideAHealthyMeeting(
   const stage = await startHub({ bus, ...options, limits: { ...brief, ...options.limits } });
   const meeting = 'healthy';
   const viewer = await stage.viewer({ meeting });
-  const speaker = await stage.speaker({ meeting });
+  const sender = await stage.sender({ meeting });
   const { words, pcm } = speech(24, 1);
   const half = Math.round(pcm.length / 4) * 2;
-  const saying = speaker.say(pcm.subarray(0, half), { everyMs: 3 });
+  const saying = sender.say(pcm.subarray(0, half), { everyMs: 3 });
   await misbehave(stage);
   await saying;
-  await speaker.say(pcm.subarray(half));
-  expect(await speaker.finalize()).toEqual({ code: 1000, reason: 'done' });
+  await sender.say(pcm.subarray(half));
+  expect(await sender.finalize()).toEqual({ code: 1000, reason: 'done' });
   await viewer.status('ended');
   await expectWords(stage, { mic: words }, { meeting, viewers: [viewer] });
   viewer.ws.close();
@@ -264,11 +264,11 @@ describe('[AUTH6] who is nobody', () => {
         const viewer = await stage.viewer();
         viewer.send({ type: 'auth', token });
         await expectRefused(viewer, code, word);
-        const speaker = await stage.speaker();
-        speaker.send({ type: 'auth', token });
-        await expectRefused(speaker, code, word);
+        const sender = await stage.sender();
+        sender.send({ type: 'auth', token });
+        await expectRefused(sender, code, word);
       }
-      const demoted = await stage.speaker();
+      const demoted = await stage.sender();
       demoted.send({ type: 'auth', token: await mintToken({ role: 'viewer' }) });
       await expectRefused(demoted, 4004, 'forbidden');
     });
@@ -277,7 +277,7 @@ describe('[AUTH6] who is nobody', () => {
   test('[AUTH8] a token that runs out: told before, closed with 4005 at expiry', async () => {
     await besideAHealthyMeeting({}, async (stage) => {
       // Whole seconds: a token of 3 s lasts more than 2, time enough to be accepted on a busy machine.
-      const peers = await Promise.all([stage.viewer({ ttl: 3 }), stage.speaker({ ttl: 3 })]);
+      const peers = await Promise.all([stage.viewer({ ttl: 3 }), stage.sender({ ttl: 3 })]);
       for (const peer of peers) {
         expect((await peer.status('token_expiring')).seq).toBeUndefined();
         await expectRefused(peer, 4005, 'token_expired');
@@ -306,13 +306,13 @@ describe('[ING1] before the handshake', () => {
   test('everything else is 4006, audio and finalize too', async () => {
     await besideAHealthyMeeting({}, async (stage) => {
       for (const text of [...texts, ...messages]) {
-        const speaker = await stage.stranger();
-        speaker.send(text);
-        await expectRefused(speaker, 4006, 'bad_handshake');
+        const sender = await stage.stranger();
+        sender.send(text);
+        await expectRefused(sender, 4006, 'bad_handshake');
       }
-      const speaker = await stage.stranger();
-      speaker.ws.send(Buffer.alloc(2));
-      await expectRefused(speaker, 4006, 'bad_handshake');
+      const sender = await stage.stranger();
+      sender.ws.send(Buffer.alloc(2));
+      await expectRefused(sender, 4006, 'bad_handshake');
     });
   });
 
@@ -335,10 +335,10 @@ describe('[ING1] before the handshake', () => {
     ];
     await besideAHealthyMeeting({}, async (stage) => {
       for (const [name, value] of fields) {
-        const speaker = await stage.stranger();
-        speaker.send({ ...handshakeOf(), [name]: value });
-        await expectRefused(speaker, 4006, 'bad_handshake');
-        const [ack] = speaker.of('handshake_ack');
+        const sender = await stage.stranger();
+        sender.send({ ...handshakeOf(), [name]: value });
+        await expectRefused(sender, 4006, 'bad_handshake');
+        const [ack] = sender.of('handshake_ack');
         expect(ack, name).toMatchObject({ status: 'error' });
         expect(ack?.message).toContain(`"${name}"`);
       }
@@ -355,11 +355,11 @@ describe('[ING1] before the handshake', () => {
         ['?source=sys', 'mic'],
       ]) {
         const url = `ws://127.0.0.1:${stage.port}${ingestPath}${query}`;
-        const speaker = stage.own(new Speaker(url, subprotocols(token)));
-        await speaker.opened;
-        speaker.send({ ...handshakeOf(), source });
-        await expectRefused(speaker, 4006, 'bad_handshake');
-        expect(speaker.of('error')[0]?.message).toContain('"source"');
+        const sender = stage.own(new Sender(url, subprotocols(token)));
+        await sender.opened;
+        sender.send({ ...handshakeOf(), source });
+        await expectRefused(sender, 4006, 'bad_handshake');
+        expect(sender.of('error')[0]?.message).toContain('"source"');
       }
     });
   });
@@ -390,10 +390,10 @@ describe('after the handshake', () => {
   ] as const)('%s', async (_, data, code) => {
     await besideAHealthyMeeting({}, async (stage) => {
       const { words, pcm } = speech(6, 2);
-      const speaker = await stage.speaker();
-      await speaker.say(pcm);
-      speaker.ws.send(data);
-      expect((await speaker.closed).code).toBe(code);
+      const sender = await stage.sender();
+      await sender.say(pcm);
+      sender.ws.send(data);
+      expect((await sender.closed).code).toBe(code);
       // What was sent before is a meeting's words like any other's.
       const viewer = await stage.viewer();
       await viewer.status('idle');
@@ -404,19 +404,19 @@ describe('after the handshake', () => {
 
   test('[ING7] half a stereo sample', async () => {
     await besideAHealthyMeeting({}, async (stage) => {
-      const speaker = await stage.speaker({ channels: 2 });
-      speaker.ws.send(Buffer.alloc(4_098));
-      await expectRefused(speaker, 4007, 'bad_message');
+      const sender = await stage.sender({ channels: 2 });
+      sender.ws.send(Buffer.alloc(4_098));
+      await expectRefused(sender, 4007, 'bad_message');
     });
   });
 
   test('[ING8] the longest frame that is allowed is allowed', async () => {
     const stage = await startHub();
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     const { words, pcm } = speech(9, 3);
-    await speaker.say(pcm, { frameBytes: 32_768 });
-    speaker.ws.send(Buffer.alloc(0));
-    expect(await speaker.finalize()).toEqual({ code: 1000, reason: 'done' });
+    await sender.say(pcm, { frameBytes: 32_768 });
+    sender.ws.send(Buffer.alloc(0));
+    expect(await sender.finalize()).toEqual({ code: 1000, reason: 'done' });
     await expectWords(stage, { mic: words });
   });
 });
@@ -565,15 +565,15 @@ describe('[LINK3] too many connects', () => {
   test('the sixth ingest of a source within the window is 1013; other sources and meetings go on', async () => {
     const stage = await startHub({ limits });
     for (let connect = 0; connect < 5; connect += 1) {
-      const speaker = await stage.speaker();
-      speaker.send({ type: 'close' });
-      await speaker.closed;
+      const sender = await stage.sender();
+      sender.send({ type: 'close' });
+      await sender.closed;
     }
     const sixth = await stage.stranger();
     sixth.send(handshakeOf());
     await expectRefused(sixth, 1013, 'try_again_later');
-    await stage.speaker({ source: 'system' });
-    await stage.speaker({ meeting: 'another' });
+    await stage.sender({ source: 'system' });
+    await stage.sender({ meeting: 'another' });
   });
 
   test('so is the sixth connection of any kind from one address', async () => {
@@ -748,10 +748,10 @@ describe('[AUTH5] tenants', () => {
     const spy = await stage.viewer({ tenant: 'globex' });
     const insider = await stage.viewer();
     const { words, pcm } = speech(20, 5);
-    const speaker = await stage.speaker();
-    const rival = await stage.speaker({ tenant: 'globex' }); // the same source of the same id: no 4002
-    await speaker.say(pcm);
-    expect(await speaker.finalize()).toEqual({ code: 1000, reason: 'done' });
+    const sender = await stage.sender();
+    const rival = await stage.sender({ tenant: 'globex' }); // the same source of the same id: no 4002
+    await sender.say(pcm);
+    expect(await sender.finalize()).toEqual({ code: 1000, reason: 'done' });
     await insider.status('ended');
     await expectWords(stage, { mic: words }, { viewers: [insider] });
     const secondSpy = await stage.viewer({ tenant: 'globex', query: `since=0` });
@@ -782,9 +782,9 @@ describe('[AUTH5] tenants', () => {
       await stage.viewer({ tenant: 'acme.m', meeting: 'm' }),
     ];
     const insider = await stage.viewer();
-    const speaker = await stage.speaker();
-    await speaker.say(speech(20, 7).pcm);
-    await speaker.finalize();
+    const sender = await stage.sender();
+    await sender.say(speech(20, 7).pcm);
+    await sender.finalize();
     await insider.status('ended');
     for (const spy of spies) {
       spy.send('ping');
@@ -803,9 +803,9 @@ test('when a hub has closed, nothing of it keeps the process: no socket, no serv
       .sort();
   const stage = await startHub();
   const viewer = await stage.viewer();
-  const speaker = await stage.speaker();
+  const sender = await stage.sender();
   await stage.stranger({ source: 'system' });
-  await speaker.say(speech(5, 8).pcm);
+  await sender.say(speech(5, 8).pcm);
   await viewer.until('transcript.final');
   expect(new Set(resources()).size).toBe(3);
   await stage.close();

@@ -48,11 +48,11 @@ async function twoNodes(options: StageOptions = {}, registryOf = (registry: Regi
 async function midway(stage: Stage, gate: Gate, seed: number) {
   const viewer = await stage.viewer();
   const said = speech(30, seed);
-  const speaker = await stage.speaker({ session: 'one' });
+  const sender = await stage.sender({ session: 'one' });
   const cut = Math.round(((said.times[20]?.startMs ?? 0) + 100) * 16) * 2;
-  await speaker.say(said.pcm.subarray(0, cut));
+  await sender.say(said.pcm.subarray(0, cut));
   await vi.waitFor(() => expect(gate.arrived).toBeGreaterThan(0), soon);
-  return { viewer, said, speaker };
+  return { viewer, said, sender };
 }
 
 /** Whatever was sent before has come. */
@@ -73,7 +73,7 @@ test('[LINK4, REST3] from its first moment on nobody is taken in: sockets 1013, 
     return grant;
   };
   const stage = await startHub({ store, auth });
-  const { speaker, viewer } = await midway(stage, gate, 51);
+  const { sender, viewer } = await midway(stage, gate, 51);
   const late = await stage.stranger({ user: 'late' });
   await vi.waitFor(() => expect(door.arrived).toBe(1), soon);
   expect((await stage.get('health')).status).toBe(200);
@@ -88,23 +88,23 @@ test('[LINK4, REST3] from its first moment on nobody is taken in: sockets 1013, 
   expect(await late.closed).toEqual({ code: 1013, reason: 'try_again_later' });
   expect(viewer.closing).toBe(undefined);
   gate.open();
-  expect(await speaker.closed).toEqual(restart);
+  expect(await sender.closed).toEqual(restart);
   expect(await viewer.closed).toEqual(restart);
   await closing;
 });
 
 test('[LINK4] where the bus reaches other nodes viewers go there at once, and hear the last words there', async () => {
   const { leaving, staying, gate } = await twoNodes();
-  const { viewer, said, speaker } = await midway(leaving, gate, 52);
+  const { viewer, said, sender } = await midway(leaving, gate, 52);
   const closing = leaving.hub.close();
   expect(await viewer.closed).toEqual(restart);
-  expect(speaker.closing).toBe(undefined);
+  expect(sender.closing).toBe(undefined);
   const { epoch } = await viewer.until('connected');
   const back = await staying.viewer({ query: `since=${viewer.seqs.at(-1) ?? 0}&epoch=${epoch}` });
   expect((await back.until('connected')).recovered).toBe(true);
   gate.open();
-  expect(await speaker.closed).toEqual(restart);
-  const next = await staying.speaker({ session: 'one', resume: true });
+  expect(await sender.closed).toEqual(restart);
+  const next = await staying.sender({ session: 'one', resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
   await next.say(said.pcm.subarray(Math.round(fromMs * 16) * 2));
   expect(await next.finalize()).toEqual(done);
@@ -118,11 +118,11 @@ test('[LINK4] where the bus reaches other nodes viewers go there at once, and he
 test('[LINK4] a single node keeps its viewers until they have heard the last words', async () => {
   const { store, gate } = slowStore();
   const stage = await startHub({ store });
-  const { viewer, said, speaker } = await midway(stage, gate, 53);
+  const { viewer, said, sender } = await midway(stage, gate, 53);
   const closing = stage.hub.close();
   await vi.waitFor(() => expect(stage.simulator.streams[0]?.open).toBe(false), soon);
   gate.open();
-  expect(await speaker.closed).toEqual(restart);
+  expect(await sender.closed).toEqual(restart);
   expect(await viewer.closed).toEqual(restart);
   await closing;
   expect(wordsIn(viewer.finals, 'mic')).toEqual(said.words.slice(0, 20));
@@ -179,7 +179,7 @@ test('[ING19] while a sender is heard out another one waits for its source, and 
       return { ...claim, release: (how) => release.pass().then(() => claim.release(how)) };
     },
   }));
-  const { said, speaker } = await midway(leaving, gate, 54);
+  const { said, sender } = await midway(leaving, gate, 54);
   const closing = leaving.hub.close();
   const other = await staying.stranger();
   await vi.waitFor(() => expect(isDraining(leaving)).toBe(true), soon);
@@ -187,10 +187,10 @@ test('[ING19] while a sender is heard out another one waits for its source, and 
   await vi.waitFor(() => expect(told.length).toBeGreaterThan(0), soon);
   gate.open();
   await vi.waitFor(() => expect(release.arrived).toBe(1), soon);
-  expect([speaker.closing, other.closing]).toEqual([undefined, undefined]);
+  expect([sender.closing, other.closing]).toEqual([undefined, undefined]);
   expect(other.of('handshake_ack')).toEqual([]);
   release.open();
-  expect(await speaker.closed).toEqual(restart);
+  expect(await sender.closed).toEqual(restart);
   expect(new Set(told)).toEqual(new Set([true]));
   const { resume_from_ms: fromMs } = await other.until('handshake_ack');
   expect(fromMs).toBeGreaterThan(said.times[19]?.startMs ?? 0);
@@ -221,14 +221,14 @@ test('[SUB11] a viewer’s seat is free before it is asked to leave', async () =
 
 test('[ING15] a sender that has finalized is heard out, and told that all is stored', async () => {
   const { leaving, gate } = await twoNodes();
-  const { said, speaker } = await midway(leaving, gate, 55);
-  const closed = speaker.finalize();
+  const { said, sender } = await midway(leaving, gate, 55);
+  const closed = sender.finalize();
   await vi.waitFor(() => expect(leaving.simulator.streams[0]?.open).toBe(false), soon);
   const closing = leaving.hub.close();
   gate.open();
   expect(await closed).toEqual(done);
   await closing;
-  expect(said.words).toContain(wordsIn(speaker.of('transcript.final'), 'mic').at(-1));
+  expect(said.words).toContain(wordsIn(sender.of('transcript.final'), 'mic').at(-1));
 });
 
 test('[LINK4] at the deadline every claim is free, whoever did not answer, and nothing goes on', async () => {
@@ -238,21 +238,21 @@ test('[LINK4] at the deadline every claim is free, whoever did not answer, and n
   const limits = { ...unhurried, closeDeadlineMs: 300, closeSpreadMs: 50, drainSilenceMs: 600_000 };
   const stage = await startHub({ ...node, limits });
   const counts = async () => (await node?.registry.counts(ref))?.ingests;
-  const speaker = await stage.speaker({ session: 'one' });
-  const finalizing = await stage.speaker({ source: 'system' });
+  const sender = await stage.sender({ session: 'one' });
+  const finalizing = await stage.sender({ source: 'system' });
   stage.simulator.fault({ kind: 'silence' });
-  for (const each of [speaker, finalizing]) await each.say(speech(8, 56).pcm);
+  for (const each of [sender, finalizing]) await each.say(speech(8, 56).pcm);
   finalizing.send({ type: 'finalize' });
   await vi.waitFor(() => expect(isDraining(stage)).toBe(true), soon);
   await stage.viewer();
   expect((await counts())?.length).toBe(2);
   const closing = stage.hub.close();
-  for (const each of [speaker, finalizing]) {
+  for (const each of [sender, finalizing]) {
     const { code } = await each.until('error');
     expect(code).toBe('restart');
   }
   expect(await counts()).toEqual([]);
-  expect(await speaker.closed).toEqual(restart);
+  expect(await sender.closed).toEqual(restart);
   await closing;
   const steps = stage.observed.flatMap((event) => (event.type === 'ingest' ? [event.step] : []));
   expect(steps.filter((step) => step === 'cleanup_complete')).toHaveLength(2);
@@ -272,13 +272,13 @@ test('[ING19] at the deadline, too, the claim is free before the sender is told'
       return { ...claim, release: (how) => release.pass().then(() => claim.release(how)) };
     },
   }));
-  const { speaker } = await midway(leaving, gate, 57);
+  const { sender } = await midway(leaving, gate, 57);
   const closing = leaving.hub.close();
   await vi.waitFor(() => expect(release.arrived).toBe(1), soon);
   await roundTrips(leaving);
-  expect(speaker.of('error')).toEqual([]);
+  expect(sender.of('error')).toEqual([]);
   release.open();
-  expect(await speaker.closed).toEqual(restart);
+  expect(await sender.closed).toEqual(restart);
   await closing;
   gate.open();
 });

@@ -1,8 +1,8 @@
 // Redis is away, for one node or for all: each node goes on alone, says so, and nobody has to connect again.
 import { describe, expect, test, vi } from 'vitest';
 import { type Cluster, type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
-import { speakerAt, viewerAt } from '../support/cluster-peers.ts';
-import type { Peer, Speaker, Viewer } from '../support/peer.ts';
+import { senderAt, viewerAt } from '../support/cluster-peers.ts';
+import type { Peer, Sender, Viewer } from '../support/peer.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { expectLog, finalsIn, logOf } from '../support/watched-meeting.ts';
 
@@ -33,16 +33,16 @@ const told = (peer: Peer, wanted: string) =>
   peer.until('status', ({ status, details }) => status === wanted && details?.part === 'redis');
 
 /** A sender that goes on until it is told to stop, and what it has said. */
-function talking(speaker: Speaker, seed: number) {
+function talking(sender: Sender, seed: number) {
   const said: Speech[] = [];
   let isOver = false;
   const talk = async () => {
     for (let phrase = 0; !isOver; phrase += 1) {
       const next = speech(5, seed * 1_000 + phrase);
       said.push(next);
-      await speaker.say(next.pcm, pace);
+      await sender.say(next.pcm, pace);
     }
-    return await speaker.finalize();
+    return await sender.finalize();
   };
   const talked = talk();
   return {
@@ -73,7 +73,7 @@ async function expectSame(
   }
 }
 
-describe.skipIf(!hasServers)('a node that Redis is cut off from', () => {
+describe.skipIf(!hasServers)('a node that is isolated from Redis', () => {
   test.each(['stall', 'refuse'] as const)(
     '%s: goes on with its own, and the others find every final in the log',
     {
@@ -83,10 +83,10 @@ describe.skipIf(!hasServers)('a node that Redis is cut off from', () => {
       const cluster = await start({ nodes: 2, leaseMs });
       const [cut, well] = cluster.nodes as [ClusterNode, ClusterNode];
       const of = { tenant: tenantOf('partition'), meeting: 'm' };
-      const speaker = await speakerAt(cut, of);
+      const sender = await senderAt(cut, of);
       const viewers = await Promise.all([viewerAt(cut, of), viewerAt(well, of)]);
       const [near, far] = viewers as [Viewer, Viewer];
-      const voice = talking(speaker, 1);
+      const voice = talking(sender, 1);
       await Promise.all(viewers.map((viewer) => viewer.until('transcript.final')));
       cut.toRedis[how](true);
       await told(near, 'degraded');
@@ -136,11 +136,11 @@ const ways: [name: string, go: Way][] = [
       return async () => redis.resume();
     },
   ],
-  ['cut off from all', cutOff('refuse')],
-  ['behind dead links', cutOff('stall')],
+  ['isolated from all', isolated('refuse')],
+  ['behind dead links', isolated('stall')],
 ];
 
-function cutOff(how: 'refuse' | 'stall'): Way {
+function isolated(how: 'refuse' | 'stall'): Way {
   const set = ({ nodes }: Cluster, on: boolean) => {
     for (const { toRedis } of nodes) toRedis[how](on);
   };
@@ -160,12 +160,12 @@ describe.skipIf(!hasServers)('Redis away from everyone', () => {
       const cluster = await start({ nodes: 2, leaseMs });
       const [one, two] = cluster.nodes as [ClusterNode, ClusterNode];
       const of = { tenant: tenantOf('away'), meeting: 'm' };
-      const speakers = [
-        await speakerAt(one, { ...of, source: 'mic' }),
-        await speakerAt(two, { ...of, source: 'system' }),
+      const senders = [
+        await senderAt(one, { ...of, source: 'mic' }),
+        await senderAt(two, { ...of, source: 'system' }),
       ] as const;
       const viewers = await Promise.all([one, two, one, two].map((node) => viewerAt(node, of)));
-      const [mic, system] = speakers.map((speaker, place) => talking(speaker, 7 + place));
+      const [mic, system] = senders.map((sender, place) => talking(sender, 7 + place));
       await Promise.all(viewers.map((viewer) => viewer.until('transcript.final')));
       const back = await go(cluster);
       await Promise.all(viewers.map((viewer) => told(viewer, 'degraded')));
@@ -183,7 +183,7 @@ describe.skipIf(!hasServers)('Redis away from everyone', () => {
       const ref = { tenant: of.tenant, id: of.meeting };
       await expectSame(cluster, ref, viewers, { mic: said.mic ?? [], system: said.system ?? [] });
       for (const viewer of viewers) expect(toldOf(viewer)).toEqual(['degraded', 'recovered']);
-      expect(speakers.flatMap((speaker) => speaker.undecodable)).toEqual([]);
+      expect(senders.flatMap((sender) => sender.undecodable)).toEqual([]);
     },
   );
 });

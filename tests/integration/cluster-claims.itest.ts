@@ -3,8 +3,8 @@ import type { LoggedEvent } from '@meetcast/protocol';
 import type { Store } from '@meetcast/server';
 import { describe, expect, test, vi } from 'vitest';
 import { type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
-import { applicantAt, speakerAt, viewerAt } from '../support/cluster-peers.ts';
-import type { Speaker } from '../support/peer.ts';
+import { applicantAt, senderAt, viewerAt } from '../support/cluster-peers.ts';
+import type { Sender } from '../support/peer.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { expectLog, finalsIn, logOf } from '../support/watched-meeting.ts';
 
@@ -21,7 +21,7 @@ const pace = { frameBytes: 3_200, everyMs: 50 };
 const tenantOf = (test: string) => `${test}-${Date.now().toString(36)}`;
 
 /** Tries until the source is free; resolves with the accepted sender. */
-async function takeOver(node: ClusterNode, of: Parameters<typeof applicantAt>[1]): Promise<Speaker> {
+async function takeOver(node: ClusterNode, of: Parameters<typeof applicantAt>[1]): Promise<Sender> {
   return await vi.waitFor(async () => {
     const applicant = await applicantAt(node, of);
     await applicant.until('handshake_ack', ({ status }) => status === 'success');
@@ -33,8 +33,8 @@ async function takeOver(node: ClusterNode, of: Parameters<typeof applicantAt>[1]
 interface Takeover {
   ref: { tenant: string; id: string };
   source: (typeof sources)[number];
-  first: { speaker: Speaker; said: Speech };
-  second: { speaker: Speaker; said: Speech };
+  first: { sender: Sender; said: Speech };
+  second: { sender: Sender; said: Speech };
   /** The log's head when the second was accepted. */
   at: number;
 }
@@ -59,7 +59,7 @@ async function expectTakenOver(store: Store, { ref, source, first, second, at }:
     expect(cause).toBe('hub_failed');
     expect(seq).toBeLessThan(live?.seq ?? 0);
   }
-  const durableMs = second.speaker.of('ack').at(-1)?.durable_ms ?? 0;
+  const durableMs = second.sender.of('ack').at(-1)?.durable_ms ?? 0;
   expect(await store.covered(ref, source)).toBe(durableMs);
 }
 
@@ -79,9 +79,9 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
     const firsts = await Promise.all(
       all.map(async (of) => {
         const said = speech(80, of.seed);
-        const speaker = await speakerAt(one, { ...of, session: 'first' });
-        void speaker.say(said.pcm, pace);
-        return { speaker, said };
+        const sender = await senderAt(one, { ...of, session: 'first' });
+        void sender.say(said.pcm, pace);
+        return { sender, said };
       }),
     );
     await watched.until('transcript.final');
@@ -91,21 +91,21 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
 
     const takeovers = await Promise.all(
       all.map(async (of, index): Promise<Takeover> => {
-        const speaker = await takeOver(two, { ...of, session: 'second' });
+        const sender = await takeOver(two, { ...of, session: 'second' });
         const ref = { tenant, id: of.meeting };
         const { seq: at } = await cluster.store.head(ref);
-        const second = { speaker, said: speech(20, of.seed + 100) };
+        const second = { sender, said: speech(20, of.seed + 100) };
         const first = firsts[index] as Takeover['first'];
         return { ref, source: of.source, first, second, at };
       }),
     );
-    const ended = takeovers.map(async ({ second: { speaker, said } }) => {
-      await speaker.say(said.pcm, pace);
-      return await speaker.finalize();
+    const ended = takeovers.map(async ({ second: { sender, said } }) => {
+      await sender.say(said.pcm, pace);
+      return await sender.finalize();
     });
     await watched.until('transcript.final', ({ seq }) => seq > (takeovers[0]?.at ?? 0));
     one.hub.pause(false);
-    for (const { first } of takeovers) expect(await first.speaker.closed).toEqual(superseded);
+    for (const { first } of takeovers) expect(await first.sender.closed).toEqual(superseded);
     for (const end of ended) expect((await end).code).toBe(1000);
     for (const takeover of takeovers) await expectTakenOver(cluster.store, takeover);
     await watched.until('status', ({ status }) => status === 'ended');
@@ -117,7 +117,7 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
     ['the new node', [1]],
     ['both', [0, 1]],
   ])(
-    '[REG1] Redis cut off from %s: the store decides, and one of them goes on',
+    '[REG1] Redis away from %s: the store decides, and one of them goes on',
     { timeout: 300_000 },
     async (_, cut) => {
       const cluster = await start({ nodes: 2, leaseMs });
@@ -125,19 +125,19 @@ describe.skipIf(!hasServers)('a claim that was replaced', () => {
       const of = { tenant: tenantOf('cut'), meeting: 'm', source: 'mic' as const };
       const ref = { tenant: of.tenant, id: of.meeting };
       const viewers = await Promise.all([viewerAt(one, of), viewerAt(two, of)]);
-      const first = { speaker: await speakerAt(one, { ...of, session: 'first' }), said: speech(400, 1) };
-      void first.speaker.say(first.said.pcm, pace);
+      const first = { sender: await senderAt(one, { ...of, session: 'first' }), said: speech(400, 1) };
+      void first.sender.say(first.said.pcm, pace);
       await viewers[1]?.until('transcript.final');
       for (const index of cut) cluster.nodes[index]?.toRedis.stall(true);
       const second = {
-        speaker: await takeOver(two, { ...of, session: 'second' }),
+        sender: await takeOver(two, { ...of, session: 'second' }),
         said: speech(20, 2),
       };
-      await second.speaker.say(second.said.pcm, pace);
-      const told = await second.speaker.until('transcript.final');
-      expect(await first.speaker.closed).toEqual(superseded);
+      await second.sender.say(second.said.pcm, pace);
+      const told = await second.sender.until('transcript.final');
+      expect(await first.sender.closed).toEqual(superseded);
       for (const { toRedis } of cluster.nodes) toRedis.stall(false);
-      expect((await second.speaker.finalize()).code).toBe(1000);
+      expect((await second.sender.finalize()).code).toBe(1000);
 
       const at = told.seq - 1;
       await expectTakenOver(cluster.store, { ref, source: 'mic', first, second, at });

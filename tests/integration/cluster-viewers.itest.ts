@@ -1,7 +1,7 @@
 // Viewers in a cluster: how many there may be, and what they must never see.
 import { describe, expect, test, vi } from 'vitest';
 import { type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
-import { callerAt, getAt, speakerAt, transcriptAt, viewerAt } from '../support/cluster-peers.ts';
+import { callerAt, getAt, senderAt, transcriptAt, viewerAt } from '../support/cluster-peers.ts';
 import type { Viewer } from '../support/peer.ts';
 import type { RedisServer } from '../support/redis-servers.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.ts';
@@ -139,8 +139,8 @@ describe.skipIf(!hasServers)('isolation', () => {
 
 /** Speaks at one node, and posts tips at the others meanwhile. */
 async function attend(nodes: readonly ClusterNode[], guest: Guest, index: number): Promise<void> {
-  const speaker = await speakerAt(nodeAt(nodes, index), { ...guest, session: `${guest.mark}session` });
-  const spoken = speaker.say(guest.said.pcm, { frameBytes: 3_200, everyMs: 30 });
+  const sender = await senderAt(nodeAt(nodes, index), { ...guest, session: `${guest.mark}session` });
+  const spoken = sender.say(guest.said.pcm, { frameBytes: 3_200, everyMs: 30 });
   for (let count = 0; count < 12; count += 1) {
     const body = JSON.stringify({ type: 'ai.tip', tip: `${guest.mark}tip ${count}` });
     const path = `meetings/${guest.meeting}/events`;
@@ -148,7 +148,7 @@ async function attend(nodes: readonly ClusterNode[], guest: Guest, index: number
     expect(answer.status).toBe(201);
   }
   await spoken;
-  expect((await speaker.finalize()).code).toBe(1000);
+  expect((await sender.finalize()).code).toBe(1000);
 }
 
 /** The text that comes, as it comes. */

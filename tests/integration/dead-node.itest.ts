@@ -6,8 +6,8 @@ import type { LoggedEvent, Source } from '@meetcast/protocol';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bytesAt, done, entriesIn, statusesIn } from '../support/broken-off.ts';
 import { type Cluster, type ClusterNode, clusters, hasServers } from '../support/cluster.ts';
-import { applicantAt, speakerAt, viewerAt } from '../support/cluster-peers.ts';
-import type { Speaker } from '../support/peer.ts';
+import { applicantAt, senderAt, viewerAt } from '../support/cluster-peers.ts';
+import type { Sender } from '../support/peer.ts';
 import { expectUnbroken, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { finalsIn } from '../support/watched-meeting.ts';
 
@@ -32,17 +32,17 @@ async function known({ redis }: Cluster, tenant: string, toMs: number, sources =
 }
 
 /** Says something that nobody hears, after something that is stored; resolves when every node knows how much that was. */
-async function sayUnheard(cluster: Cluster, speakers: readonly Speaker[], tenant: string): Promise<number[]> {
+async function sayUnheard(cluster: Cluster, senders: readonly Sender[], tenant: string): Promise<number[]> {
   const [heard, unheard] = [speech(11, 71), speech(20, 72)];
-  for (const speaker of speakers) {
-    await speaker.say(heard.pcm);
-    await speaker.until('transcript.final');
+  for (const sender of senders) {
+    await sender.say(heard.pcm);
+    await sender.until('transcript.final');
   }
   cluster.simulator.fault({ kind: 'away' });
-  for (const speaker of speakers) await speaker.say(unheard.pcm);
+  for (const sender of senders) await sender.say(unheard.pcm);
   const toMs = Math.floor(heard.ms + unheard.ms);
-  for (const speaker of speakers) await speaker.received(toMs);
-  await known(cluster, tenant, toMs, speakers.length);
+  for (const sender of senders) await sender.received(toMs);
+  await known(cluster, tenant, toMs, senders.length);
   return [heard.ms, toMs];
 }
 
@@ -69,10 +69,10 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
       const [dying, ...others] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
       const tenant = tenantOf('away');
       const viewers = await Promise.all(others.map((node) => viewerAt(node, { tenant, meeting })));
-      const speakers: Speaker[] = [];
+      const senders: Sender[] = [];
       for (const source of sources)
-        speakers.push(await speakerAt(dying, { tenant, meeting, source, session: 'one' }));
-      const [, toMs] = await sayUnheard(cluster, speakers, tenant);
+        senders.push(await senderAt(dying, { tenant, meeting, source, session: 'one' }));
+      const [, toMs] = await sayUnheard(cluster, senders, tenant);
       await dying.hub.kill();
       for (const viewer of viewers) {
         await viewer.status('idle');
@@ -100,12 +100,12 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const tenant = tenantOf('late');
     const viewer = await viewerAt(other, { tenant, meeting });
     const of = { tenant, meeting, session: 'one' };
-    const [heardMs = 0] = await sayUnheard(cluster, [await speakerAt(dying, of)], tenant);
+    const [heardMs = 0] = await sayUnheard(cluster, [await senderAt(dying, of)], tenant);
     await dying.hub.kill();
     const gap = await viewer.until('gap');
     await viewer.status('idle');
     await cluster.simulator.clear();
-    const back = await speakerAt(other, { ...of, resume: true });
+    const back = await senderAt(other, { ...of, resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     expect(fromMs).toBe(gap.start_ms);
     const [heard, unheard] = [speech(11, 71), speech(20, 72)];
@@ -127,11 +127,11 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const tenant = tenantOf('back');
     const viewer = await viewerAt(other, { tenant, meeting });
     const of = { tenant, meeting, session: 'one' };
-    await sayUnheard(cluster, [await speakerAt(dying, of)], tenant);
+    await sayUnheard(cluster, [await senderAt(dying, of)], tenant);
     await dying.hub.kill();
     await lapsed(cluster, tenant);
     await cluster.simulator.clear();
-    const back = await speakerAt(other, { ...of, resume: true });
+    const back = await senderAt(other, { ...of, resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     const said = [speech(11, 71), speech(20, 72)] as const;
     await back.say(Buffer.concat(said.map(({ pcm }) => pcm)).subarray(bytesAt(fromMs)));
@@ -154,13 +154,13 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
       const viewer = await viewerAt(other, { tenant, meeting });
       const [, toMs] = await sayUnheard(
         cluster,
-        [await speakerAt(dying, { tenant, meeting, session: 'one' })],
+        [await senderAt(dying, { tenant, meeting, session: 'one' })],
         tenant,
       );
       await dying.hub.kill();
       await cluster.simulator.clear();
       await lapsed(cluster, tenant);
-      const next = await speakerAt(other, { tenant, meeting, ...(session === undefined ? {} : { session }) });
+      const next = await senderAt(other, { tenant, meeting, ...(session === undefined ? {} : { session }) });
       expect(next.of('handshake_ack')).toMatchObject([{ resume_from_ms: toMs }]);
       const said = speech(9, 73);
       await next.say(said.pcm);
@@ -186,7 +186,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const [dying, other] = cluster.nodes as [ClusterNode, ClusterNode];
     const tenant = tenantOf('door');
     const viewer = await viewerAt(other, { tenant, meeting });
-    const [, toMs] = await sayUnheard(cluster, [await speakerAt(dying, { tenant, meeting })], tenant);
+    const [, toMs] = await sayUnheard(cluster, [await senderAt(dying, { tenant, meeting })], tenant);
     await dying.hub.kill();
     await cluster.simulator.clear();
     cluster.simulator.fault({ kind: 'refuse', status: 401 });
@@ -207,8 +207,8 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const [dying, other] = cluster.nodes as [ClusterNode, ClusterNode];
     const tenant = tenantOf('other');
     const viewer = await viewerAt(other, { tenant, meeting });
-    const system = await speakerAt(other, { tenant, meeting, source: 'system' });
-    await sayUnheard(cluster, [await speakerAt(dying, { tenant, meeting })], tenant);
+    const system = await senderAt(other, { tenant, meeting, source: 'system' });
+    await sayUnheard(cluster, [await senderAt(dying, { tenant, meeting })], tenant);
     await dying.hub.kill();
     expect(await system.finalize()).toEqual(done);
     await viewer.status('ended');
@@ -218,21 +218,21 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(entries.slice(-2).map(({ type }) => type)).toEqual(['gap', 'status']);
   });
 
-  test('[ING20] a node that is only cut off from the others for long keeps its sender, and nothing is said', {
+  test('[ING20] a node that is only isolated for long keeps its sender, and nothing is said', {
     timeout: 120_000,
   }, async () => {
     const cluster = await start({ nodes: 2, leaseMs, limits: { graceMs: 6_000 } });
     const [cut, other] = cluster.nodes as [ClusterNode, ClusterNode];
     const tenant = tenantOf('cut');
     const viewer = await viewerAt(other, { tenant, meeting });
-    const speaker = await speakerAt(cut, { tenant, meeting, session: 'one' });
+    const sender = await senderAt(cut, { tenant, meeting, session: 'one' });
     let isOver = false;
     const talk = async () => {
       const said: Speech[] = [];
       for (let phrase = 0; !isOver; phrase += 1) {
         const next = speech(5, 900 + phrase);
         said.push(next);
-        await speaker.say(next.pcm, { frameBytes: 3_200, everyMs: 50 });
+        await sender.say(next.pcm, { frameBytes: 3_200, everyMs: 50 });
       }
       return said.flatMap(({ words }) => words);
     };
@@ -251,7 +251,7 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     cut.toRedis.refuse(false);
     isOver = true;
     const words = await talked;
-    expect(await speaker.finalize()).toEqual(done);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.until('status', ({ status, seq }) => status === 'ended' && seq !== undefined);
     const entries = await logIn(cluster, tenant);
     expect(statusesIn(entries)).toEqual(['live', 'ended']);
@@ -259,15 +259,15 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     expect(wordsIn(finalsIn(entries), 'mic')).toEqual(words);
   });
 
-  test('[ING15] a source that finalized while its only node was cut off keeps the meeting from nothing', {
+  test('[ING15] a source that finalized while its only node was isolated keeps the meeting from nothing', {
     timeout: 90_000,
   }, async () => {
     const cluster = await start({ nodes: 1, leaseMs, limits: { graceMs: 60_000 } });
     const [only] = cluster.nodes as [ClusterNode];
     const tenant = tenantOf('alone');
     const viewer = await viewerAt(only, { tenant, meeting });
-    const mic = await speakerAt(only, { tenant, meeting, session: 'one' });
-    const system = await speakerAt(only, { tenant, meeting, source: 'system', session: 'two' });
+    const mic = await senderAt(only, { tenant, meeting, session: 'one' });
+    const system = await senderAt(only, { tenant, meeting, source: 'system', session: 'two' });
     only.toRedis.refuse(true);
     await viewer.until('status', ({ status }) => status === 'degraded');
     expect(await mic.finalize()).toEqual(done);
@@ -291,14 +291,14 @@ describe.skipIf(!hasServers)('the sources of a killed node', () => {
     const [dying, other] = cluster.nodes as [ClusterNode, ClusterNode];
     const tenant = tenantOf('disk');
     const viewer = await viewerAt(other, { tenant, meeting });
-    const speaker = await speakerAt(dying, { tenant, meeting });
+    const sender = await senderAt(dying, { tenant, meeting });
     const said = [speech(11, 71), speech(20, 72)] as const;
-    await speaker.say(said[0].pcm);
-    await speaker.until('transcript.final');
+    await sender.say(said[0].pcm);
+    await sender.until('transcript.final');
     cluster.simulator.fault({ kind: 'refuse', status: 401 });
     cluster.simulator.fault({ kind: 'rst' });
-    await speaker.say(said[1].pcm);
-    await speaker.closed;
+    await sender.say(said[1].pcm);
+    await sender.closed;
     await vi.waitFor(async () => {
       expect(await readdir(folder, { recursive: true })).toContainEqual(
         expect.stringContaining('leftover.json'),

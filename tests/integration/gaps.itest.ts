@@ -8,7 +8,7 @@ import { applyEvent, emptyTranscript } from '@meetcast/client';
 import type { Gap, MeetingStats } from '@meetcast/protocol';
 import { memoryRegistry, type Registry } from '@meetcast/server';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Speaker } from '../support/peer.ts';
+import type { Sender } from '../support/peer.ts';
 import { bytesAt, inHalves, refusedInTheMiddle } from '../support/refused-speech.ts';
 import { expectTimes, expectUnbroken, expectWords, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { handshakeOf, type Stage, type StageOptions, startHub, unhurried } from '../support/start-hub.ts';
@@ -23,9 +23,9 @@ const short: StageOptions = { recovery, limits: { ...unhurried, graceMs: 150 } }
 const statsOf = async (stage: Stage) =>
   (await (await stage.get('ws/meetings/m/stats')).json()) as MeetingStats;
 
-async function comeBack(stage: Stage, said: Speech, toMs = said.ms): Promise<Speaker> {
+async function comeBack(stage: Stage, said: Speech, toMs = said.ms): Promise<Sender> {
   await stage.simulator.clear();
-  const back = await stage.speaker({ session: 'one', resume: true });
+  const back = await stage.sender({ session: 'one', resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
   await back.say(said.pcm.subarray(bytesAt(fromMs), bytesAt(toMs)));
   return back;
@@ -42,8 +42,8 @@ describe('[LOG10] a recognizer that refuses for good in mid-meeting', () => {
       const stage = await startHub(short);
       const viewer = await stage.viewer();
       const said = inHalves(20, 61);
-      const speaker = await refusedInTheMiddle(stage, said, status);
-      const errors = speaker.of('error');
+      const sender = await refusedInTheMiddle(stage, said, status);
+      const errors = sender.of('error');
       expect(errors.map(({ code }) => code)).toEqual(['recognizer_unavailable']);
       expect(errors[0]?.message.startsWith(why)).toBe(true);
       const idle = await viewer.status('idle');
@@ -55,7 +55,7 @@ describe('[LOG10] a recognizer that refuses for good in mid-meeting', () => {
       expect(gap?.start_ms).toBeGreaterThan(lastMs - 20);
       expect(gap?.start_ms).toBeLessThanOrEqual(nextMs);
       expect(gap?.end_ms).toBe(Math.floor(said.ms));
-      expect(gap?.start_ms).toBe(speaker.of('ack').at(-1)?.durable_ms);
+      expect(gap?.start_ms).toBe(sender.of('ack').at(-1)?.durable_ms);
       expect(idle.seq).toBe((gap?.seq ?? 0) + 1);
       await expectWords(stage, { mic: said.words.slice(0, said.half) }, { viewers: [viewer] });
       const { mic } = (await statsOf(stage)).sources;
@@ -162,9 +162,9 @@ test('[LOG10] a hub that fails at its own work leaves a gap too', async () => {
   const stage = await startHub({ ...short, registry });
   const viewer = await stage.viewer();
   const said = speech(6, 67);
-  const speaker = await stage.speaker();
-  await speaker.say(said.pcm);
-  expect(await speaker.closed).toEqual({ code: 1011, reason: 'internal_error' });
+  const sender = await stage.sender();
+  await sender.say(said.pcm);
+  expect(await sender.closed).toEqual({ code: 1011, reason: 'internal_error' });
   await viewer.status('idle');
   expect(viewer.of('gap').map(({ start_ms, cause }) => [start_ms, cause])).toEqual([[0, 'hub_failed']]);
 });
@@ -174,18 +174,18 @@ test('[LOG10] audio that was kept as long as the bound allows: a gap, and the me
   const stage = await startHub({ recovery: { ...recovery, ...bounds } });
   const viewer = await stage.viewer();
   const said = speech(16, 68);
-  const speaker = await stage.speaker();
+  const sender = await stage.sender();
   stage.simulator.fault({ kind: 'away' });
-  await speaker.say(said.pcm);
-  await speaker.received(said.ms);
+  await sender.say(said.pcm);
+  await sender.received(said.ms);
   await stage.simulator.clear();
   const gap: Gap = await viewer.until('gap');
   expect(gap).toMatchObject({ source: 'mic', start_ms: 0, cause: 'recognizer_unavailable' });
   expect(gap.end_ms).toBeGreaterThan(said.ms - 3_100);
   expect(gap.end_ms).toBeLessThan(said.ms);
-  expect(await speaker.finalize()).toEqual(done);
+  expect(await sender.finalize()).toEqual(done);
   // Nobody has to keep that audio any longer.
-  expect(speaker.of('ack').at(-1)?.durable_ms).toBe(Math.floor(said.ms));
+  expect(sender.of('ack').at(-1)?.durable_ms).toBe(Math.floor(said.ms));
   const ended = await viewer.status('ended');
   const whole = said.words.filter((_, place) => (said.times[place]?.startMs ?? 0) >= gap.end_ms);
   const stored = wordsIn(await stage.transcript(), 'mic');
@@ -212,13 +212,13 @@ test.skipIf(process.platform !== 'linux')(
     const viewer = await stage.viewer();
     const [before, after] = [speech(4, 69), speech(10, 71)];
     const secret = randomBytes(bytesAt(2_000));
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     stage.simulator.fault({ kind: 'away' });
-    await speaker.say(before.pcm);
-    speaker.send({ type: 'off_record', on: true });
-    await speaker.say(secret);
-    speaker.send({ type: 'off_record', on: false });
-    await speaker.say(after.pcm);
+    await sender.say(before.pcm);
+    sender.send({ type: 'off_record', on: true });
+    await sender.say(secret);
+    sender.send({ type: 'off_record', on: false });
+    await sender.say(after.pcm);
     const has = async (pcm: Buffer, ms: number) =>
       (await spooled(folder)).includes(pcm.subarray(bytesAt(ms), bytesAt(ms + 100)));
     // What came before and right after is there, once it no longer fits into the memory.
@@ -228,7 +228,7 @@ test.skipIf(process.platform !== 'linux')(
     }, later);
     for (let ms = 0; ms < 2_000; ms += 100) expect(await has(secret, ms)).toBe(false);
     await stage.simulator.clear();
-    expect(await speaker.finalize()).toEqual(done);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     await expectWords(stage, { mic: [...before.words, ...after.words] }, { viewers: [viewer] });
     const heardBytes = stage.simulator.streams.reduce((sum, { audioBytes }) => sum + audioBytes, 0);

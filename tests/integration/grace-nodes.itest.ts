@@ -23,7 +23,7 @@ import {
   statusesIn,
   stepped,
 } from '../support/broken-off.ts';
-import type { Speaker } from '../support/peer.ts';
+import type { Sender } from '../support/peer.ts';
 import { expectTimes, expectWords, type Speech, speech, wordsIn } from '../support/speech.ts';
 import { handshakeOf, type Stage, startHub, unhurried } from '../support/start-hub.ts';
 
@@ -83,7 +83,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     entries.filter((entry) => entry.type === 'transcript.final');
 
   /** Says the rest after what is durable. */
-  async function sayOn(back: Speaker, said: Speech): Promise<void> {
+  async function sayOn(back: Sender, said: Speech): Promise<void> {
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     await back.say(said.pcm.subarray(bytesAt(fromMs)));
   }
@@ -103,7 +103,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     });
     const { here, there } = await twoNodes({ store: inner, hereStore });
     const said = speech(20, 57);
-    await brokenOff(here, said, 11, await here.speaker({ tenant, session: 'one' }));
+    await brokenOff(here, said, 11, await here.sender({ tenant, session: 'one' }));
     // At the other door it begins anew, and waits until the gap is told: then its link dies without a word.
     const link = await openFaultProxy({ port: there.port });
     onTestFinished(() => link.close());
@@ -135,10 +135,10 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     const { here, there } = await twoNodes({ store: inner, hereStore });
     const viewer = await there.viewer({ tenant });
     const said = speech(20, 52);
-    const old = await here.speaker({ tenant });
+    const old = await here.sender({ tenant });
     const { session_id: session = '' } = await old.until('handshake_ack');
     await brokenOff(here, said, 11, old);
-    const back = await there.speaker({ tenant, session, resume: true });
+    const back = await there.sender({ tenant, session, resume: true });
     await sayOn(back, said);
     expect(await back.finalize()).toEqual(done);
     await viewer.status('ended');
@@ -159,8 +159,8 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
       const { here, there, store } = await twoNodes();
       const viewer = await there.viewer({ tenant });
       const [said, other] = [speech(20, 53), speech(5, 54)];
-      const system = await there.speaker({ tenant, source: 'system' });
-      await brokenOff(here, said, 11, await here.speaker({ tenant, ...(session && { session }) }));
+      const system = await there.sender({ tenant, source: 'system' });
+      await brokenOff(here, said, 11, await here.sender({ tenant, ...(session && { session }) }));
       await system.say(other.pcm);
       expect(await system.finalize()).toEqual(done);
       expect(await system.status('ended')).not.toHaveProperty('seq');
@@ -184,10 +184,10 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
       const { here, there, store } = pair;
       const viewer = await there.viewer({ tenant });
       const said = speech(20, 55);
-      const system = await there.speaker({ tenant, source: 'system' });
-      await brokenOff(here, said, 11, await here.speaker({ tenant, session: 'one' }));
+      const system = await there.sender({ tenant, source: 'system' });
+      await brokenOff(here, said, 11, await here.sender({ tenant, session: 'one' }));
       expect(await system.finalize()).toEqual(done);
-      const back = await pair[where].speaker({ tenant, session: 'one', resume: true });
+      const back = await pair[where].sender({ tenant, session: 'one', resume: true });
       await sayOn(back, said);
       expect(await back.finalize()).toEqual(done);
       await viewer.status('ended');
@@ -209,8 +209,8 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     const viewer = await there.viewer({ tenant });
     const [first, second] = [speech(20, 56), speech(6, 57)];
     const { before, after } = sessions;
-    await brokenOff(here, first, 11, await here.speaker({ tenant, ...(before && { session: before }) }));
-    const next = await there.speaker({ tenant, ...after });
+    await brokenOff(here, first, 11, await here.sender({ tenant, ...(before && { session: before }) }));
+    const next = await there.sender({ tenant, ...after });
     await next.say(second.pcm);
     expect(await next.finalize()).toEqual(done);
     await viewer.status('ended');
@@ -234,7 +234,7 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
     const { here, there, store } = await twoNodes({ graceMs: 6_000 });
     const viewer = await there.viewer({ tenant });
     const said = speech(20, 58);
-    await brokenOff(here, said, 11, await here.speaker({ tenant }));
+    await brokenOff(here, said, 11, await here.sender({ tenant }));
     there.simulator.fault({ kind: 'refuse', status: 402 });
     const late = await there.stranger({ tenant });
     late.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
@@ -246,8 +246,8 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
 
   test('[ING15] such a meeting that ends meanwhile has ended, and does not idle or end again', async () => {
     const { here, there, store } = await twoNodes();
-    const system = await there.speaker({ tenant, source: 'system' });
-    await brokenOff(here, speech(20, 60), 11, await here.speaker({ tenant }));
+    const system = await there.sender({ tenant, source: 'system' });
+    await brokenOff(here, speech(20, 60), 11, await here.sender({ tenant }));
     there.simulator.fault({ kind: 'refuse', status: 402 });
     const late = await there.stranger({ tenant });
     late.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
@@ -260,9 +260,9 @@ describe.each(kinds)('two nodes, $kind', ({ registries }) => {
   test('[REST3] a source that is waited for is not counted as one that is sent', async () => {
     const { here, there } = await twoNodes();
     const stats = async () => await (await there.get('ws/meetings/m/stats', { tenant })).json();
-    const speaker = await here.speaker({ tenant });
+    const sender = await here.sender({ tenant });
     expect(await stats()).toMatchObject({ ingest_active: true });
-    await brokenOff(here, speech(5, 59), 3, speaker);
+    await brokenOff(here, speech(5, 59), 3, sender);
     await vi.waitFor(async () => expect(await stats()).toMatchObject({ ingest_active: false }), soon);
     await here.hub.close();
   });

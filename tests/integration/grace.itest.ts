@@ -21,8 +21,8 @@ describe('[ING20] a source that breaks off', () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
     const said = speech(20, 41);
-    await brokenOff(stage, said, 11, await stage.speaker({ session: 'one' }));
-    const back = await stage.speaker({ session: 'one', resume: true });
+    await brokenOff(stage, said, 11, await stage.sender({ session: 'one' }));
+    const back = await stage.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     await back.say(said.pcm.subarray(bytesAt(fromMs)));
     expect(await back.finalize()).toEqual(done);
@@ -37,11 +37,11 @@ describe('[ING20] a source that breaks off', () => {
     const stage = await startHub({ limits: { ...unhurried, graceMs } });
     const viewer = await stage.viewer();
     const said = speech(20, 42);
-    const speaker = await stage.speaker();
-    await speaker.say(said.pcm.subarray(0, bytesAfter(said, 11)));
+    const sender = await stage.sender();
+    await sender.say(said.pcm.subarray(0, bytesAfter(said, 11)));
     await heard(stage, bytesAfter(said, 11));
     const leftAt = performance.now();
-    speaker.vanish('rst');
+    sender.vanish('rst');
     await viewer.until('transcript.final', ({ text }) => text.split(' ').at(-1) === said.words[10]);
     // Until then it is left to its sender.
     expect(performance.now() - leftAt).toBeGreaterThan(graceMs - 20);
@@ -57,14 +57,14 @@ describe('[ING20] a source that breaks off', () => {
     const stage = await startHub({ ...short, store });
     const viewer = await stage.viewer();
     const said = speech(20, 43);
-    await brokenOff(stage, said, 11, await stage.speaker({ session: 'one' }));
+    await brokenOff(stage, said, 11, await stage.sender({ session: 'one' }));
     await viewer.status('idle');
     expect(wordsIn(await stage.transcript(), 'mic')).toEqual(said.words.slice(0, 10));
     const gap = (await entriesIn(store)).find((event) => event.type === 'gap');
     const endMs = Math.floor(bytesAfter(said, 11) / 32);
     expect(gap).toMatchObject({ source: 'mic', cause: 'not_sent_again', end_ms: endMs });
     expect(gap?.start_ms).toBeLessThanOrEqual(said.times[10]?.startMs ?? Number.NaN);
-    const back = await stage.speaker({ session: 'one', resume: true });
+    const back = await stage.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     await back.say(said.pcm.subarray(bytesAt(fromMs)));
     expect(await back.finalize()).toEqual(done);
@@ -77,8 +77,8 @@ describe('[ING20] a source that breaks off', () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
     const [first, second] = [speech(20, 44), speech(6, 45)];
-    await brokenOff(stage, first, 11, await stage.speaker());
-    const next = await stage.speaker();
+    await brokenOff(stage, first, 11, await stage.sender());
+    const next = await stage.sender();
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     expect(bytesAt(fromMs)).toBe(bytesAfter(first, 11));
     await next.say(second.pcm);
@@ -93,12 +93,12 @@ describe('[ING20] a source that breaks off', () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
     const said = speech(20, 46);
-    const speaker = await stage.speaker({ session: 'one' });
+    const sender = await stage.sender({ session: 'one' });
     const cut = bytesAfter(said, 11);
-    await speaker.say(said.pcm.subarray(0, cut));
+    await sender.say(said.pcm.subarray(0, cut));
     await heard(stage, cut);
-    speaker.send({ type: 'close' });
-    expect(await speaker.closed).toEqual(done);
+    sender.send({ type: 'close' });
+    expect(await sender.closed).toEqual(done);
     const { seq } = await viewer.status('idle');
     await expectWords(stage, { mic: said.words.slice(0, 11) }, { viewers: [viewer] });
     expect(seq).toBe(viewer.seqs.at(-1));
@@ -110,11 +110,11 @@ describe('[ING20] the hub closes', () => {
     const store = memoryStore();
     const stage = await startHub({ store });
     const said = speech(20, 47);
-    const [mic, system] = [await stage.speaker(), await stage.speaker({ source: 'system' })];
+    const [mic, system] = [await stage.sender(), await stage.sender({ source: 'system' })];
     const cut = bytesAfter(said, 11);
-    for (const speaker of [mic, system]) await speaker.say(said.pcm.subarray(0, cut));
+    for (const sender of [mic, system]) await sender.say(said.pcm.subarray(0, cut));
     await heard(stage, 2 * cut);
-    for (const speaker of [mic, system]) speaker.vanish();
+    for (const sender of [mic, system]) sender.vanish();
     await stepped(stage, 'cleanup_complete', 2);
     expect(statusesIn(await entriesIn(store))).toEqual(['live', 'live']);
     await stage.hub.close();
@@ -130,8 +130,8 @@ describe('[ING20] the hub closes', () => {
     const store = memoryStore();
     const stage = await startHub({ store });
     const said = speech(20, 48);
-    await brokenOff(stage, said, 11, await stage.speaker());
-    const system = await stage.speaker({ source: 'system' });
+    await brokenOff(stage, said, 11, await stage.sender());
+    const system = await stage.sender({ source: 'system' });
     await system.say(said.pcm.subarray(0, bytesAfter(said, 12)));
     await heard(stage, bytesAfter(said, 11) + bytesAfter(said, 12));
     await stage.hub.close();
@@ -150,8 +150,8 @@ describe('[ING15] one source finalizes while the other may come back', () => {
     const stage = await startHub({ limits: { ...unhurried, graceMs: 6_000 } });
     const viewer = await stage.viewer();
     const said = speech(20, 49);
-    const system = await stage.speaker({ source: 'system' });
-    await brokenOff(stage, said, 11, await stage.speaker());
+    const system = await stage.sender({ source: 'system' });
+    await brokenOff(stage, said, 11, await stage.sender());
     const other = speech(5, 50);
     await system.say(other.pcm);
     expect(await system.finalize()).toEqual(done);
@@ -179,10 +179,10 @@ describe('[ING15] one source finalizes while the other may come back', () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
     const said = speech(20, 51);
-    const system = await stage.speaker({ source: 'system' });
-    await brokenOff(stage, said, 11, await stage.speaker({ session: 'one' }));
+    const system = await stage.sender({ source: 'system' });
+    await brokenOff(stage, said, 11, await stage.sender({ session: 'one' }));
     expect(await system.finalize()).toEqual(done);
-    const back = await stage.speaker({ session: 'one', resume: true });
+    const back = await stage.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     await back.say(said.pcm.subarray(bytesAt(fromMs)));
     expect(await back.finalize()).toEqual(done);
@@ -212,8 +212,8 @@ describe('[ING20] at the door', () => {
     const viewer = await stage.viewer();
     const said = speech(20, 54);
     const late = await stage.stranger();
-    const admittedElsewhere = await stage.speaker({ meeting: 'elsewhere' });
-    await brokenOff(stage, said, 11, await stage.speaker());
+    const admittedElsewhere = await stage.sender({ meeting: 'elsewhere' });
+    await brokenOff(stage, said, 11, await stage.sender());
     stage.simulator.fault({ kind: 'refuse', status: 402 });
     late.send({ type: 'handshake', source: 'mic', sample_rate: 16_000, session_id: 'late', resume: true });
     // It stands there for longer than the wait: a sender of another meeting, who left later, is given up.
@@ -231,7 +231,7 @@ describe('[ING20] at the door', () => {
     const stage = await startHub(short);
     const viewer = await stage.viewer();
     const said = speech(20, 56);
-    await brokenOff(stage, said, 11, await stage.speaker());
+    await brokenOff(stage, said, 11, await stage.sender());
     stage.simulator.fault({ kind: 'slow-upgrade', delayMs: 1_000 });
     stage.simulator.fault({ kind: 'refuse', status: 402 });
     const refused = await stage.stranger();
@@ -249,7 +249,7 @@ describe('[ING20] at the door', () => {
   test('[REST17] a meeting that is forgotten meanwhile stays so', async () => {
     const store = memoryStore();
     const stage = await startHub({ store });
-    await brokenOff(stage, speech(20, 55), 11, await stage.speaker());
+    await brokenOff(stage, speech(20, 55), 11, await stage.sender());
     const authorization = `Bearer ${await stage.token({ role: 'admin' })}`;
     const url = `http://127.0.0.1:${stage.port}/api/v1/meetings/m`;
     expect((await fetch(url, { method: 'DELETE', headers: { authorization } })).status).toBe(204);

@@ -74,7 +74,7 @@ async function processStage() {
   const stage: Stage = {
     ...lender,
     simulator,
-    speaker: (of) => lender.speaker({ ...of, port: hub.port }),
+    sender: (of) => lender.sender({ ...of, port: hub.port }),
     async get(path) {
       const headers = { authorization: `Bearer ${await mintToken()}` };
       return await fetch(`http://127.0.0.1:${hub.port}/api/v1/${path}`, { headers });
@@ -142,10 +142,10 @@ test('[LINK4] a hub that closes before the last words came leaves its audio to t
   const { folder, first, second } = await successors();
   const viewer = await first.viewer();
   const said = inHalves(20, 112);
-  const speaker = await saidTheFirstHalf(first, said, {});
+  const sender = await saidTheFirstHalf(first, said, {});
   first.simulator.fault({ kind: 'away' });
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
-  await speaker.received(said.ms);
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  await sender.received(said.ms);
   await first.hub.close();
   await viewer.closed;
   const gaps = viewer.of('gap');
@@ -164,14 +164,14 @@ test('[LINK4] a hub that closes before the last words came leaves its audio to t
 test('[ING12] a sender that can resume says the rest itself at the next hub, which lets its audio go', async () => {
   const { folder, first, second } = await successors();
   const said = inHalves(20, 113);
-  const speaker = await saidTheFirstHalf(first, said, { session: 'one' });
+  const sender = await saidTheFirstHalf(first, said, { session: 'one' });
   first.simulator.fault({ kind: 'away' });
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
-  await speaker.received(said.ms);
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  await sender.received(said.ms);
   await first.hub.close();
   const next = await second();
   await vi.waitFor(() => expect(fates(next)).toEqual(['kept']), soon);
-  const back = await next.speaker({ session: 'one', resume: true });
+  const back = await next.sender({ session: 'one', resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
   await back.say(said.pcm.subarray(bytesAt(fromMs)));
   expect((await back.finalize()).code).toBe(1000);
@@ -200,9 +200,9 @@ test('[LOG10] what belongs to a hub that lives is left to it', async () => {
   const [own] = await readdir(folder);
   const other = await second();
   // It has looked around by the time that it has heard something else.
-  const speaker = await other.speaker({ meeting: 'other' });
-  await speaker.say(speech(4, 120).pcm);
-  expect((await speaker.finalize()).code).toBe(1000);
+  const sender = await other.sender({ meeting: 'other' });
+  await sender.say(speech(4, 120).pcm);
+  expect((await sender.finalize()).code).toBe(1000);
   expect([await readdir(folder), fates(other)]).toEqual([[own], []]);
   await first.simulator.clear();
   await vi.waitFor(() => expect(fates(first)).toEqual(['kept', 'heard']), soon);
@@ -268,9 +268,9 @@ test('[LOG10] what cannot be used is reported and put aside; a folder that canno
   expect(failures(unlucky).length).toBeGreaterThan(0);
   await unlucky.simulator.clear();
   const after = speech(6, 117);
-  const speaker = await unlucky.speaker();
-  await speaker.say(after.pcm);
-  expect((await speaker.finalize()).code).toBe(1000);
+  const sender = await unlucky.sender();
+  await sender.say(after.pcm);
+  expect((await sender.finalize()).code).toBe(1000);
   // It is kept by the process instead.
   await vi.waitFor(() => expect(fates(unlucky)).toEqual(['kept', 'heard']), soon);
   const finals = bySpoken(await unlucky.transcript());

@@ -7,7 +7,7 @@ import type { Gap, MeetingStats, TranscriptFinal } from '@meetcast/protocol';
 import type { HubEvent } from '@meetcast/server';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { putForward } from '../support/lived-time.ts';
-import type { Speaker, Viewer } from '../support/peer.ts';
+import type { Sender, Viewer } from '../support/peer.ts';
 import {
   bytesAt,
   inHalves,
@@ -66,8 +66,8 @@ async function backFrom(
   stage: Stage,
   pcm: Buffer,
   session = 'one',
-): Promise<{ back: Speaker; fromMs: number }> {
-  const back = await stage.speaker({ session, resume: true });
+): Promise<{ back: Sender; fromMs: number }> {
+  const back = await stage.sender({ session, resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
   await back.say(pcm.subarray(bytesAt(fromMs)));
   return { back, fromMs };
@@ -117,12 +117,12 @@ describe('[LOG10, LOG6] audio that a refusal left unheard', () => {
     const gap = await gapTold(viewer);
     await stage.simulator.clear();
     const next = speech(24, 83);
-    const speaker = await stage.speaker();
-    const { resume_from_ms: fromMs = Number.NaN } = await speaker.until('handshake_ack');
+    const sender = await stage.sender();
+    const { resume_from_ms: fromMs = Number.NaN } = await sender.until('handshake_ack');
     expect(fromMs).toBeGreaterThanOrEqual(gap.end_ms);
-    await speaker.say(next.pcm, { everyMs: 10 });
+    await sender.say(next.pcm, { everyMs: 10 });
     await heard(stage);
-    expect(await speaker.finalize()).toEqual(done);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     const finals = bySpoken(await stage.transcript());
     expect(wordsIn(finals, 'mic')).toEqual([...said.words, ...next.words]);
@@ -201,7 +201,7 @@ describe('[LOG10, LOG6] audio that a refusal left unheard', () => {
     await refusedInTheMiddle(stage, said, 402);
     await gapTold(viewer);
     await stage.simulator.clear();
-    const back = await stage.speaker({ session: 'one', resume: true });
+    const back = await stage.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await back.until('handshake_ack');
     const toMs = said.times[said.half + 3]?.endMs ?? Number.NaN;
     await back.say(said.pcm.subarray(bytesAt(fromMs), bytesAt(toMs)));
@@ -227,10 +227,10 @@ test('[LOG10] a drain that is given up: the words heard so far are said, the res
   });
   const viewer = await stage.viewer();
   const said = inHalves(20, 89);
-  const speaker = await saidTheFirstHalf(stage, said, {});
+  const sender = await saidTheFirstHalf(stage, said, {});
   stage.simulator.fault({ kind: 'away' });
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
-  expect(await speaker.finalize()).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  expect(await sender.finalize()).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
   const gap = await gapTold(viewer);
   expect(gap.cause).toBe('recognizer_unavailable');
   await stage.simulator.clear();
@@ -245,15 +245,15 @@ test('[ING18] what was off the record meanwhile is not in it, and what came afte
   const viewer = await stage.viewer();
   const [said, after] = [inHalves(14, 101), speech(10, 102)];
   const secret = randomBytes(bytesAt(3_000));
-  const speaker = await saidTheFirstHalf(stage, said, {});
+  const sender = await saidTheFirstHalf(stage, said, {});
   noneHears(stage);
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
-  speaker.send({ type: 'off_record', on: true });
-  await speaker.say(secret);
-  speaker.send({ type: 'off_record', on: false });
-  await speaker.say(after.pcm);
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  sender.send({ type: 'off_record', on: true });
+  await sender.say(secret);
+  sender.send({ type: 'off_record', on: false });
+  await sender.say(after.pcm);
   await refuses(stage, 401, { ms: said.ms + 3_000 + after.ms });
-  expect((await speaker.closed).code).toBe(4010);
+  expect((await sender.closed).code).toBe(4010);
   const gap = await gapTold(viewer);
   await vi.waitFor(async () => expect(await readdir(folder, { recursive: true })).toHaveLength(3), soon);
   const [name = ''] = await readdir(folder);
@@ -278,17 +278,17 @@ test('[LOG10] two sources at once, each with its own gap', async () => {
   const stage = await startHub(options);
   const viewer = await stage.viewer();
   const [mic, system] = [inHalves(16, 90), inHalves(16, 91)];
-  const speakers = [
+  const senders = [
     await saidTheFirstHalf(stage, mic, { source: 'mic' }),
-    await stage.speaker({ source: 'system' }),
+    await stage.sender({ source: 'system' }),
   ] as const;
-  const [, second] = speakers;
+  const [, second] = senders;
   const { resume_from_ms: fromMs = Number.NaN } = await second.until('handshake_ack');
   noneHears(stage);
-  await speakers[0].say(mic.pcm.subarray(bytesAt(mic.halfMs)));
+  await senders[0].say(mic.pcm.subarray(bytesAt(mic.halfMs)));
   await second.say(system.pcm);
   await refuses(stage, 401, { ms: mic.ms }, { ms: system.ms, source: 'system' });
-  for (const { closed } of speakers) expect((await closed).code).toBe(4010);
+  for (const { closed } of senders) expect((await closed).code).toBe(4010);
   await vi.waitFor(() => expect(viewer.of('gap')).toHaveLength(2), soon);
   await stage.simulator.clear();
   await heard(stage, 2);
@@ -310,7 +310,7 @@ test('[ING20] a newcomer does not wait behind words that nobody can hear now: th
   await first.say(said.pcm.subarray(bytesAt(said.halfMs)));
   await viewer.status('reconnecting');
   first.vanish();
-  const next = await stage.speaker();
+  const next = await stage.sender();
   const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
   const gap = await gapTold(viewer);
   expect(gap).toMatchObject({ cause: 'recognizer_unavailable', end_ms: fromMs });
@@ -336,14 +336,14 @@ test('[LOG10] channels that are heard apart: what one of them had said already i
     if (frame * 2 < left.pcm.length) left.pcm.copy(pcm, frame * 4, frame * 2, frame * 2 + 2);
     if (frame * 2 < right.pcm.length) right.pcm.copy(pcm, frame * 4 + 2, frame * 2, frame * 2 + 2);
   }
-  const speaker = await stage.speaker({ channels: 2 });
+  const sender = await stage.sender({ channels: 2 });
   const cut = bytesAt(left.halfMs) * 2;
-  await speaker.say(pcm.subarray(0, cut));
+  await sender.say(pcm.subarray(0, cut));
   await vi.waitFor(async () => expect((await stage.transcript()).length).toBeGreaterThan(2), soon);
   noneHears(stage);
-  await speaker.say(pcm.subarray(cut));
+  await sender.say(pcm.subarray(cut));
   await refuses(stage, 401, { ms: pcm.length / 64 });
-  expect((await speaker.closed).code).toBe(4010);
+  expect((await sender.closed).code).toBe(4010);
   const gap = await gapTold(viewer);
   await stage.simulator.clear();
   await heard(stage);
@@ -421,7 +421,7 @@ test('[LOG10] with unheard: false nothing is kept, and the gap stays', async () 
   await refusedInTheMiddle(stage, said, 401, {});
   await gapTold(viewer);
   await stage.simulator.clear();
-  const next = await stage.speaker();
+  const next = await stage.sender();
   expect(await next.finalize()).toEqual(done);
   await viewer.status('ended');
   expect(fates(stage)).toEqual([]);
@@ -435,12 +435,12 @@ test('[LINK4] a hub that closes before the last words came says what is missing 
   });
   const viewer = await stage.viewer();
   const said = inHalves(14, 100);
-  const speaker = await saidTheFirstHalf(stage, said, {});
+  const sender = await saidTheFirstHalf(stage, said, {});
   stage.simulator.fault({ kind: 'away' });
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
-  await speaker.received(said.ms);
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  await sender.received(said.ms);
   await stage.hub.close();
-  expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
+  expect(await sender.closed).toEqual({ code: 1012, reason: 'restart' });
   await viewer.closed;
   expect(viewer.of('gap')).toMatchObject([{ source: 'mic', end_ms: Math.floor(said.ms) }]);
 });

@@ -56,12 +56,12 @@ test('[REST19, ING15] all that two sources sent was received, forwarded and cove
   const viewer = await stage.viewer();
   const said: Record<Source, Speech> = { mic: speech(12, 61), system: speech(17, 62) };
   const sources = Object.keys(said) as Source[];
-  const speakers = await Promise.all(sources.map((source) => stage.speaker({ source })));
+  const senders = await Promise.all(sources.map((source) => stage.sender({ source })));
   const during = await scrape(stage);
   expect(during.value('meetcast_connections{kind="ingest"}')).toBe(2);
   expect(during.value('meetcast_meetings')).toBe(1);
-  await Promise.all(speakers.map((speaker, index) => speaker.say(said[sources[index] ?? 'mic'].pcm)));
-  for (const speaker of speakers) expect(await speaker.finalize()).toEqual(done);
+  await Promise.all(senders.map((sender, index) => sender.say(said[sources[index] ?? 'mic'].pcm)));
+  for (const sender of senders) expect(await sender.finalize()).toEqual(done);
   const { details } = await viewer.status('ended');
   const page = await scrape(stage);
   for (const source of sources) {
@@ -83,14 +83,14 @@ test('[REST19, ING15] all that two sources sent was received, forwarded and cove
 test('[REST19] what is off the record is received, and never forwarded; nothing of it is missing', async () => {
   const stage = await startHub();
   const viewer = await stage.viewer();
-  const speaker = await stage.speaker();
+  const sender = await stage.sender();
   const [before, secret, after] = [speech(6, 63), speech(5, 64), speech(7, 65)];
-  await speaker.say(before.pcm);
-  speaker.send({ type: 'off_record', on: true });
-  await speaker.say(secret.pcm);
-  speaker.send({ type: 'off_record', on: false });
-  await speaker.say(after.pcm);
-  expect(await speaker.finalize()).toEqual(done);
+  await sender.say(before.pcm);
+  sender.send({ type: 'off_record', on: true });
+  await sender.say(secret.pcm);
+  sender.send({ type: 'off_record', on: false });
+  await sender.say(after.pcm);
+  expect(await sender.finalize()).toEqual(done);
   const ms = before.ms + secret.ms + after.ms;
   const expected = { received: ms, forwarded: before.ms + after.ms, covered: ms };
   expect(counted(await scrape(stage), 'mic')).toEqual(expected);
@@ -104,22 +104,22 @@ test('[REST19] what is off the record is received, and never forwarded; nothing 
 test('[REST19] while the recognizer is away coverage stands still, and catches up when it is back', async () => {
   const stage = await startHub({ recovery: quick });
   const viewer = await stage.viewer();
-  const speaker = await stage.speaker();
+  const sender = await stage.sender();
   const [before, after] = [speech(8, 66), speech(20, 67)];
-  await speaker.say(before.pcm);
-  speaker.send({ type: 'flush' });
+  await sender.say(before.pcm);
+  sender.send({ type: 'flush' });
   await expect.poll(async () => (await told(stage, 'mic')).covered, patience).toBeGreaterThan(0);
   stage.simulator.fault({ kind: 'away' });
   await expect.poll(async () => recognizerStates(await scrape(stage)).reconnecting, patience).toBe(1);
   const standing = counted(await scrape(stage), 'mic').covered;
-  await speaker.say(after.pcm);
+  await sender.say(after.pcm);
   const ms = before.ms + after.ms;
-  await speaker.received(ms);
+  await sender.received(ms);
   expect(counted(await scrape(stage), 'mic')).toEqual({ received: ms, forwarded: ms, covered: standing });
   expect(await told(stage, 'mic')).toEqual({ received: ms, forwarded: ms, covered: standing });
   expect(standing).toBeLessThanOrEqual(before.ms);
   await stage.simulator.clear();
-  expect(await speaker.finalize()).toEqual(done);
+  expect(await sender.finalize()).toEqual(done);
   const page = await scrape(stage);
   expect(counted(page, 'mic')).toEqual(all(ms));
   expect(await told(stage, 'mic')).toEqual(all(ms));
@@ -132,14 +132,14 @@ test('[REST19] while the recognizer is away coverage stands still, and catches u
 test('[REST19] what nobody could hear is a gap, and is not covered', async () => {
   const stage = await startHub({ recovery: { ...quick, memoryMs: 1_000, keptMs: 1_000 } });
   const viewer = await stage.viewer();
-  const speaker = await stage.speaker();
+  const sender = await stage.sender();
   const said = speech(14, 68);
   stage.simulator.fault({ kind: 'away' });
   await expect.poll(async () => recognizerStates(await scrape(stage)).reconnecting, patience).toBe(1);
-  void speaker.say(said.pcm);
+  void sender.say(said.pcm);
   await expect.poll(async () => counted(await scrape(stage), 'mic').received, patience).toBe(said.ms);
   await stage.simulator.clear();
-  expect(await speaker.finalize()).toEqual(done);
+  expect(await sender.finalize()).toEqual(done);
   const gap = await viewer.until('gap');
   const missing = gap.end_ms - gap.start_ms;
   expect(missing).toBeGreaterThan(1_000);
@@ -157,11 +157,11 @@ test('[REST19] what nobody could hear is a gap, and is not covered', async () =>
 test('[REST19] audio that is sent again counts once', async () => {
   const stage = await startHub();
   const said = speech(20, 69);
-  const first = await stage.speaker({ session: 'one' });
+  const first = await stage.sender({ session: 'one' });
   await first.say(said.pcm.subarray(0, bytesAt(said.ms / 2)));
   await first.received(said.ms / 2);
   first.vanish();
-  const next = await stage.speaker({ session: 'one', resume: true });
+  const next = await stage.sender({ session: 'one', resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
   expect(fromMs).toBeLessThan(said.ms / 2);
   await next.say(said.pcm.subarray(bytesAt(fromMs)));
@@ -176,11 +176,11 @@ test('[REST19] the metrics of two nodes add up to the stats of the meeting, thou
   const here = await startHub({ ...one, store });
   const there = await startHub({ ...two, store });
   const said = speech(20, 70);
-  const first = await here.speaker({ session: 'one' });
+  const first = await here.sender({ session: 'one' });
   await first.say(said.pcm.subarray(0, bytesAt(said.ms / 2)));
   await expect.poll(async () => (await told(there, 'mic')).received, patience).toBe(said.ms / 2);
   first.vanish();
-  const next = await there.speaker({ session: 'one', resume: true });
+  const next = await there.sender({ session: 'one', resume: true });
   const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
   expect(fromMs).toBeLessThan(said.ms / 2);
   await next.say(said.pcm.subarray(bytesAt(fromMs)));

@@ -46,13 +46,13 @@ describe('a fence below what the store has seen', () => {
     const stage = await startHub({ store, registry });
     const viewer = await stage.viewer();
     const said = speech(8, 41);
-    const speaker = await stage.speaker({ session: 'one', resume });
+    const sender = await stage.sender({ session: 'one', resume });
     expect(asked).toEqual([
       { session: 'one', above: undefined },
       { session: 'one', above: farFence },
     ]);
-    await speaker.say(said.pcm);
-    expect(await speaker.finalize()).toEqual(done);
+    await sender.say(said.pcm);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
     expect(await held()).toEqual([]);
@@ -70,9 +70,9 @@ describe('a fence below what the store has seen', () => {
     });
     const { registry, asked, held } = watchedRegistry();
     const stage = await startHub({ store, registry });
-    const speaker = await stage.stranger();
-    speaker.send(handshakeOf());
-    expect((await speaker.closed).code).toBe(4009);
+    const sender = await stage.stranger();
+    sender.send(handshakeOf());
+    expect((await sender.closed).code).toBe(4009);
     expect(asked).toHaveLength(4);
     await vi.waitFor(async () => expect(await held()).toEqual([]), soon);
   });
@@ -94,10 +94,10 @@ describe('a fence below what the store has seen', () => {
       },
     });
     const stage = await startHub({ store, registry });
-    const speaker = await stage.stranger();
-    speaker.send(handshakeOf());
+    const sender = await stage.stranger();
+    sender.send(handshakeOf());
     await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
-    speaker.vanish('rst');
+    sender.vanish('rst');
     const isOver = () =>
       stage.observed.some((event) => event.type === 'ingest' && event.step === 'cleanup_complete');
     await vi.waitFor(() => expect(isOver()).toBe(true), soon);
@@ -123,7 +123,7 @@ describe('a fence below what the store has seen', () => {
     const old = await stage.stranger();
     old.send(handshakeOf({ session: 'one' }));
     await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
-    const next = await other.speaker({ session: 'one', resume: true });
+    const next = await other.sender({ session: 'one', resume: true });
     gate.open();
     expect((await old.closed).code).toBe(4009);
     expect(asked.map(({ above }) => above)).toEqual([undefined, undefined]);
@@ -154,8 +154,8 @@ describe('a holder that was replaced and does not know it', () => {
     const other = await startHub({ ...shared, registry });
     for (const command of [{ type: 'off_record', on: true }, { type: 'finalize' }, undefined]) {
       const meeting = `m-${command?.type}`;
-      const old = await stage.speaker({ meeting, session: 'one' });
-      await other.speaker({ meeting, session: 'one', resume: true });
+      const old = await stage.sender({ meeting, session: 'one' });
+      await other.sender({ meeting, session: 'one', resume: true });
       const { seq } = await store.head({ tenant: 'acme', id: meeting });
       if (command) old.send(command);
       else await old.say(speech(8, 43).pcm);
@@ -193,12 +193,12 @@ describe('a holder that was replaced and does not know it', () => {
       const other = await startHub({ ...shared, registry });
       const viewer = await other.viewer();
       const said = speech(6, 44);
-      const first = await stage.speaker({ session: 'one' });
+      const first = await stage.sender({ session: 'one' });
       await first.say(said.pcm);
       if (how === 'finalize') first.send({ type: 'finalize' });
       else first.vanish();
       await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
-      const next = await other.speaker({ session: 'two' });
+      const next = await other.sender({ session: 'two' });
       gate.open();
       if (how === 'finalize') {
         expect(await first.closed).toEqual(done);
@@ -239,11 +239,11 @@ describe('a node that cannot reach the others', () => {
   test('[LOG3] shows it once to everybody on it, newcomers too, and to nobody elsewhere; nothing is missing afterwards', async () => {
     const { here, there, lines, store } = await twoNodes({ headCheckMs: 600_000 });
     const said = speech(12, 45);
-    const speaker = await there.speaker();
-    const local = await here.speaker({ source: 'system' });
+    const sender = await there.sender();
+    const local = await here.sender({ source: 'system' });
     const [viewer, remote] = [await here.viewer(), await there.viewer()];
     const half = Math.floor(said.pcm.length / 4) * 2;
-    await speaker.say(said.pcm.subarray(0, half));
+    await sender.say(said.pcm.subarray(0, half));
     await viewer.until('transcript.final');
     for (const line of lines) line.cut();
     await viewer.status('degraded');
@@ -257,7 +257,7 @@ describe('a node that cannot reach the others', () => {
     const late = await here.viewer();
     expect(late.messages[0]?.type).toBe('connected');
     expect(late.messages[1]).toMatchObject({ status: 'degraded', details: { part: 'redis' } });
-    const lateSender = await here.speaker({ meeting: 'another' });
+    const lateSender = await here.sender({ meeting: 'another' });
     await lateSender.status('degraded');
     const stream = await here.get('meetings/m/events');
     const reader = stream.body?.getReader();
@@ -265,7 +265,7 @@ describe('a node that cannot reach the others', () => {
     while (reader && !told.includes('degraded')) told += Buffer.from((await reader.read()).value ?? []);
     await reader?.cancel();
 
-    await speaker.say(said.pcm.subarray(half));
+    await sender.say(said.pcm.subarray(half));
     await remote.until('transcript.final', ({ text }) => said.words.join(' ').endsWith(text));
     for (const line of lines) line.mend();
     for (const peer of [viewer, late, local, lateSender]) {
@@ -273,7 +273,7 @@ describe('a node that cannot reach the others', () => {
         status === 'recovered' && seq === undefined;
       await peer.until('status', isBack);
     }
-    expect(await speaker.finalize()).toEqual(done);
+    expect(await sender.finalize()).toEqual(done);
     expect(await local.finalize()).toEqual(done);
     await Promise.all([viewer, late, remote].map((each) => each.status('ended')));
     await expectWords(here, { mic: said.words }, { viewers: [viewer, late, remote] });
@@ -338,9 +338,9 @@ describe('audio that several nodes heard', () => {
     const here = await startHub({ ...one, store });
     const there = await startHub({ ...two, store });
     const said = speech(10, 46);
-    const speaker = await here.speaker({ session: 'one' });
-    await speaker.say(said.pcm);
-    const { durable_ms: heardMs } = await speaker.received(said.ms);
+    const sender = await here.sender({ session: 'one' });
+    await sender.say(said.pcm);
+    const { durable_ms: heardMs } = await sender.received(said.ms);
     expect(heardMs).toBeLessThanOrEqual(said.ms);
     const statsOf = async (stage: Stage) =>
       ((await (await stage.get('ws/meetings/m/stats')).json()) as MeetingStats).sources.mic;
@@ -350,10 +350,10 @@ describe('audio that several nodes heard', () => {
       expect(stats?.received_seconds).toBeCloseTo(said.ms / 1_000, 3);
     }, soon);
 
-    const late = await there.speaker({ source: 'system' });
+    const late = await there.sender({ source: 'system' });
     expect((await late.until('handshake_ack')).resume_from_ms).toBe(Math.floor(said.ms));
 
-    const next = await there.speaker({ session: 'one', resume: true });
+    const next = await there.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     await next.say(said.pcm.subarray(Math.round(fromMs * 16) * 2));
     expect(await next.finalize()).toEqual(done);
@@ -373,7 +373,7 @@ describe('audio that several nodes heard', () => {
     const here = await startHub({ ...one, store });
     const there = await startHub({ ...two, store });
     const said = speech(6, 47);
-    const first = await there.speaker();
+    const first = await there.sender();
     await first.say(said.pcm);
     expect(await first.finalize()).toEqual(done);
     const headers = { authorization: `Bearer ${await mintToken({ role: 'host' })}` };
@@ -384,7 +384,7 @@ describe('audio that several nodes heard', () => {
       ((await (await stage.get('ws/meetings/m/stats')).json()) as MeetingStats).sources;
     expect(await stats(there)).toEqual({});
     for (const stage of [here, there]) {
-      const again = await stage.speaker();
+      const again = await stage.sender();
       expect((await again.until('handshake_ack')).resume_from_ms).toBe(0);
       again.vanish();
       await vi.waitFor(async () => expect((await stats(stage)).mic?.active).toBe(false), soon);
@@ -401,12 +401,12 @@ test('[SUB4] the words so far of a sender that was lost with its recognizer are 
   const witnesses = [await here.viewer(), await there.viewer()];
   const said = speech(12, 5); // Phrases of six words, so that the fifth is in the middle of one.
   const cut = Math.round(((said.times[5]?.startMs ?? 0) + 50) * 16) * 2;
-  const speaker = await here.speaker({ session: 'one' });
-  await speaker.say(said.pcm.subarray(0, cut));
+  const sender = await here.sender({ session: 'one' });
+  await sender.say(said.pcm.subarray(0, cut));
 
   for (const witness of witnesses) await witness.until('transcript.partial');
   here.simulator.fault({ kind: 'close', code: 1011 });
-  await speaker.closed;
+  await sender.closed;
   let asked = 0;
   const partialsOf = async (stage: Stage) => {
     const newcomer = await stage.viewer();
@@ -420,7 +420,7 @@ test('[SUB4] the words so far of a sender that was lost with its recognizer are 
   expect(await partialsOf(there)).toHaveLength(1);
   await vi.waitFor(async () => expect(await partialsOf(here)).toEqual([]), { ...soon, interval: 100 });
   await here.simulator.clear();
-  await here.speaker({ session: 'one', resume: true });
+  await here.sender({ session: 'one', resume: true });
   await witnesses[1]?.status('recovered');
   await vi.waitFor(async () => expect(await partialsOf(there)).toEqual([]), { ...soon, interval: 100 });
 });

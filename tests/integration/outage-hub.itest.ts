@@ -20,13 +20,13 @@ describe('the store is away', () => {
     const viewer = await stage.viewer();
     const elsewhere = await stage.viewer({ meeting: 'another' });
     const said = speech(12, 31);
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     const half = Math.floor(said.pcm.length / 4) * 2;
-    await speaker.say(said.pcm.subarray(0, half));
+    await sender.say(said.pcm.subarray(0, half));
     await viewer.until('transcript.final');
     store.condition = 'away';
-    await speaker.say(said.pcm.subarray(half));
-    for (const peer of [viewer, speaker]) {
+    await sender.say(said.pcm.subarray(half));
+    for (const peer of [viewer, sender]) {
       const { seq, message } = await peer.status('degraded');
       expect({ seq, message }).toEqual({
         seq: undefined,
@@ -37,14 +37,14 @@ describe('the store is away', () => {
       viewer.messages.map((message) => ('text' in message ? message.text : '')).join(' ');
     await vi.waitFor(() => expect(wordsSeen()).toContain(said.words.at(-1)), soon);
     store.condition = 'well';
-    for (const peer of [viewer, speaker])
+    for (const peer of [viewer, sender])
       expect((await peer.until('status', ({ status, seq }) => status === 'recovered' && !seq)).seq).toBe(
         undefined,
       );
-    expect(await speaker.finalize()).toEqual(done);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
-    for (const peer of [viewer, speaker])
+    for (const peer of [viewer, sender])
       expect(peer.of('status').map(({ status }) => status)).toEqual([
         'live',
         'degraded',
@@ -60,13 +60,13 @@ describe('the store is away', () => {
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
     const said = speech(10, 32);
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     store.condition = 'away';
-    await speaker.say(said.pcm);
-    const closed = speaker.finalize();
+    await sender.say(said.pcm);
+    const closed = sender.finalize();
     await viewer.status('degraded');
     await vi.waitFor(() => expect(stage.simulator.streams[0]?.open).toBe(false), soon);
-    expect(speaker.of('status').map(({ status }) => status)).not.toContain('ended');
+    expect(sender.of('status').map(({ status }) => status)).not.toContain('ended');
     store.condition = 'well';
     expect(await closed).toEqual(done);
     const ended = await viewer.status('ended');
@@ -79,7 +79,7 @@ describe('the store is away', () => {
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
     const said = speech(20, 33);
-    const old = await stage.speaker({ session: 'one' });
+    const old = await stage.sender({ session: 'one' });
     store.condition = 'away';
     const half = Math.floor(said.pcm.length / 4) * 2;
     await old.say(said.pcm.subarray(0, half));
@@ -142,13 +142,13 @@ describe('the store is away', () => {
     });
     const viewer = await stage.viewer();
     const said = speech(80, 34);
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     store.condition = 'away';
-    void speaker.say(said.pcm, { everyMs: 10 });
-    const received = () => speaker.of('ack').at(-1)?.received_ms ?? 0;
+    void sender.say(said.pcm, { everyMs: 10 });
+    const received = () => sender.of('ack').at(-1)?.received_ms ?? 0;
     const lastAcks = () =>
       new Set(
-        speaker
+        sender
           .of('ack')
           .slice(-9)
           .map(({ received_ms }) => received_ms),
@@ -156,15 +156,15 @@ describe('the store is away', () => {
     // Nine acks are nine seconds: longer than a recognizer that is not kept alive stays.
     await vi.waitFor(
       () => {
-        expect(speaker.of('ack').length).toBeGreaterThan(9);
+        expect(sender.of('ack').length).toBeGreaterThan(9);
         expect(lastAcks().size).toBe(1);
       },
       { timeout: 90_000, interval: 100 },
     );
     expect(received()).toBeLessThan(said.ms / 2);
     store.condition = 'well';
-    await speaker.received(said.ms);
-    expect(await speaker.finalize()).toEqual(done);
+    await sender.received(said.ms);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
     expect(stage.simulator.streams).toHaveLength(1);
@@ -176,22 +176,22 @@ describe('the store is away', () => {
     const stage = await startHub({ store, limits: { ...unhurried, closeDeadlineMs: 300 } });
     const viewer = await stage.viewer();
     const said = speech(10, 35);
-    const speaker = await stage.speaker({ session: 'one' });
+    const sender = await stage.sender({ session: 'one' });
     store.condition = 'silent';
-    await speaker.say(said.pcm);
+    await sender.say(said.pcm);
     await viewer.status('degraded');
     const tip = stage.hub.meeting({ tenant: 'acme', id: 'm' }).tip('never kept');
     tip.catch(() => {});
     await stage.hub.close();
     await expect(tip).rejects.toThrow('The hub shut down before');
-    expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
+    expect(await sender.closed).toEqual({ code: 1012, reason: 'restart' });
     expect(await viewer.closed).toEqual({ code: 1012, reason: 'restart' });
     const failures = stage.observed.flatMap((event) => (event.type === 'error' ? [String(event.error)] : []));
     expect(failures).toContainEqual(expect.stringMatching(/^Error: \d+ writes? (was|were) lost/));
-    expect(speaker.of('ack').at(-1)?.durable_ms ?? 0).toBe(0);
+    expect(sender.of('ack').at(-1)?.durable_ms ?? 0).toBe(0);
 
     const other = await startHub({ store: inner });
-    const next = await other.speaker({ session: 'one', resume: true });
+    const next = await other.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     await next.say(said.pcm.subarray(Math.round(fromMs * 16) * 2));
     expect(await next.finalize()).toEqual(done);

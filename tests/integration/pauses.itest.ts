@@ -13,7 +13,7 @@ test('[ING12] the beginning of a word that was heard as nothing is still its sen
   const stage = await startHub();
   const said = speech(10, 16);
   const speakUpTo = async ({ place, intoMs }: (typeof cuts)[number], meeting: string) => {
-    const old = await stage.speaker({ session: 'one', meeting });
+    const old = await stage.sender({ session: 'one', meeting });
     const cut = (said.times[place]?.startMs ?? 0) + intoMs;
     await old.say(said.pcm.subarray(0, bytesAt(cut)));
     await old.received(cut);
@@ -28,7 +28,7 @@ test('[ING12] the beginning of a word that was heard as nothing is still its sen
   for (const [index, sender] of senders.entries())
     await vi.waitFor(() => expect(sender.of('ack').length).toBeGreaterThan((acks[index] ?? 0) + 1), soon);
   for (const meeting of meetings) {
-    const next = await stage.speaker({ session: 'one', resume: true, meeting });
+    const next = await stage.sender({ session: 'one', resume: true, meeting });
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     await next.say(said.pcm.subarray(bytesAt(fromMs)));
     expect((await next.finalize()).code).toBe(1000);

@@ -21,7 +21,7 @@ test('a hub whose recovery.folder cannot be written starts, and says so once bef
   await vi.waitFor(() => expect(errors()).toHaveLength(1), soon);
   expect(errors()).toMatchObject([{ stage: 'recovery', error: { cause: { code: 'ENOTDIR' } } }]);
   expect(String(errors()[0]?.error)).toContain(`in recovery.folder ${folder}`);
-  await stage.speaker();
+  await stage.sender();
   const metrics = await (await stage.get('metrics')).text();
   expect(metrics).toContain('meetcast_errors_total{stage="recovery"} 1');
   expect(errors()).toHaveLength(1);

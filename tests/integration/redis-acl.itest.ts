@@ -63,8 +63,8 @@ async function meet(servers: readonly RedisServer[], options: () => RedisConnect
     await vi.waitFor(async () => expect((await get('health')).status).toBe(200), generous);
   const viewers = [await here.viewer(), await there.viewer()];
   const said = speech(12, 3);
-  const speaker = await here.speaker();
-  await speaker.say(said.pcm);
+  const sender = await here.sender();
+  await sender.say(said.pcm);
   // Partials have no other way to the other node than Redis.
   await Promise.all(viewers.map((viewer) => viewer.until('transcript.partial')));
   const counted = async () => await (await there.get('ws/stats')).json();
@@ -74,7 +74,7 @@ async function meet(servers: readonly RedisServer[], options: () => RedisConnect
   );
   // What a node has heard is told the others now and then.
   await vi.waitFor(async () => expect(await callsOf(servers)).toContain('hlen'), generous);
-  expect(await speaker.finalize()).toEqual({ code: 1000, reason: 'done' });
+  expect(await sender.finalize()).toEqual({ code: 1000, reason: 'done' });
   for (const viewer of viewers) await viewer.status('ended');
   await expectWords(here, { mic: said.words }, { viewers });
   for (const viewer of viewers) viewer.ws.close();

@@ -31,7 +31,7 @@ describe.skipIf(!hasRedisServer)('one Redis', { timeout: 300_000 }, () => {
       },
     ],
   ];
-  test.each(cuts)('one node is cut off: %s', async (_, cut, heal) => {
+  test.each(cuts)('one node is isolated: %s', async (_, cut, heal) => {
     const proxy = await proxied(server);
     const nodes = [new BusNode({ url: server.url }), new BusNode({ url: proxy.url })] as const;
     await expectToOutlive(nodes, { cut: () => cut(proxy), heal: () => heal(proxy) });

@@ -1,4 +1,4 @@
-/** What nodes hold when one of them dies, when Redis forgets, and when a node is cut off from it. */
+/** What nodes hold when one of them dies, when Redis forgets, and when a node is isolated from it. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Claim, MeetingRef, Numbering, OrphanedClaim, Registry } from '@meetcast/server';
@@ -71,7 +71,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     return claim;
   }
 
-  /** Resolves when fences by the time of day are above this claim's: a node that is cut off goes by milliseconds. */
+  /** Resolves when fences by the time of day are above this claim's: a node that is isolated goes by milliseconds. */
   const past = ({ fence }: Claim) =>
     expect.poll(() => Date.now() * 1_000, { interval: 1 }).toBeGreaterThan(fence);
 
@@ -186,7 +186,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     await redis.ask('ACL', ...rights, '&meetcast:beat:*', `&${own}`);
     const meeting = freshMeeting();
     const claim = await claimed(here, meeting);
-    await claim.vacate();
+    await claim.markVacant();
     expect(await mute.claim(meeting, 'mic', 'b')).toEqual({ kind: 'held', draining: true });
     await expect.poll(() => claim.wanted.aborted, generous).toBe(true);
     expect(await mute.claim(meeting, 'mic', 'b')).toEqual({ kind: 'held', draining: true });
@@ -204,9 +204,9 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     const [meeting, other] = [freshMeeting(), freshMeeting()];
     const claims = [await claimed(here, meeting), await claimed(there, other)];
     claims[0]?.note({ epoch: 'e', receivedMs: 5, forwardedMs: 4, coveredMs: 3, positionMs: 2 });
-    await claims[1]?.drain();
+    await claims[1]?.markDraining();
     const absent = freshMeeting();
-    await (await claimed(there, absent)).vacate();
+    await (await claimed(there, absent)).markVacant();
     await here.registry.seat(meeting, 'v1', 2);
     await there.registry.seat(meeting, 'v2', 2);
     await forget();
@@ -255,7 +255,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     expect(new Set(given).size).toBe(given.length);
   });
 
-  test('a node that is cut off decides by what it holds itself', async () => {
+  test('a node that is isolated decides by what it holds itself', async () => {
     const [here, there] = await start();
     const meeting = freshMeeting();
     await there.registry.claim(meeting, 'system', 'b');
@@ -319,7 +319,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
   );
 
   test.each([
-    ['was cut off', true],
+    ['was isolated', true],
     ['stayed', false],
   ])('after a cut the highest fence wins; the node that %s had it', async (_, isAbsentLast) => {
     const [here, there] = await start();
@@ -501,7 +501,7 @@ describe.skipIf(!hasRedisServer)('a registry in Redis', { timeout: 300_000 }, ()
     const claim = await claimed(here, meeting);
     await redis.ask('FLUSHALL');
     expect(await here.registry.claim(meeting, 'mic', 'b')).toEqual({ kind: 'held', draining: false });
-    await claim.vacate();
+    await claim.markVacant();
     await redis.ask('FLUSHALL');
     const anew = await here.registry.claim(meeting, 'mic', 'a', { isAnew: true });
     expect(anew).toEqual({ kind: 'held', draining: true });

@@ -85,7 +85,7 @@ async function act(world: World, random: () => number): Promise<void> {
   } else if (chance < 0.38) {
     const held = from(random, claims);
     if (held) held.isVacant = true;
-    await held?.claim.vacate();
+    await held?.claim.markVacant();
   } else if (chance < 0.48) {
     const held = from(random, claims);
     const how = random() < 0.5 ? 'finalized' : undefined;

@@ -148,7 +148,7 @@ describe.skipIf(!hasRedisServer)('the scripts', () => {
   const claimed = async ({ registry }: { registry: Registry }, source: Source) =>
     (await registry.claim(meeting, source, source)) as Claim;
 
-  test('a node that is cut off right after its claim knows who else sends, and how far they had counted', async () => {
+  test('a node that is isolated right after its claim knows who else sends, and how far they had counted', async () => {
     const [here, there] = [await startNode(), await startNode()];
     await claimed(there, 'system');
     const last = await there.registry.nextSegmentNo(meeting, 5_000_000);

@@ -73,7 +73,7 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
 
   test('[TIME2] a meeting that was forgotten begins at 0 again', async () => {
     const stage = await startHub({ store: open() });
-    const sender = await stage.speaker({ meeting: 'again' });
+    const sender = await stage.sender({ meeting: 'again' });
     await sender.say(speech(4, 7).pcm);
     await sender.finalize();
     expect((await ask(stage, 'meetings/again', { method: 'DELETE', ...owner })).status).toBe(204);
@@ -221,13 +221,13 @@ describe.each(stores)('on the %s store', (_name, open: () => Store) => {
 
   test('[ING14] a sender is told what is taken back, and of no other meeting', async () => {
     const stage = await startHub({ store: open() });
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     await post(stage, 'other', { type: 'retract', start_ms: 0, end_ms: 1_000 });
     const { segment_no } = await post(stage, 'm', spoken('zebra', 0));
     await post(stage, 'm', { type: 'retract', segment_no });
-    await speaker.until('retract');
-    expect(speaker.of('retract')).toMatchObject([{ meeting_id: 'm', segment_no }]);
-    expect(speaker.of('transcript.final')).toEqual([]);
+    await sender.until('retract');
+    expect(sender.of('retract')).toMatchObject([{ meeting_id: 'm', segment_no }]);
+    expect(sender.of('transcript.final')).toEqual([]);
   });
 
   test('[REST17] a forgotten meeting is empty everywhere, and its viewers find the new log', async () => {

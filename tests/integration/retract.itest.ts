@@ -37,16 +37,16 @@ test.each(['all of it', 'the middle of it'])(
     const viewer = await stage.viewer();
     const said = speech(12, 3);
     stage.simulator.fault({ kind: 'away' });
-    const speaker = await stage.speaker({ session: 's' });
-    await speaker.say(said.pcm);
-    await speaker.until('ack', ({ received_ms }) => received_ms >= Math.floor(said.ms));
+    const sender = await stage.sender({ session: 's' });
+    await sender.say(said.pcm);
+    await sender.until('ack', ({ received_ms }) => received_ms >= Math.floor(said.ms));
     const [from, to] = which === 'all of it' ? [0, said.words.length - 1] : [4, 7];
     const start_ms = Math.floor(said.times[from]?.startMs ?? 0) + 10;
     const end_ms = Math.floor(said.times[to]?.endMs ?? 0) - 10;
     await post(stage, { type: 'retract', start_ms, end_ms });
     await stage.simulator.clear();
-    speaker.send({ type: 'finalize' });
-    expect((await speaker.closed).code).toBe(1000);
+    sender.send({ type: 'finalize' });
+    expect((await sender.closed).code).toBe(1000);
     expect(wordsIn(await stage.transcript(), 'mic')).toEqual(outside(said, start_ms, end_ms));
     expect((await logged(stage)).map(({ seq }) => seq)).toEqual(
       (await logged(stage)).map((_event, index) => index + 1),
@@ -59,10 +59,10 @@ test.each(['all of it', 'the middle of it'])(
 test('[LOG8] what is still being said is taken back: nobody who comes is shown it, and no more of it', async () => {
   const stage = await startHub();
   const viewer = await stage.viewer();
-  const speaker = await stage.speaker({ session: 's' });
+  const sender = await stage.sender({ session: 's' });
   const said = speech(6, 5);
   const half = said.pcm.subarray(0, 32 * 900);
-  await speaker.say(half);
+  await sender.say(half);
   const shown = await viewer.until('transcript.partial');
   const end_ms = Math.ceil(shown.end_ms);
   const { seq } = await post(stage, { type: 'retract', start_ms: 0, end_ms });
@@ -72,9 +72,9 @@ test('[LOG8] what is still being said is taken back: nobody who comes is shown i
   const reader = new EventReader(stream.body as ReadableStream<Uint8Array>);
   const newcomer = await stage.viewer();
   expect((await newcomer.until('connected')).seq).toBe(seq);
-  await speaker.say(said.pcm.subarray(half.length));
-  speaker.send({ type: 'finalize' });
-  await speaker.closed;
+  await sender.say(said.pcm.subarray(half.length));
+  sender.send({ type: 'finalize' });
+  await sender.closed;
   const left = outside(said, 0, end_ms);
   await vi.waitFor(() => expect(wordsIn(newcomer.of('transcript.final'), 'mic')).toEqual(left), soon);
   await reader.until(({ events }) =>
@@ -95,13 +95,13 @@ test('[LOG8] of channels that are heard apart what was taken back is not said ag
   const pcm = Buffer.from(interleave([long, short]).buffer);
   const bytesAt = (ms: number) => Math.round(ms * 16) * 4;
   const ofShort = async () => (await stage.transcript()).filter(({ meta }) => meta?.channel === 1);
-  const speaker = await stage.speaker({ session: 's', channels: 2 });
-  await speaker.say(pcm.subarray(0, bytesAt(3_000)));
+  const sender = await stage.sender({ session: 's', channels: 2 });
+  await sender.say(pcm.subarray(0, bytesAt(3_000)));
   await vi.waitFor(async () => expect(await ofShort()).toHaveLength(1), soon);
   const [final] = await ofShort();
   await post(stage, { type: 'retract', segment_no: final?.segment_no });
   stage.simulator.fault({ kind: 'silence' });
-  speaker.vanish();
+  sender.vanish();
   const back = await stage.stranger();
   back.send(handshakeOf({ session: 's', resume: true, channels: 2 }));
   const { resume_from_ms: fromMs = 0 } = await back.until('handshake_ack');

@@ -13,7 +13,7 @@ import { interleave, openFaultProxy, speak, toneTiming } from '@meetcast/testing
 import { describe, expect, test, vi } from 'vitest';
 import { storeWith } from '../../packages/server/test/support/store-with.ts';
 import { Gate } from '../support/adapters.ts';
-import type { Speaker } from '../support/peer.ts';
+import type { Sender } from '../support/peer.ts';
 import {
   expectSegmentRule,
   expectTimes,
@@ -44,15 +44,15 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
     const viewer = await stage.viewer();
     const said = speech(14, format.sampleRate + format.channels, format);
     const { words, ms } = said;
-    const speaker = await stage.speaker(format);
-    await speaker.say(said.pcm);
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.sender(format);
+    await sender.say(said.pcm);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     const finals = await expectWords(stage, { mic: words }, { viewers: [viewer] });
     expectTimes(finals, 'mic', said);
-    expect(speaker.of('ack').at(-1)?.received_ms).toBe(Math.floor(ms));
-    expect(wordsIn(speaker.of('transcript.final'), 'mic')).toEqual(words);
-    expect(speaker.undecodable).toEqual([]);
+    expect(sender.of('ack').at(-1)?.received_ms).toBe(Math.floor(ms));
+    expect(wordsIn(sender.of('transcript.final'), 'mic')).toEqual(words);
+    expect(sender.undecodable).toEqual([]);
   });
 
   test('frames of every size give the same words', async () => {
@@ -60,9 +60,9 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
     const { words, pcm } = speech(8, 5);
     for (const frameBytes of [2, 642, 32_768]) {
       const meeting = `frames-${frameBytes}`;
-      const speaker = await stage.speaker({ meeting });
-      await speaker.say(pcm, { frameBytes });
-      expect(await speaker.finalize()).toEqual(done);
+      const sender = await stage.sender({ meeting });
+      await sender.say(pcm, { frameBytes });
+      expect(await sender.finalize()).toEqual(done);
       await expectWords(stage, { mic: words }, { meeting });
     }
   });
@@ -72,9 +72,9 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
     const voices = [speech(20, 1, { speaker: 0 }), speech(25, 2, { speaker: 1 })];
     const samples = voices.map(({ words }, speaker) => speak([...words], { sampleRate: 16_000, speaker }));
     const both = interleave(samples);
-    const speaker = await stage.speaker({ channels: 2 });
-    await speaker.say(Buffer.from(both.buffer));
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.sender({ channels: 2 });
+    await sender.say(Buffer.from(both.buffer));
+    expect(await sender.finalize()).toEqual(done);
     const finals = await stage.transcript();
     for (const [index, { words }] of voices.entries()) {
       const own = finals.filter((final) => final.speaker === String(index));
@@ -101,9 +101,9 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
     const viewer = await stage.viewer();
     const { words, pcm, ms } = speech(7, 3);
     const from = performance.now();
-    const speaker = await stage.speaker();
-    await speaker.say(pcm);
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.sender();
+    await sender.say(pcm);
+    expect(await sender.finalize()).toEqual(done);
     expect(performance.now() - from).toBeGreaterThan(ms / 1.25 - 400);
     await viewer.status('ended');
     await expectWords(stage, { mic: words }, { viewers: [viewer] });
@@ -113,9 +113,9 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
     const stage = await startHub({ limits: {} });
     const viewer = await stage.viewer();
     const said = speech(7, 4);
-    const speaker = await stage.speaker();
-    await speaker.say(said.pcm, { frameBytes: 3_200, everyMs: 100 });
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.sender();
+    await sender.say(said.pcm, { frameBytes: 3_200, everyMs: 100 });
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     const finals = await expectWords(stage, { mic: said.words }, { viewers: [viewer] });
     expectTimes(finals, 'mic', said);
@@ -124,13 +124,13 @@ describe('[ING6] words sent are words stored and words seen, once and in order',
   test('handshake, audio and finalize in one breath, without waiting for the answer', async () => {
     const stage = await startHub({ simulator: { faults: [{ kind: 'slow-upgrade', delayMs: 150 }] } });
     const said = speech(10, 6);
-    const speaker = await stage.stranger();
-    speaker.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
-    await speaker.say(said.pcm);
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.stranger();
+    sender.send({ type: 'handshake', source: 'mic', sample_rate: 16_000 });
+    await sender.say(said.pcm);
+    expect(await sender.finalize()).toEqual(done);
     const finals = await expectWords(stage, { mic: said.words });
     expectTimes(finals, 'mic', said);
-    expect(speaker.of('ack').at(-1)?.received_ms).toBe(said.ms);
+    expect(sender.of('ack').at(-1)?.received_ms).toBe(said.ms);
   });
 });
 
@@ -229,12 +229,10 @@ describe('[LOG1] two sources and their viewers', () => {
       const meeting = `round-${round}`;
       const viewer = await stage.viewer({ meeting });
       const sources = ['mic', 'system'] as const;
-      const speakers = await Promise.all(sources.map((source) => stage.speaker({ meeting, source })));
+      const senders = await Promise.all(sources.map((source) => stage.sender({ meeting, source })));
       const speeches = sources.map((_, index) => speech(6, 2 * round + index));
-      await Promise.all(
-        speakers.map((speaker, index) => speaker.say(speeches[index]?.pcm ?? Buffer.alloc(0))),
-      );
-      const closings = await Promise.all(speakers.map((speaker) => speaker.finalize()));
+      await Promise.all(senders.map((sender, index) => sender.say(speeches[index]?.pcm ?? Buffer.alloc(0))));
+      const closings = await Promise.all(senders.map((sender) => sender.finalize()));
       expect(closings).toEqual([done, done]);
       await viewer.status('ended');
       const [mic, system] = speeches.map(({ words }) => words);
@@ -243,21 +241,21 @@ describe('[LOG1] two sources and their viewers', () => {
       const ended = viewer.of('status').filter(({ status }) => status === 'ended');
       expect(ended.map((status) => status.seq)).toEqual([seq]);
       expect(viewer.seqs.at(-1)).toBe(seq);
-      for (const speaker of speakers) {
-        const own = speaker.of('status').filter(({ status }) => status === 'ended');
+      for (const sender of senders) {
+        const own = sender.of('status').filter(({ status }) => status === 'ended');
         expect(own).toHaveLength(1);
-        expect(own[0]?.details?.source).toBe(sources[speakers.indexOf(speaker)]);
+        expect(own[0]?.details?.source).toBe(sources[senders.indexOf(sender)]);
       }
     }
   });
 
   test('[ING11] a source that joins later starts where the meeting is', async () => {
     const stage = await startHub();
-    const mic = await stage.speaker();
+    const mic = await stage.sender();
     const first = speech(10, 9);
     await mic.say(first.pcm);
     await heard(stage, first.pcm.length);
-    const system = await stage.speaker({ source: 'system' });
+    const system = await stage.sender({ source: 'system' });
     const { resume_from_ms: fromMs = 0 } = await system.until('handshake_ack');
     expect(fromMs).toBe(first.ms);
     const second = speech(5, 10);
@@ -280,7 +278,7 @@ describe('[ING11] publish() from the client package', () => {
       return grant;
     };
     const stage = await startHub({ auth });
-    const mic = await stage.speaker();
+    const mic = await stage.sender();
     const first = speech(10, 25);
     await mic.say(first.pcm);
     await heard(stage, first.pcm.length);
@@ -313,14 +311,14 @@ describe('[ING9, ING10] too fast, and what is safe', () => {
     const frameBytes = Math.ceil(pcm.length / 300 / 2) * 2;
     const frames = Math.ceil(pcm.length / frameBytes);
     const from = performance.now();
-    const speaker = await stage.speaker();
-    await speaker.say(pcm, { frameBytes });
-    expect(await speaker.finalize()).toEqual(done);
+    const sender = await stage.sender();
+    await sender.say(pcm, { frameBytes });
+    expect(await sender.finalize()).toEqual(done);
     expect(performance.now() - from).toBeGreaterThan(((frames - 50) / 50) * 1000 * 0.7);
     await viewer.status('ended');
     await expectWords(stage, { mic: words }, { viewers: [viewer] });
 
-    const acks = speaker.of('ack');
+    const acks = sender.of('ack');
     expect(acks.length).toBeGreaterThanOrEqual(3);
     for (const [index, { received_ms, durable_ms }] of acks.entries()) {
       expect(durable_ms).toBeLessThanOrEqual(received_ms);
@@ -333,12 +331,12 @@ describe('[ING9, ING10] too fast, and what is safe', () => {
 
   test('a slow recognizer holds its sender back, and nobody else', async () => {
     const stage = await startHub({ simulator: { pace: 0, faults: [] } });
-    const slow = await stage.speaker({ meeting: 'slow', sampleRate: 48_000 });
+    const slow = await stage.sender({ meeting: 'slow', sampleRate: 48_000 });
     stage.simulator.fault({ kind: 'slow-reader', bytesPerSecond: 1_500_000 });
     const long = speech(60, 12, { sampleRate: 48_000 });
     const said = slow.say(long.pcm, { frameBytes: 32_000 });
     await slow.until('transcript.final');
-    const quick = await stage.speaker({ meeting: 'quick' });
+    const quick = await stage.sender({ meeting: 'quick' });
     const short = speech(4, 13);
     await quick.say(short.pcm);
     expect(await quick.finalize()).toEqual(done);
@@ -384,11 +382,11 @@ describe('senders that come and go', () => {
     async (how) => {
       const stage = await startHub({ limits: { ...unhurried, graceMs: 100 } });
       const viewer = await stage.viewer();
-      const speaker = await stage.speaker();
+      const sender = await stage.sender();
       const { words, pcm } = speech(20, 15);
-      await speaker.say(pcm);
+      await sender.say(pcm);
       await heard(stage, pcm.length);
-      speaker.vanish(how);
+      sender.vanish(how);
       const idle = await viewer.status('idle');
       await expectWords(stage, { mic: words }, { viewers: [viewer] });
       expect(idle.seq).toBe(viewer.seqs.at(-1));
@@ -404,11 +402,11 @@ describe('senders that come and go', () => {
       const said = speech(40, 16);
       const { words, pcm, ms } = said;
       const wordMs = said.times[place]?.startMs ?? 0;
-      const old = await stage.speaker({ session: 'one' });
+      const old = await stage.sender({ session: 'one' });
       const cut = bytesAt(wordMs + 90); // in the middle of a word
       await old.say(pcm.subarray(0, cut));
       await heard(stage, cut);
-      const next = await stage.speaker({ session: 'one', resume: true });
+      const next = await stage.sender({ session: 'one', resume: true });
       expect(await old.closed).toEqual({ code: 4009, reason: 'superseded' });
       expect(old.of('error').map(({ code }) => code)).toEqual(['superseded']);
       await vi.waitFor(() => expect(stage.simulator.streams[0]?.open).toBe(false), soon);
@@ -435,13 +433,13 @@ describe('senders that come and go', () => {
         const viewer = await stage.viewer();
         const said = speech(30, 17);
         const { words, pcm } = said;
-        const old = await stage.speaker({ session: 'one' });
+        const old = await stage.sender({ session: 'one' });
         const cut = bytesAt((said.times[place]?.startMs ?? 0) + share * toneTiming.wordMs);
         await old.say(pcm.subarray(0, cut));
         await heard(stage, cut);
         old.vanish('rst');
         if (isGivenUp) await viewer.status('idle');
-        const next = await stage.speaker({ session: 'one', resume: true });
+        const next = await stage.sender({ session: 'one', resume: true });
         const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
         await next.say(pcm.subarray(bytesAt(fromMs)));
         expect(await next.finalize()).toEqual(done);
@@ -475,10 +473,10 @@ describe('senders that come and go', () => {
     const other = await startHub({ store: inner, ...shared });
     const viewer = await stage.viewer();
     const { words, pcm } = speech(15, 27);
-    const old = await stage.speaker({ session: 'one' });
+    const old = await stage.sender({ session: 'one' });
     await old.say(pcm);
     await vi.waitFor(() => expect(gate.arrived).toBe(1), soon);
-    const next = await other.speaker({ session: 'one', resume: true });
+    const next = await other.sender({ session: 'one', resume: true });
     expect((await next.until('handshake_ack')).resume_from_ms).toBe(0);
     gate.open();
     await vi.waitFor(() => expect(refused).toHaveLength(1), soon);
@@ -495,7 +493,7 @@ describe('senders that come and go', () => {
   async function closedEarly(recovery?: false) {
     const stage = await startHub(recovery === undefined ? {} : { recovery });
     const said = speech(12, 28);
-    const first = await stage.speaker({ session: 'one' });
+    const first = await stage.sender({ session: 'one' });
     stage.simulator.fault({ kind: 'slow-reader', bytesPerSecond: 40_000 });
     await first.say(said.pcm);
     first.send({ type: 'finalize' });
@@ -518,7 +516,7 @@ describe('senders that come and go', () => {
     const { stage, said, first } = await closedEarly(false);
     expect(await first.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
     await stage.simulator.clear();
-    const next = await stage.speaker({ session: 'one', resume: true });
+    const next = await stage.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     await next.say(said.pcm.subarray(bytesAt(fromMs)));
     expect(await next.finalize()).toEqual(done);
@@ -527,10 +525,10 @@ describe('senders that come and go', () => {
 
   test('[ING19] a second sender is refused with 4002, and the first loses nothing', async () => {
     const stage = await startHub();
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     const { words, pcm } = speech(16, 18);
     const half = bytesAt(2_000);
-    await speaker.say(pcm.subarray(0, half));
+    await sender.say(pcm.subarray(0, half));
     for (const session of [undefined, 'another']) {
       const second = await stage.stranger();
       second.send({ type: 'handshake', source: 'mic', sample_rate: 16_000, session_id: session });
@@ -538,19 +536,19 @@ describe('senders that come and go', () => {
       expect(second.of('handshake_ack').map(({ status }) => status)).toEqual(['error']);
       expect(second.of('error')).toMatchObject([{ code: 'ingest_exists', retryable: false }]);
     }
-    await speaker.say(pcm.subarray(half));
-    expect(await speaker.finalize()).toEqual(done);
+    await sender.say(pcm.subarray(half));
+    expect(await sender.finalize()).toEqual(done);
     await expectWords(stage, { mic: words });
   });
 
   test('a newcomer waits for a vanished sender to be heard out, and follows on its clock', async () => {
     const stage = await startHub();
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     const first = speech(20, 19);
-    await speaker.say(first.pcm);
+    await sender.say(first.pcm);
     await heard(stage, first.pcm.length);
-    speaker.vanish();
-    const next = await stage.speaker();
+    sender.vanish();
+    const next = await stage.sender();
     const { resume_from_ms: fromMs = 0 } = await next.until('handshake_ack');
     expect(fromMs).toBe(first.ms);
     const second = speech(6, 20);
@@ -570,27 +568,27 @@ describe('senders that come and go', () => {
     });
     const stage = await startHub({ store });
     const viewer = await stage.viewer();
-    const speaker = await stage.speaker({ session: 'one' });
+    const sender = await stage.sender({ session: 'one' });
     const { words, pcm, times } = speech(40, 21);
     const cut = bytesAt((times[23]?.startMs ?? 0) + toneTiming.wordMs / 2);
-    await speaker.say(pcm.subarray(0, cut));
+    await sender.say(pcm.subarray(0, cut));
     await heard(stage, cut);
     const closing = stage.hub.close();
     const late = await stage.stranger();
     expect(await late.closed).toEqual({ code: 1013, reason: 'try_again_later' });
     gate.open();
-    expect(await speaker.closed).toEqual({ code: 1012, reason: 'restart' });
+    expect(await sender.closed).toEqual({ code: 1012, reason: 'restart' });
     expect(await viewer.closed).toEqual({ code: 1012, reason: 'restart' });
     await closing;
     expect(wordsIn(viewer.finals, 'mic')).toEqual(words.slice(0, 23));
-    const { durable_ms: durableMs = 0 } = speaker.of('ack').at(-1) ?? {};
+    const { durable_ms: durableMs = 0 } = sender.of('ack').at(-1) ?? {};
     expect(durableMs).toBeGreaterThanOrEqual((times[22]?.endMs ?? 0) - 20);
     expect(durableMs).toBeLessThanOrEqual(times[23]?.startMs ?? 0);
 
     const other = await startHub({ store });
     const { epoch } = await viewer.until('connected');
     const back = await other.viewer({ query: `since=${viewer.seqs.at(-1)}&epoch=${epoch}` });
-    const next = await other.speaker({ session: 'one', resume: true });
+    const next = await other.sender({ session: 'one', resume: true });
     const { resume_from_ms: fromMs = Number.NaN } = await next.until('handshake_ack');
     expect(fromMs).toBeLessThanOrEqual(durableMs);
     await next.say(pcm.subarray(bytesAt(fromMs)));
@@ -603,18 +601,18 @@ describe('senders that come and go', () => {
   test('[ING16, ING17, ING18] close, flush and off the record', async () => {
     const stage = await startHub();
     const viewer = await stage.viewer();
-    const speaker = await stage.speaker();
+    const sender = await stage.sender();
     const said = speech(6, 22);
     const secret = speech(5, 23);
     const after = speech(7, 24);
-    await speaker.say(said.pcm);
-    speaker.send({ type: 'flush' });
+    await sender.say(said.pcm);
+    sender.send({ type: 'flush' });
     await viewer.until('transcript.final', ({ text }) => said.words.join(' ').endsWith(text));
-    speaker.send({ type: 'off_record', on: true });
-    await speaker.say(secret.pcm);
-    speaker.send({ type: 'off_record', on: false });
-    await speaker.say(after.pcm);
-    expect(await speaker.finalize()).toEqual(done);
+    sender.send({ type: 'off_record', on: true });
+    await sender.say(secret.pcm);
+    sender.send({ type: 'off_record', on: false });
+    await sender.say(after.pcm);
+    expect(await sender.finalize()).toEqual(done);
     await viewer.status('ended');
     const finals = await expectWords(stage, { mic: [...said.words, ...after.words] }, { viewers: [viewer] });
     const fromMs = said.ms + secret.ms;
@@ -637,7 +635,7 @@ describe('senders that come and go', () => {
       'ended',
     ]);
 
-    const quitter = await stage.speaker({ meeting: 'quit' });
+    const quitter = await stage.sender({ meeting: 'quit' });
     quitter.send({ type: 'close' });
     expect(await quitter.closed).toEqual(done);
   });
@@ -661,17 +659,17 @@ async function talk(
   { meeting = 'm', count, seed, everyMs = 0, stay }: Talk,
 ): Promise<Record<Source, readonly string[]>> {
   // Both are there before either speaks: else one of them could have ended the meeting alone.
-  const speakers = [await stage.speaker({ meeting }), await stage.speaker({ meeting, source: 'system' })];
-  const one = async (speaker: Speaker | undefined, words: number, ownSeed: number) => {
+  const senders = [await stage.sender({ meeting }), await stage.sender({ meeting, source: 'system' })];
+  const one = async (sender: Sender | undefined, words: number, ownSeed: number) => {
     const said = speech(words, ownSeed);
-    await speaker?.say(said.pcm, { everyMs });
+    await sender?.say(said.pcm, { everyMs });
     await stay;
-    expect(await speaker?.finalize()).toEqual(done);
+    expect(await sender?.finalize()).toEqual(done);
     return said.words;
   };
   const [mic, system] = await Promise.all([
-    one(speakers[0], count, seed),
-    one(speakers[1], count + 5, seed + 1),
+    one(senders[0], count, seed),
+    one(senders[1], count + 5, seed + 1),
   ]);
   return { mic, system };
 }
@@ -679,9 +677,9 @@ async function talk(
 test('what the recognizer itself said is kept for a final when the store was asked to', async () => {
   const store = memoryStore({ keepRaw: true });
   const stage = await startHub({ store });
-  const speaker = await stage.speaker();
-  await speaker.say(speech(3, 5).pcm);
-  expect((await speaker.finalize()).code).toBe(1000);
+  const sender = await stage.sender();
+  await sender.say(speech(3, 5).pcm);
+  expect((await sender.finalize()).code).toBe(1000);
   const [final] = await stage.transcript();
   const raw = await store.raw({ tenant: 'acme', id: 'm' }, final?.seq ?? 0);
   const said = JSON.parse(raw ?? '[]') as {

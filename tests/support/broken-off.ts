@@ -3,7 +3,7 @@ import type { LoggedEvent } from '@meetcast/protocol';
 import type { MeetingRef, Store } from '@meetcast/server';
 import { toneTiming } from '@meetcast/testing';
 import { expect, vi } from 'vitest';
-import type { Speaker } from './peer.ts';
+import type { Sender } from './peer.ts';
 import type { Speech } from './speech.ts';
 import type { Stage } from './start-hub.ts';
 
@@ -24,11 +24,11 @@ export async function heard({ simulator }: Stage, bytes: number): Promise<void> 
 }
 
 /** A sender that breaks off after so many words; resolves once they were heard, as far as they can be. */
-export async function brokenOff(stage: Stage, said: Speech, words: number, speaker: Speaker): Promise<void> {
+export async function brokenOff(stage: Stage, said: Speech, words: number, sender: Sender): Promise<void> {
   const cut = bytesAfter(said, words);
-  await speaker.say(said.pcm.subarray(0, cut));
+  await sender.say(said.pcm.subarray(0, cut));
   await heard(stage, cut);
-  speaker.vanish('rst');
+  sender.vanish('rst');
   await stepped(stage, 'cleanup_complete');
 }
 

@@ -2,8 +2,8 @@
 import { subprotocols, type TranscriptFinal, TranscriptPage } from '@meetcast/protocol';
 import { onTestFinished } from 'vitest';
 import type { ClusterNode } from './cluster.ts';
-import { type Peer, Speaker, Viewer } from './peer.ts';
-import { handshakeOf, mintToken, type SpeakerOptions, type TokenClaims } from './start-hub.ts';
+import { type Peer, Sender, Viewer } from './peer.ts';
+import { handshakeOf, mintToken, type SenderOptions, type TokenClaims } from './start-hub.ts';
 
 type At = TokenClaims & { meeting: string };
 
@@ -22,19 +22,19 @@ export async function viewerAt(node: ClusterNode, of: At): Promise<Viewer> {
 /** A sender that has said its handshake, and may be refused. */
 export async function applicantAt(
   { hub }: ClusterNode,
-  of: Omit<SpeakerOptions, 'port'> & At,
-): Promise<Speaker> {
+  of: Omit<SenderOptions, 'port'> & At,
+): Promise<Sender> {
   const url = `ws://127.0.0.1:${hub.port}/api/v1/ws/ingest/meetings/${of.meeting}`;
-  const speaker = own(new Speaker(url, subprotocols(await mintToken(of))));
-  await speaker.opened;
-  speaker.send(handshakeOf(of));
-  return speaker;
+  const sender = own(new Sender(url, subprotocols(await mintToken(of))));
+  await sender.opened;
+  sender.send(handshakeOf(of));
+  return sender;
 }
 
-export async function speakerAt(node: ClusterNode, of: Omit<SpeakerOptions, 'port'> & At): Promise<Speaker> {
-  const speaker = await applicantAt(node, of);
-  await speaker.until('handshake_ack', ({ status }) => status === 'success');
-  return speaker;
+export async function senderAt(node: ClusterNode, of: Omit<SenderOptions, 'port'> & At): Promise<Sender> {
+  const sender = await applicantAt(node, of);
+  await sender.until('handshake_ack', ({ status }) => status === 'success');
+  return sender;
 }
 
 export async function getAt(

@@ -136,7 +136,7 @@ export class Viewer extends Peer {
 }
 
 /** A sender's socket. */
-export class Speaker extends Peer {
+export class Sender extends Peer {
   constructor(url: string, protocols: string[] = []) {
     super(url, protocols, decodeIngestDownstream);
   }

@@ -1,9 +1,9 @@
 /** Speech whose second half no recognizer hears. */
 import type { MeetingStats } from '@meetcast/protocol';
 import { expect, vi } from 'vitest';
-import type { Speaker } from './peer.ts';
+import type { Sender } from './peer.ts';
 import { type Speech, speech, wordsIn } from './speech.ts';
-import type { SpeakerOptions, Stage } from './start-hub.ts';
+import type { SenderOptions, Stage } from './start-hub.ts';
 
 /** 16 kHz mono: the byte at which a time begins. */
 export const bytesAt = (ms: number) => Math.round(ms * 16) * 2;
@@ -21,15 +21,15 @@ export function inHalves(count: number, seed: number): Halves {
 }
 
 /** A sender that has said the first half, all of which is stored. */
-export async function saidTheFirstHalf(stage: Stage, said: Halves, who: SpeakerOptions): Promise<Speaker> {
+export async function saidTheFirstHalf(stage: Stage, said: Halves, who: SenderOptions): Promise<Sender> {
   const { meeting = 'm', source = 'mic' } = who;
   const before = wordsIn(await stage.transcript(meeting), source).length;
-  const speaker = await stage.speaker(who);
-  await speaker.say(said.pcm.subarray(0, bytesAt(said.halfMs)));
-  speaker.send({ type: 'flush' });
+  const sender = await stage.sender(who);
+  await sender.say(said.pcm.subarray(0, bytesAt(said.halfMs)));
+  sender.send({ type: 'flush' });
   const stored = async () => wordsIn(await stage.transcript(meeting), source).length - before;
   await vi.waitFor(async () => expect(await stored()).toBe(said.half), { timeout: 60_000, interval: 5 });
-  return speaker;
+  return sender;
 }
 
 /** The recognizer's streams fall silent, and there are no others. */
@@ -38,7 +38,7 @@ export function noneHears({ simulator }: Stage): void {
   simulator.fault({ kind: 'refuse', status: 503 });
 }
 
-interface Sent extends Pick<SpeakerOptions, 'meeting' | 'source'> {
+interface Sent extends Pick<SenderOptions, 'meeting' | 'source'> {
   /** Audio of the source, in milliseconds. */
   readonly ms: number;
 }
@@ -61,12 +61,12 @@ export async function refusedInTheMiddle(
   stage: Stage,
   said: Halves,
   status: 401 | 402 | 403,
-  who: SpeakerOptions = { session: 'one' },
-): Promise<Speaker> {
-  const speaker = await saidTheFirstHalf(stage, said, who);
+  who: SenderOptions = { session: 'one' },
+): Promise<Sender> {
+  const sender = await saidTheFirstHalf(stage, said, who);
   noneHears(stage);
-  await speaker.say(said.pcm.subarray(bytesAt(said.halfMs)));
+  await sender.say(said.pcm.subarray(bytesAt(said.halfMs)));
   await refuses(stage, status, { ...who, ms: said.ms });
-  expect(await speaker.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
-  return speaker;
+  expect(await sender.closed).toEqual({ code: 4010, reason: 'recognizer_unavailable' });
+  return sender;
 }

@@ -24,7 +24,7 @@ async function obey(order: RegistryOrder): Promise<void> {
     return void tell({ kind: 'released', what });
   }
   if (kind === 'vacate') {
-    await claims.at(-1)?.vacate();
+    await claims.at(-1)?.markVacant();
     return void tell({ kind: 'vacated' });
   }
   const claim = await registry.claim(meeting, order.source, name);

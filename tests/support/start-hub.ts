@@ -18,7 +18,7 @@ import {
 } from '@meetcast/testing';
 import { SignJWT } from 'jose';
 import { onTestFinished } from 'vitest';
-import { type Peer, Speaker, Viewer } from './peer.ts';
+import { type Peer, Sender, Viewer } from './peer.ts';
 
 export const secret = 'a secret of the integration tests, long enough';
 
@@ -40,7 +40,7 @@ export interface TokenClaims {
   ttl?: number;
 }
 
-export interface SpeakerOptions extends TokenClaims {
+export interface SenderOptions extends TokenClaims {
   meeting?: string;
   source?: Source;
   sampleRate?: number;
@@ -68,9 +68,9 @@ export interface Stage {
   /** A socket of any kind; the stage ends it. */
   own<P extends Peer>(peer: P): P;
   /** An accepted sender. */
-  speaker(options?: SpeakerOptions): Promise<Speaker>;
+  sender(options?: SenderOptions): Promise<Sender>;
   /** A sender that has not said its handshake. */
-  stranger(options?: SpeakerOptions): Promise<Speaker>;
+  stranger(options?: SenderOptions): Promise<Sender>;
   /** A viewer who was greeted. */
   viewer(options?: ViewerOptions): Promise<Viewer>;
   get(path: string, claims?: TokenClaims): Promise<Response>;
@@ -120,15 +120,15 @@ export async function startHub(options: StageOptions = {}): Promise<Stage> {
     },
     async stranger({ meeting = 'm', port: by = port, ...claims } = {}) {
       const url = `ws://127.0.0.1:${by}/api/v1/ws/ingest/meetings/${meeting}`;
-      const speaker = stage.own(new Speaker(url, subprotocols(await mintToken(claims))));
-      await speaker.opened;
-      return speaker;
+      const sender = stage.own(new Sender(url, subprotocols(await mintToken(claims))));
+      await sender.opened;
+      return sender;
     },
-    async speaker(of = {}) {
-      const speaker = await stage.stranger(of);
-      speaker.send(handshakeOf(of));
-      await speaker.until('handshake_ack', ({ status }) => status === 'success');
-      return speaker;
+    async sender(of = {}) {
+      const sender = await stage.stranger(of);
+      sender.send(handshakeOf(of));
+      await sender.until('handshake_ack', ({ status }) => status === 'success');
+      return sender;
     },
     async viewer({ meeting = 'm', query = '', port: by = port, ...claims } = {}) {
       const url = `ws://127.0.0.1:${by}/api/v1/ws/meetings/${meeting}?${query}`;
@@ -177,7 +177,7 @@ export const handshakeOf = ({
   channels = 1,
   session,
   resume,
-}: SpeakerOptions = {}) => ({
+}: SenderOptions = {}) => ({
   type: 'handshake',
   source,
   sample_rate: sampleRate,

@@ -3,6 +3,6 @@ import type { Source } from '@meetcast/protocol';
 
 const names: Readonly<Record<Source, true>> = { mic: true, system: true };
 
-export const isSource = (name: string): name is Source => Object.hasOwn(names, name);
+const isSource = (name: string): name is Source => Object.hasOwn(names, name);
 
 export const sources: readonly Source[] = Object.keys(names).filter(isSource);

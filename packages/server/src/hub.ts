@@ -172,7 +172,7 @@ class Hub {
         rooms,
         counts: this.#counts,
         late: this.#late,
-        remotes: this.#clusterReach.all,
+        cluster: this.#clusterReach.all,
         isIsolated: this.#clusterReach.isAway,
         viewers: this.#viewers,
       }),

@@ -18,7 +18,7 @@ function remotesOf() {
   return { bus: node.bus.remote, registry: node.registry.remote, observed, changes, remotes };
 }
 
-test('a node is cut off when the first of its ways is, and back when the last is; each is observed once', () => {
+test('a node is isolated when the first of its ways is, and back when the last is; each is observed once', () => {
   const { bus, registry, observed, changes, remotes } = remotesOf();
   bus.cut();
   bus.cut();
@@ -29,7 +29,7 @@ test('a node is cut off when the first of its ways is, and back when the last is
   registry.mend();
   registry.mend();
   expect([changes, remotes.isAway]).toEqual([['away', 'back'], false]);
-  const error = new Error('cut off');
+  const error = new Error('isolated');
   expect(observed).toEqual([
     { type: 'remote', part: 'bus', state: 'away', error },
     { type: 'remote', part: 'registry', state: 'away', error },
@@ -38,7 +38,7 @@ test('a node is cut off when the first of its ways is, and back when the last is
   ]);
 });
 
-test('a hub that is made while they are cut off knows it', () => {
+test('a hub that is made while they are isolated knows it', () => {
   const [node] = clusterOf(1);
   node?.bus.remote.cut();
   const changes: RemoteState[] = [];
@@ -58,7 +58,7 @@ test('a closed hub hears no more of adapters that outlive it', () => {
   expect([observed, changes]).toEqual([[], []]);
 });
 
-test('a single node has no ways, and is never cut off', () => {
+test('a single node has no ways, and is never isolated', () => {
   const remotes = new ClusterReach(
     { bus: memoryBus(), registry: memoryRegistry() },
     () => {},

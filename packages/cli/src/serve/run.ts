@@ -10,9 +10,9 @@ import type { Output } from '../output.ts';
 import { serveNote } from '../sentences.ts';
 import { stopSignal } from '../signals.ts';
 import { joinCluster } from './cluster.ts';
-import { type Ear, earPlan, openEar } from './ear.ts';
 import { jsonLine, levelOf, plainLine } from './hub-log.ts';
 import { authenticatorOf, type TokenKey, tokenKey, weakness } from './keys.ts';
+import { openRecognizer, recognizerPlan, type ServedRecognizer } from './recognizer.ts';
 import { type ServeSettings, serveSettings } from './settings.ts';
 import { directoryOf, openStorage, type StorageFlags, storagePlan } from './storage.ts';
 
@@ -30,26 +30,26 @@ export async function serve(
 ): Promise<void> {
   const { output, cwd, processEnv } = context;
   const settings = serveSettings(given, readEnvironment(cwd, processEnv));
-  const plans = { ear: earPlan(settings), storage: storagePlan(flags, settings) };
+  const plans = { recognizer: recognizerPlan(settings), storage: storagePlan(flags, settings) };
   const key = await tokenKey(settings, directoryOf(plans.storage, flags));
   const auth = authenticatorOf(key, settings);
   const storage = await openStorage(plans.storage, output.say);
   const joined = await joinCluster(settings.REDIS_URL, plans.storage, output);
   try {
-    const ear = await openEar(plans.ear, settings);
+    const recognizer = await openRecognizer(plans.recognizer, settings);
     const hub = createTranscriptHub({
       auth,
-      recognizer: ear.recognizer,
+      recognizer: recognizer.recognizer,
       store: storage.store,
       ...(joined && { cluster: joined.cluster }),
       ...hubSettings(settings),
       observe: logTo(output, flags.quiet),
     });
-    await listen({ hub, server: createServer(), ear }, flags, output, async (url) => {
+    await listen({ hub, server: createServer(), recognizer }, flags, output, async (url) => {
       warn(output, settings, key);
       output.say(storage.note);
       if (joined) output.say(joined.note);
-      output.say(ear.note);
+      output.say(recognizer.note);
       await sayHowToEnter(output, url, key, settings);
     });
   } finally {
@@ -62,7 +62,7 @@ export async function serve(
 interface Served {
   hub: TranscriptHub;
   server: Server;
-  ear: Ear;
+  recognizer: ServedRecognizer;
 }
 
 /** Until a signal; then, or when it cannot listen, everything is closed. */
@@ -149,9 +149,9 @@ async function sayHowToEnter(
   say(notePaint.cyan(`export MEETCAST_URL=${url} MEETCAST_TOKEN=${token}`));
 }
 
-async function close({ hub, server, ear }: Served): Promise<void> {
+async function close({ hub, server, recognizer }: Served): Promise<void> {
   server.close();
   await hub.close();
   server.closeAllConnections();
-  await ear.close();
+  await recognizer.close();
 }

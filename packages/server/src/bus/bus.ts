@@ -13,7 +13,7 @@ export type Unsubscribe = () => Promise<void>;
  * - A node may hear what it published itself, or not: its own viewers have been told already.
  * - `subscribe` resolves once messages will arrive. A failed one leaves nothing behind.
  * - A listener that throws disturbs neither the publisher nor other listeners.
- * - A bus whose node is isolated still lets them subscribe: they hear the other nodes again once it is back.
+ * - A bus that is isolated still lets them subscribe: they hear the other nodes again once it is back.
  */
 export interface Bus {
   publish(meeting: MeetingRef, bytes: Uint8Array): Promise<void>;

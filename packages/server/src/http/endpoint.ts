@@ -30,7 +30,7 @@ export interface RestContext {
   readonly late: LateHearing;
   readonly observe: Observe;
   /** The ways to the other nodes; none if there are no others. */
-  readonly remotes: readonly Remote[];
+  readonly cluster: readonly Remote[];
   /** Whether one of them is away. */
   readonly isIsolated: boolean;
   /** Takes nothing new any longer. */

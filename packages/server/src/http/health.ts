@@ -30,12 +30,12 @@ interface Part {
 /** How long a part may take to answer before it counts as down. */
 const patienceMs = 2_000;
 
-async function partsOf({ store, remotes }: RestContext): Promise<{ storage: Part; redis: Part }> {
+async function partsOf({ store, cluster }: RestContext): Promise<{ storage: Part; redis: Part }> {
   const [storage, redis] = await Promise.all([
     partOf(() => store.ping()),
-    remotes.length === 0
+    cluster.length === 0
       ? { status: 'off' as const }
-      : partOf(async () => void (await Promise.all(remotes.map((remote) => remote.ping())))),
+      : partOf(async () => void (await Promise.all(cluster.map((remote) => remote.ping())))),
   ]);
   return { storage, redis };
 }

@@ -1,4 +1,4 @@
-/** Sources whose node died, or is cut off: one of the nodes that are left waits for them, and says what became of them. */
+/** Sources whose node died, or is isolated: one of the nodes that are left waits for them, and says what became of them. */
 import { isNamed } from '../lib/errors.ts';
 import type { MeetingRef } from '../lib/meeting.ts';
 import type { TranscriptLog } from '../log/transcript-log.ts';
@@ -44,7 +44,7 @@ export function watchDeadNodes(context: DeadNodeContext): () => void {
 }
 
 /**
- * A node that is cut off from the others may still hear its sender. So nothing is said while more and more of the source
+ * A node that is isolated may still hear its sender. So nothing is said while more and more of the source
  * is covered; and what is said goes under the old fence, which shuts nobody out, and is refused once somebody else sends.
  */
 async function endUncovered(left: LeftSource, beforeMs: number): Promise<void> {

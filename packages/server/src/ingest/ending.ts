@@ -11,7 +11,14 @@ import type { Transcription } from '../transcription/transcription.ts';
 import { coverageOf, unheardOf } from './coverage.ts';
 import type { Parting } from './grace.ts';
 import { type Run, type RunContext, sentBy } from './run.ts';
-import { type EndDetails, endedAlone, logEnded, logIdle, logLostWithNode, type Speaker } from './statuses.ts';
+import {
+  type ClaimedSource,
+  type EndDetails,
+  endedAlone,
+  logEnded,
+  logIdle,
+  logLostWithNode,
+} from './statuses.ts';
 
 /** Why there is no more audio: the sender said so, stopped, is gone, or has to go elsewhere. */
 export type Ending = 'finalized' | 'stopped' | 'vanished' | 'restart';
@@ -23,7 +30,7 @@ export type Loss = 'recognizer_unavailable' | 'hub_failed';
 export type EndContext = Pick<RunContext, 'log' | 'registry' | 'ledger' | 'grace'>;
 
 /** A source whose sender is not here: its claim was left by a node that is gone, or by a sender that was not let in. */
-export interface LeftSource extends EndContext, Speaker {
+export interface LeftSource extends EndContext, ClaimedSource {
   /** Gives the claim back. Undefined if somebody holds it again. */
   release(): Promise<MeetingState | undefined>;
 }
@@ -101,7 +108,7 @@ export async function awaitReturn(context: RunContext, run: Run, loss?: Loss): P
   const { source, claim, canResume } = run;
   const isLastWord = loss === undefined && !canResume;
   context.grace.begin(context.log.meeting, source, partingOf(context, run, { loss, isLastWord }));
-  await claim.vacate();
+  await claim.markVacant();
 }
 
 /**
@@ -131,7 +138,7 @@ async function finalize(context: RunContext, run: Run): Promise<IngestDownstream
   const { log } = context;
   const details = await endDetails(context, run.source);
   const state = await run.claim.release('finalized');
-  if (state === 'ended' && (await logEnded(log, speakerOf(run), details))) return undefined;
+  if (state === 'ended' && (await logEnded(log, claimedBy(run), details))) return undefined;
   return endedAlone(log.meeting, details);
 }
 
@@ -139,7 +146,7 @@ async function finalize(context: RunContext, run: Run): Promise<IngestDownstream
 async function handOver({ log }: RunContext, run: Run): Promise<void> {
   const { claim, canResume, transcription } = run;
   if (!canResume) await transcription.sayWithheld();
-  if ((await claim.release()) !== 'ongoing') await logIdle(log, speakerOf(run));
+  if ((await claim.release()) !== 'ongoing') await logIdle(log, claimedBy(run));
 }
 
 interface LastWords {
@@ -184,7 +191,7 @@ async function sayLastWords(context: RunContext, run: Run, { loss, isLastWord }:
  */
 async function logUnheard({ log }: RunContext, run: Run, loss: Loss | undefined): Promise<void> {
   const { transcription, clock, account, canResume } = run;
-  const { source, fence } = speakerOf(run);
+  const { source, fence } = claimedBy(run);
   await transcription.written;
   const heardMs = transcription.withheldFromMs ?? Math.floor(clock.receivedMs);
   const start_ms = loss === undefined ? heardMs : transcription.durableMs;
@@ -199,17 +206,17 @@ async function leaveMeeting(context: RunContext, run: Run): Promise<void> {
   const state = await run.claim.release();
   if (state === 'ongoing') return;
   if ((await isForgotten(context, run)) || (await isOverInLog(context.log))) return;
-  await logMeetingState(context, speakerOf(run), state);
+  await logMeetingState(context, claimedBy(run), state);
 }
 
 async function logMeetingState(
   context: EndContext,
-  speaker: Speaker,
+  claimed: ClaimedSource,
   state: Exclude<MeetingState, 'ongoing'>,
 ): Promise<void> {
   const { log } = context;
-  if (state === 'ended') await logEnded(log, speaker, await endDetails(context, speaker.source));
-  else await logIdle(log, speaker);
+  if (state === 'ended') await logEnded(log, claimed, await endDetails(context, claimed.source));
+  else await logIdle(log, claimed);
 }
 
 /** Where the words of a meeting have got. */
@@ -224,7 +231,7 @@ async function isForgotten({ log }: EndContext, { from }: Run): Promise<boolean>
   return epoch !== from.epoch;
 }
 
-/** A node that knew of nobody else may have said it: one that was cut off, or when this claim had been given away. */
+/** A node that knew of nobody else may have said it: one that was isolated, or when this claim had been given away. */
 async function isOverInLog(log: TranscriptLog): Promise<boolean> {
   const { seq } = await log.settledHead();
   const last = (await log.read(Math.max(0, seq - 1), 1)).events.at(-1);
@@ -243,4 +250,4 @@ async function isGoingOn(log: TranscriptLog): Promise<boolean> {
   return turn.status === 'live' || turn.status === 'recovered';
 }
 
-const speakerOf = ({ source, claim }: Run): Speaker => ({ source, fence: claim.fence });
+const claimedBy = ({ source, claim }: Run): ClaimedSource => ({ source, fence: claim.fence });

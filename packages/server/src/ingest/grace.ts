@@ -52,8 +52,9 @@ export class Grace {
     this.#waiting.set(keyOf(meeting, source), waiting);
     this.#schedule(waiting);
     const { claim } = parting;
-    if (claim?.wanted.aborted) this.#makeWay(waiting, claim);
-    else claim?.wanted.addEventListener('abort', () => this.#makeWay(waiting, claim), { once: true });
+    if (claim?.wanted.aborted) this.#releaseForNewcomer(waiting, claim);
+    else
+      claim?.wanted.addEventListener('abort', () => this.#releaseForNewcomer(waiting, claim), { once: true });
   }
 
   /** Somebody may be the source: nobody gives it up until the returned function says that it was not. */
@@ -102,7 +103,7 @@ export class Grace {
   }
 
   /** The time goes on: whoever wants the source may yet be refused, or leave. */
-  #makeWay(waiting: Waiting, claim: VacantClaim): void {
+  #releaseForNewcomer(waiting: Waiting, claim: VacantClaim): void {
     if (!this.#isWaiting(waiting)) return;
     this.#do(async () => {
       await this.#sayLastWords(waiting, claim);

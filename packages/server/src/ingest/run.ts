@@ -13,7 +13,7 @@ import type { AudioFormat, Recognizer, RecognizerStream } from '../recognizer/re
 import type { Claim, Numbering, Registry } from '../registry/registry.ts';
 import type { Connection } from '../socket/connection.ts';
 import { type AlreadySaid, loggedOf, nothingLogged } from '../transcription/already-said.ts';
-import type { AudioAccount, AudioLedger, Beginning } from '../transcription/audio-ledger.ts';
+import type { AudioAccount, AudioLedger, SessionStart } from '../transcription/audio-ledger.ts';
 import { offsetsFrom } from '../transcription/clock-offsets.ts';
 import { MeetingClock } from '../transcription/meeting-clock.ts';
 import { Transcription, type TranscriptionOptions } from '../transcription/transcription.ts';
@@ -48,7 +48,7 @@ export interface Run {
   readonly account: AudioAccount;
   readonly transcription: Transcription;
   readonly frames: TokenBucket;
-  readonly from: Beginning;
+  readonly from: SessionStart;
   /** From where on the meeting's clock nobody else has sent the source, as far as that is known. */
   readonly sessionFromMs: number | undefined;
   readonly isResumed: boolean;
@@ -148,7 +148,7 @@ async function resumes({ log }: RunContext, { handshake, sessionId, source }: Se
 
 /** Where a sender's audio goes on, and what the log has of it. */
 interface Place {
-  readonly from: Beginning;
+  readonly from: SessionStart;
   readonly sessionFromMs: number | undefined;
   readonly isResumed: boolean;
   readonly isOffRecord: boolean;

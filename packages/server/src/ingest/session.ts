@@ -261,7 +261,7 @@ export class SenderSession {
       watch: watchDrain(run.transcription, run.claim.wanted, this.#context.limits),
     });
     this.#report('draining', run.source);
-    if (ending !== 'finalized') run.claim.drain().catch((error: unknown) => this.#observeError(error));
+    if (ending !== 'finalized') run.claim.markDraining().catch((error: unknown) => this.#observeError(error));
     if (ending !== 'finalized') run.transcription.breakOff();
     else showEnding(this.#context.log, run.source);
     run.stream.finish();

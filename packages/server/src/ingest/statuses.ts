@@ -9,7 +9,7 @@ import type { TranscriptLog } from '../log/transcript-log.ts';
 import type { Stretch } from '../transcription/already-said.ts';
 
 /** Every entry carries the claim's fence: whoever was replaced, and does not know it yet, writes nothing more. */
-export interface Speaker {
+export interface ClaimedSource {
   readonly source: Source;
   readonly fence: number;
 }
@@ -24,17 +24,17 @@ export interface EndDetails {
 /** It stands before the first words in the log, for those who write it wait their turn. */
 export async function logStarted(
   log: TranscriptLog,
-  speaker: Speaker,
+  claimed: ClaimedSource,
   { isResumed, title }: { readonly isResumed: boolean; readonly title: string | undefined },
 ): Promise<void> {
   const details = present({ title });
-  if (isResumed) await logStatus(log, speaker, 'recovered', statusText.resumed, details);
-  else await logStatus(log, speaker, 'live', statusText.started, details);
+  if (isResumed) await logStatus(log, claimed, 'recovered', statusText.resumed, details);
+  else await logStatus(log, claimed, 'live', statusText.started, details);
 }
 
-export async function logOffRecord(log: TranscriptLog, speaker: Speaker, on: boolean): Promise<void> {
-  if (on) await logStatus(log, speaker, 'off_record', statusText.offRecord);
-  else await logStatus(log, speaker, 'on_record', statusText.onRecord);
+export async function logOffRecord(log: TranscriptLog, claimed: ClaimedSource, on: boolean): Promise<void> {
+  if (on) await logStatus(log, claimed, 'off_record', statusText.offRecord);
+  else await logStatus(log, claimed, 'on_record', statusText.onRecord);
 }
 
 /** No more audio comes; the last words follow. Not logged. */
@@ -45,12 +45,12 @@ export function showEnding(log: TranscriptLog, source: Source): void {
 }
 
 /** The meeting ends with its last source. False: somebody has begun that anew since. */
-export const logEnded = (log: TranscriptLog, speaker: Speaker, details: EndDetails): Promise<boolean> =>
-  unlessBegunAnew(logStatus(log, speaker, 'ended', statusText.ended, details));
+export const logEnded = (log: TranscriptLog, claimed: ClaimedSource, details: EndDetails): Promise<boolean> =>
+  unlessBegunAnew(logStatus(log, claimed, 'ended', statusText.ended, details));
 
 /** Nobody sends any longer. False: somebody has begun since. */
-export const logIdle = (log: TranscriptLog, speaker: Speaker): Promise<boolean> =>
-  unlessBegunAnew(logStatus(log, speaker, 'idle', statusText.idle));
+export const logIdle = (log: TranscriptLog, claimed: ClaimedSource): Promise<boolean> =>
+  unlessBegunAnew(logStatus(log, claimed, 'idle', statusText.idle));
 
 /** What a sender alone is told while its meeting goes on. Not logged. */
 export function endedAlone(meeting: MeetingRef, details: EndDetails): IngestDownstream {
@@ -61,7 +61,7 @@ export function endedAlone(meeting: MeetingRef, details: EndDetails): IngestDown
 /** What a node that is gone had received, unless somebody has begun since, who says it. Its sender may resume later still. */
 export async function logLostWithNode(
   log: TranscriptLog,
-  { source, fence }: Speaker,
+  { source, fence }: ClaimedSource,
   missing: readonly Stretch[],
 ): Promise<void> {
   const reach = { source, fence, coveredMs: 0 };
@@ -84,7 +84,7 @@ async function unlessBegunAnew(said: Promise<unknown>): Promise<boolean> {
 
 async function logStatus(
   log: TranscriptLog,
-  { source, fence }: Speaker,
+  { source, fence }: ClaimedSource,
   status: string,
   message: string,
   more: object = {},

@@ -1,4 +1,4 @@
-/** The way of an adapter to the other nodes; it may be cut off. */
+/** The way of an adapter to the other nodes; it may be down. */
 
 /** `away`: what this node says and hears stays on this node. `back`: it reaches the others again, but missed some. */
 export type RemoteState = 'away' | 'back';

@@ -79,9 +79,9 @@ export class HostMeeting {
 
   /** Shows words so far; resolves with the `segment_no` to give the final. */
   async partial(segment: HostSegment): Promise<number> {
-    const spoken = await this.#entryOf(segment);
-    this.#log.show({ type: 'transcript.partial', ...spoken });
-    return spoken.segment_no;
+    const partial = await this.#entryOf(segment);
+    this.#log.show({ type: 'transcript.partial', ...partial });
+    return partial.segment_no;
   }
 
   /** A number for a segment that is about to be said. */

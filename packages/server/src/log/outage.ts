@@ -14,6 +14,6 @@ export const outageStatusOf = (meeting: MeetingRef, part: keyof typeof outageTex
   details: { part },
 });
 
-/** For this node's own connections: nobody else is cut off with it. */
+/** For this node's own connections: nobody else is isolated with it. */
 export const isolationMessage = (meeting: MeetingRef, status: OutageStatus): Message =>
   ephemeralMessage(outageStatusOf(meeting, 'redis', status));

@@ -86,8 +86,8 @@ export class Deafness {
   }
 
   /** No more audio comes for now, or at all: what is too little to be doubted is told. */
-  settle(): Answer {
-    return togetherOf(this.#channels.map((channel) => channel.settle()));
+  tellWithheld(): Answer {
+    return togetherOf(this.#channels.map((channel) => channel.tellWithheld()));
   }
 
   /** Its sender is there, so that no link broke off within a word: what was held back for that is told after all. */
@@ -171,7 +171,7 @@ class ChannelDeafness {
     return this.#uncertain ? this.accept(this.#uncertain, Number.POSITIVE_INFINITY) : { results: [] };
   }
 
-  settle(): Answer {
+  tellWithheld(): Answer {
     if (this.#state.name !== 'doubting') return { results: this.#pass() };
     return this.#answeredMs < this.#state.toMs - heldBackMs ? { results: [] } : this.#agree();
   }

@@ -116,31 +116,31 @@ export class Merge {
   }
 
   #partial(channel: Channel, span: RecognizedSpan): RecognizedSpan[] {
-    const news = withoutSaid(span, channel.takeover);
-    if (!news) return [];
-    channel.shownMs = news.endMs;
-    return [news];
+    const rest = withoutSaid(span, channel.takeover);
+    if (!rest) return [];
+    channel.shownMs = rest.endMs;
+    return [rest];
   }
 
   #final(channel: Channel, span: RecognizedSpan): RecognitionResult[] {
     channel.toldMs = span.endMs;
-    const news = withoutSaid(span, channel.takeover);
+    const rest = withoutSaid(span, channel.takeover);
     const { channel: number } = span;
-    if (!news)
+    if (!rest)
       return span.endsUtterance && channel.isOpen
         ? this.#endOf(channel, { kind: 'utterance-end', channel: number })
         : [];
-    channel.reachedMs = Math.max(channel.reachedMs, news.endMs);
-    channel.said.push(...news.words);
-    if (news.text !== '' && news.words.length === 0) channel.blindMs = news.endMs;
-    if (news.text !== '') channel.isOpen = true;
-    if (news.endsUtterance) channel.isOpen = false;
+    channel.reachedMs = Math.max(channel.reachedMs, rest.endMs);
+    channel.said.push(...rest.words);
+    if (rest.text !== '' && rest.words.length === 0) channel.blindMs = rest.endMs;
+    if (rest.text !== '') channel.isOpen = true;
+    if (rest.endsUtterance) channel.isOpen = false;
     while (
       channel.said.length > 1 &&
       (channel.said[0] as RecognizedWord).endMs < channel.reachedMs - saidForMs
     )
       channel.said.shift();
-    return [news];
+    return [rest];
   }
 
   #endWhere(applies: (channel: Channel) => boolean): UtteranceEnd[] {

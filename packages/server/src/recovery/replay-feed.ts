@@ -125,7 +125,7 @@ export class ReplayFeed {
     this.#flushIfDue();
     if (taken !== undefined) {
       watch.wait('write');
-      this.#wait(taken.then(() => watch.settle('write')));
+      this.#wait(taken.then(() => watch.payOff('write')));
     }
     if (this.#state !== 'catching-up') return;
     const paceMs = this.#pace.take(audioMs, performance.now());

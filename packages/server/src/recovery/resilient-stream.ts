@@ -109,7 +109,7 @@ export class ResilientStream implements RecognizerStream {
     const up = this.#state;
     if (up.name !== 'up') return;
     this.#take(up, this.#deafness.trust());
-    if (this.#state === up && this.#isPaused) this.#settle(up);
+    if (this.#state === up && this.#isPaused) this.#tellWithheld(up);
   }
 
   /** For the words of the audio so far. */
@@ -230,7 +230,7 @@ export class ResilientStream implements RecognizerStream {
       }
       if (this.#state !== up) return;
       if (this.#isOver && up.feed.isFinished) {
-        this.#take(up, this.#deafness.settle());
+        this.#take(up, this.#deafness.tellWithheld());
         return this.#end({});
       }
       this.#lost(up, new RecognizerError(recognizerText.endedEarly, { retryable: true }));
@@ -244,7 +244,7 @@ export class ResilientStream implements RecognizerStream {
     const answer = this.#deafness.accept(result, this.#stoppedMs);
     if (!answer.finding) this.#recover(recognizerText.answersAgain);
     this.#take(up, answer);
-    if (this.#state === up && this.#isPaused) this.#settle(up);
+    if (this.#state === up && this.#isPaused) this.#tellWithheld(up);
   }
 
   /** Takes what can be relied on. */
@@ -252,17 +252,17 @@ export class ResilientStream implements RecognizerStream {
     if (finding === 'deaf') return this.#fallenDeaf(up);
     if (finding === 'agreed') this.#say('recovered', recognizerText.noWordsEither);
     const before = this.#merge.reachedMs;
-    for (const result of results) for (const news of this.#merge.accept(result)) this.results.push(news);
+    for (const result of results) for (const rest of this.#merge.accept(result)) this.results.push(rest);
     if (this.#merge.reachedMs === before) return;
-    if (this.#isAnswered(this.#flushedTo)) up.watch.settle('flush');
+    if (this.#isAnswered(this.#flushedTo)) up.watch.payOff('flush');
     this.#failures = 0;
     this.#ring.release(bytesOf(this.#merge.replayFromMs, this.#options.request));
     if (!this.#isFull) this.#backpressure.makeRoom();
   }
 
   /** No audio comes that could make anything plainer. */
-  #settle(up: Up): void {
-    this.#take(up, this.#deafness.settle());
+  #tellWithheld(up: Up): void {
+    this.#take(up, this.#deafness.tellWithheld());
     // A flush may hold back a little, and off the record nothing follows that would bring it out.
     const isQuiet = this.#stoppedMs === undefined ? this.#deafness.isQuiet : this.#deafness.isSilent;
     if (this.#isAnswered(this.#ring.end) && isQuiet)
@@ -351,7 +351,7 @@ export class ResilientStream implements RecognizerStream {
       return;
     }
     this.#isPaused = true;
-    if (this.#state.name === 'up') this.#settle(this.#state);
+    if (this.#state.name === 'up') this.#tellWithheld(this.#state);
     else this.#endUtterances();
   }
 

@@ -41,7 +41,7 @@ export class StallWatch {
     this.#owe(debt);
   }
 
-  settle(debt: 'flush' | 'write'): void {
+  payOff(debt: 'flush' | 'write'): void {
     if (this.#debts.delete(debt)) this.#watch();
   }
 

@@ -19,10 +19,10 @@ export function memoryRegistry(): Registry {
         fence: holder.fence,
         lost: holder.lost.signal,
         wanted: holder.wanted.signal,
-        async drain() {
+        async markDraining() {
           holdings.leave(holder, 'draining');
         },
-        async vacate() {
+        async markVacant() {
           holdings.leave(holder, 'vacant');
         },
         note() {}, // There is no other node.

@@ -100,11 +100,11 @@ export class Renewals {
   /** Redis is back, perhaps with nothing: everything at once, and what was decided alone meanwhile. */
   async renewAll(): Promise<void> {
     const { holdings, segmentNos } = this.#parts;
-    const untold = segmentNos.doubt().filter((meeting) => !holdings.find(meeting));
+    const doubted = segmentNos.doubt().filter((meeting) => !holdings.find(meeting));
     for (const present of holdings.all()) this.#standingOf(present).dueAt = 0;
     await Promise.all([
       this.#renewDue(),
-      ...untold.map((meeting) => this.inTurn(meeting, () => this.renew(meeting))),
+      ...doubted.map((meeting) => this.inTurn(meeting, () => this.renew(meeting))),
     ]);
   }
 

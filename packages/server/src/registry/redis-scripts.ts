@@ -239,7 +239,7 @@ return { taken, claimed('[01]'), claimed('[23]'), redis.call('HGETALL', notes) }
 `);
 
 /**
- * A floor beyond what is known says that somebody who is cut off counts there: not on into their numbers, but over them.
+ * A floor beyond what is known says that somebody who is isolated counts there: not on into their numbers, but over them.
  *
  * keep, count, at least, known, skip, is unsure → the first of so many numbers in a row that nobody has.
  */

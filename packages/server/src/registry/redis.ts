@@ -158,8 +158,8 @@ class RedisRegistry implements Registry {
       wasOrphaned,
       lost: holder.lost.signal,
       wanted: holder.wanted.signal,
-      drain: async () => void (await this.#leave(holder, 'draining')),
-      vacate: async () => {
+      markDraining: async () => void (await this.#leave(holder, 'draining')),
+      markVacant: async () => {
         const left = await this.#leave(holder, 'vacant');
         if (!this.#holdings.isHeld(holder)) return;
         this.#totals.noteSource(holder.meeting, holder.source, false);

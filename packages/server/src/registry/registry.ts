@@ -29,9 +29,9 @@ export interface Claim {
   /** Aborts when somebody who is not let in waits for this claim, whose sender is gone, to be given back. */
   readonly wanted: AbortSignal;
   /** The sender is gone and only its last words are on their way: a newcomer should wait rather than give up. */
-  drain(): Promise<void>;
+  markDraining(): Promise<void>;
   /** Nobody sends, but the sender may come back: the source stays claimed, and a newcomer should still wait. */
-  vacate(): Promise<void>;
+  markVacant(): Promise<void>;
   /** Lets the other nodes know, now and then, what this node has heard of the source so far. */
   note(audio: Omit<AudioNote, 'source'>): void;
   /**
@@ -61,12 +61,12 @@ export interface Held {
   readonly draining: boolean;
 }
 
-/** A claim that its node did not give back: its lease is over, for the node has died, or is cut off. */
+/** A claim that its node did not give back: its lease is over, for the node has died, or is isolated. */
 export interface OrphanedClaim {
   readonly meeting: MeetingRef;
   readonly source: Source;
   readonly fence: number;
-  /** This node gave it back itself, while it was cut off: nobody is waited for, and nothing is missing. Default false. */
+  /** This node gave it back itself, while it was isolated: nobody is waited for, and nothing is missing. Default false. */
   readonly isHeardOut?: boolean;
   /**
    * Gives it back in that node's place, as `Claim.release` does; for a node that finalized nothing. Undefined if the
@@ -114,7 +114,7 @@ export interface HubCounts {
  * - No number of `nextSegmentNo` or of a `numbering` comes twice for a meeting, and none is below `atLeast`.
  * - What a node holds is free again within a lease after the node died. Its claims still keep their meetings from being
  *   over, until somebody else has claimed them, or given them back: see `watchOrphaned`.
- * - A registry that is cut off decides alone, by what its node holds; joined again, the highest fence of a source wins
+ * - A registry that is isolated decides alone, by what its node holds; joined again, the highest fence of a source wins
  *   and the others are lost. The store's fence decides who may write meanwhile.
  * - Releasing twice is the same as once; releasing a lost claim takes nothing from its successor.
  */

@@ -87,7 +87,7 @@ export class WriteQueue {
   async #commit(batch: readonly WriteJob[]): Promise<void> {
     try {
       const outcomes = await this.#committer.together(batch.map(({ write }) => write));
-      for (const [index, job] of batch.entries()) settle(job, outcomes[index]);
+      for (const [index, job] of batch.entries()) answer(job, outcomes[index]);
     } catch (error) {
       const isRefusal = this.#committer.isRefusal(error);
       if (batch.length === 1 || !isRefusal) {
@@ -104,7 +104,7 @@ export class WriteQueue {
   }
 }
 
-function settle({ resolve, reject }: WriteJob, outcome: Outcome | undefined): void {
+function answer({ resolve, reject }: WriteJob, outcome: Outcome | undefined): void {
   if (outcome && 'written' in outcome) resolve(outcome.written);
   else reject(outcome?.refused);
 }

@@ -51,7 +51,7 @@ class Stretch {
 const noAudio = (): AudioTotals => ({ received: 0, forwarded: 0, covered: 0 });
 
 /** Where on the meeting's clock the audio of a session begins, and in which log. */
-export interface Beginning {
+export interface SessionStart {
   readonly ms: number;
   readonly epoch: string;
   /** How far other nodes have heard this source already: of that nothing is received anew. Default 0. */
@@ -81,7 +81,7 @@ export class AudioAccount {
     return this.#epoch;
   }
 
-  begin({ ms: fromMs, epoch, heardMs = 0 }: Beginning): void {
+  begin({ ms: fromMs, epoch, heardMs = 0 }: SessionStart): void {
     this.#sessions += 1;
     this.#epoch = epoch;
     for (const stretch of [this.received, this.forwarded]) stretch.from(Math.max(fromMs, heardMs));

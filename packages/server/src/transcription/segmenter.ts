@@ -119,9 +119,9 @@ export class Segmenter {
   #acceptPartial(channel: Channel, span: RecognizedSpan): Utterance[] {
     if (span.text === '') return [];
     channel.shown ??= this.#nextIndex++;
-    const spoken = [...(channel.open?.spans ?? []), pieceOf(span)];
-    channel.shownFromMs = Math.min(...spoken.map(({ startMs }) => startMs));
-    return [this.#utterance(channel, channel.shown, spoken, false)];
+    const spans = [...(channel.open?.spans ?? []), pieceOf(span)];
+    channel.shownFromMs = Math.min(...spans.map(({ startMs }) => startMs));
+    return [this.#utterance(channel, channel.shown, spans, false)];
   }
 
   #acceptFinal(channel: Channel, span: RecognizedSpan): Utterance[] {

@@ -191,8 +191,8 @@ export class Transcription {
 
   #accept(result: RecognitionResult): void {
     const { clock, alreadySaid } = this.#options;
-    const news = result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
-    for (const piece of this.#holes.cut(news, clock.offsets))
+    const rest = result.kind === 'span' ? alreadySaid.withoutSaid(result, (ms) => clock.startAt(ms)) : result;
+    for (const piece of this.#holes.cut(rest, clock.offsets))
       for (const utterance of this.#segmenter.accept(piece)) this.#say(utterance);
   }
 

@@ -1,4 +1,4 @@
-/** One meeting's listeners on this node, with one subscription of the bus. */
+/** One meeting's viewers on this node, with one subscription of the bus. */
 import { isRetracted, type Retract, type Source, type TranscriptPartial } from '@meetcast/protocol';
 import type { Unsubscribe } from '../bus/bus.ts';
 import type { Message } from '../bus/message.ts';

@@ -8,7 +8,7 @@ import type { Observe } from '../watch/observer.ts';
 import { type Member, Room } from './room.ts';
 import { SenderEcho } from './sender-echo.ts';
 
-/** Time between two looks at the log while the bus is cut off. */
+/** Time between two looks at the log while the bus is isolated. */
 const isolatedCheckMs = 1_000;
 
 export class Rooms {

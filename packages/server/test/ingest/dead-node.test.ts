@@ -122,7 +122,7 @@ test('[LOG10] a stretch that has a gap gets no other one', async () => {
   ]);
 });
 
-test('[ING20] as long as more and more of it is covered, its node is only cut off, and nothing is said', async () => {
+test('[ING20] as long as more and more of it is covered, its node is only isolated, and nothing is said', async () => {
   await heard(5_000);
   for (const coveredMs of [2_000, 3_000]) {
     orphan();

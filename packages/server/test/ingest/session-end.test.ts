@@ -481,7 +481,7 @@ describe('it vanishes', () => {
 
   test('a registry that does not know of drains and vacancies is reported, and what is missing is told', async () => {
     const away = () => Promise.reject(new Error('the registry is away'));
-    set({ registry: registryOf(() => ({ drain: away, vacate: away })) });
+    set({ registry: registryOf(() => ({ markDraining: away, markVacant: away })) });
     const sender = await heard(stage);
     sender.vanish();
     await pass(graceMs);

@@ -285,7 +285,7 @@ describe('what it is told', () => {
     stage.expectedErrors = ['bus: the bus is away'];
   });
 
-  test('that its node is cut off: at once, and who comes then too, but nobody before it is let in', async () => {
+  test('that its node is isolated: at once, and who comes then too, but nobody before it is let in', async () => {
     let change: (state: RemoteState) => void = () => {};
     const watch = (onChange: typeof change) => {
       change = onChange;

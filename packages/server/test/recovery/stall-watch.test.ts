@@ -28,7 +28,7 @@ test('each wait has its own time: one that ended takes nothing from the next', (
   const { late, watch } = watched();
   watch.wait('write');
   vi.advanceTimersByTime(7_000);
-  watch.settle('write');
+  watch.payOff('write');
   expect(watch.owes).toBe(false);
   vi.advanceTimersByTime(500);
   watch.wait('write');

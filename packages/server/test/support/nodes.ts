@@ -1,4 +1,4 @@
-/** Nodes of one cluster in one process: each has a bus and a registry of its own, and can be cut off from the others. */
+/** Nodes of one cluster in one process: each has a bus and a registry of its own, and can be isolated. */
 import { type Bus, type MeetingRef, memoryBus, memoryRegistry, type Registry } from '../../src/index.ts';
 import { meetingKey } from '../../src/lib/meeting.ts';
 import type { Remote, RemoteState } from '../../src/lib/remote.ts';
@@ -14,17 +14,17 @@ class Line implements Remote {
   }
 
   async ping(): Promise<void> {
-    if (this.#isCut) throw new Error('cut off');
+    if (this.#isCut) throw new Error('isolated');
   }
 
   watch(onChange: (state: RemoteState, error?: Error) => void): void {
     this.#watchers.push(onChange);
-    if (this.#isCut) onChange('away', new Error('cut off'));
+    if (this.#isCut) onChange('away', new Error('isolated'));
   }
 
   cut(): void {
     this.#isCut = true;
-    for (const watcher of this.#watchers) watcher('away', new Error('cut off'));
+    for (const watcher of this.#watchers) watcher('away', new Error('isolated'));
   }
 
   mend(): void {

@@ -190,7 +190,7 @@ test('audio that broke off within a word leaves that word, and the silence after
   expect(transcription.durableMs).toBe(600);
 });
 
-test('[LOG4] a registry that forgot, or was cut off, gives numbers that are taken: every final is stored under another', async () => {
+test('[LOG4] a registry that forgot, or was isolated, gives numbers that are taken: every final is stored under another', async () => {
   for (const number of [1, 2, 3]) {
     await store.append(
       meeting,

@@ -339,7 +339,7 @@ test('[LOG9] who comes back to a meeting with another log finds a room of its ow
   await rooms.close();
 });
 
-test('while the bus is cut off rooms look at the log every second, and at once when that ends', async () => {
+test('while the bus is isolated rooms look at the log every second, and at once when that ends', async () => {
   const rooms = new Rooms(bus, limits, unobserved);
   const viewer = new Recorder();
   await rooms.join(log, viewer);
@@ -369,7 +369,7 @@ test('a store that does not answer is not asked again meanwhile', async () => {
   await rooms.close();
 });
 
-test('rooms have one timer, however often they are cut off, and none when they are closed', async () => {
+test('rooms have one timer, however often they are isolated, and none when they are closed', async () => {
   vi.useFakeTimers();
   try {
     const rooms = new Rooms(bus, limits, unobserved);

@@ -144,7 +144,7 @@ describe('joining', () => {
     stage.expectedErrors = away;
   });
 
-  test('of a node that is cut off it is told so, after `connected`', async () => {
+  test('of a node that is isolated it is told so, after `connected`', async () => {
     let change: (state: RemoteState) => void = () => {};
     const watch = (onChange: typeof change) => {
       change = onChange;

@@ -46,7 +46,7 @@ function stageOf({ nodes: [here, there] }: RegistryNodes) {
     /** A claim whose sender may come back. */
     async vacated(node: Registry, session: string): Promise<Claim> {
       const claim = await claimed(node, session);
-      await claim.vacate();
+      await claim.markVacant();
       return claim;
     },
     vacant: async () => (await there.counts(meeting)).vacant,
@@ -154,7 +154,7 @@ const contract: Contract<Stage> = {
     held,
   }) => {
     const claim = await claimed(here, 'a');
-    await claim.drain();
+    await claim.markDraining();
     expect(await held(there, 'b')).toEqual({ kind: 'held', draining: true });
     const again = await claimed(there, 'a');
     expect(await held(here, 'b')).toEqual({ kind: 'held', draining: false });
@@ -164,7 +164,7 @@ const contract: Contract<Stage> = {
   '[REG6] a drain of a lost claim does not mark its successor': async ({ here, there, claimed, held }) => {
     const older = await claimed(here, 'a');
     await claimed(there, 'a');
-    await older.drain();
+    await older.markDraining();
     expect(await held(here, 'b')).toEqual({ kind: 'held', draining: false });
   },
 
@@ -203,7 +203,7 @@ const contract: Contract<Stage> = {
     await eventually(() => older.lost.aborted).toBe(true);
     expect(older.wanted.aborted).toBe(false);
     expect([await ingests(), await vacant()]).toEqual([['mic'], []]);
-    await older.vacate();
+    await older.markVacant();
     expect(await vacant()).toEqual([]);
     expect(await held(here, 'b')).toEqual({ kind: 'held', draining: false });
     expect(await newer.release()).toBe('idle');
@@ -221,12 +221,12 @@ const contract: Contract<Stage> = {
   }) => {
     const claim = await claimed(here, 'a');
     await held(there, 'b');
-    await claim.drain();
+    await claim.markDraining();
     expect(claim.wanted.aborted).toBe(false);
     const anew = { isAnew: true };
     expect(await there.claim(meeting, 'mic', 'a', anew)).toEqual({ kind: 'held', draining: true });
     await eventually(() => claim.wanted.aborted).toBe(true);
-    await claim.vacate();
+    await claim.markVacant();
     const next = await claimed(there, 'a');
     expect(await here.claim(meeting, 'mic', 'a', anew)).toMatchObject({ kind: 'claim' });
     await eventually(() => next.lost.aborted).toBe(true);
@@ -248,9 +248,9 @@ const contract: Contract<Stage> = {
     claimed,
   }) => {
     const [mic, system] = [await claimed(here, 'a', 'mic'), await claimed(there, 'b', 'system')];
-    await mic.drain();
+    await mic.markDraining();
     expect(await system.release('finalized')).toBe('ongoing');
-    await mic.vacate();
+    await mic.markVacant();
     expect(await mic.release()).toBe('ended');
   },
 
@@ -264,7 +264,7 @@ const contract: Contract<Stage> = {
     const system = await claimed(there, 'b', 'system');
     expect(await system.release('finalized')).toBe('ongoing');
     const again = await claimed(there, 'a');
-    await again.vacate();
+    await again.markVacant();
     expect(await again.release()).toBe('idle');
   },
 

@@ -6,13 +6,13 @@ import { serveNote, serveProblem } from '../sentences.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** Decided by the settings alone. */
-export type EarPlan =
+export type RecognizerPlan =
   | { name: 'deepgram'; apiKey: string; endpoint: string | undefined }
   /** An endpoint on this machine asks for no key worth keeping. */
   | { name: 'keyless'; endpoint: string }
   | { name: 'simulator' };
 
-export interface Ear {
+export interface ServedRecognizer {
   recognizer: Recognizer;
   /** What people should know about it. */
   note: string;
@@ -21,7 +21,7 @@ export interface Ear {
 
 const placeholderKey = 'simulator';
 
-export function earPlan(settings: ServeSettings): EarPlan {
+export function recognizerPlan(settings: ServeSettings): RecognizerPlan {
   const { DEEPGRAM_API_KEY: apiKey, DEEPGRAM_ENDPOINT: endpoint } = settings;
   if (apiKey !== undefined) return { name: 'deepgram', apiKey, endpoint };
   if (endpoint === undefined) return { name: 'simulator' };
@@ -34,7 +34,10 @@ function isLoopback(address: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
-export async function openEar(plan: EarPlan, settings: ServeSettings): Promise<Ear> {
+export async function openRecognizer(
+  plan: RecognizerPlan,
+  settings: ServeSettings,
+): Promise<ServedRecognizer> {
   const { DEEPGRAM_MODEL: model, DEEPGRAM_LANGUAGE: language } = settings;
   const asked = {
     ...(model === undefined ? {} : { model }),
@@ -53,7 +56,7 @@ export async function openEar(plan: EarPlan, settings: ServeSettings): Promise<E
   };
 }
 
-async function besideTheHub(asked: { model?: string; language?: string }): Promise<Ear> {
+async function besideTheHub(asked: { model?: string; language?: string }): Promise<ServedRecognizer> {
   const { startDeepgramSimulator } = await import('@meetcast/testing');
   const simulator = await startDeepgramSimulator({ pace: 0 });
   return {
