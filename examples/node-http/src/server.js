@@ -28,8 +28,9 @@ export async function start({ port = 0 } = {}) {
   return {
     url: `http://localhost:${address.port}`,
     async close() {
+      const ended = once(server.close(), 'close'); // No new connections from now on; those that are open stay.
       await hub.close();
-      await new Promise((closed) => server.close(closed));
+      await ended;
     },
   };
 }

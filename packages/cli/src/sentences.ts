@@ -78,7 +78,7 @@ export const tokenProblem = {
   ],
   nothingToSignWith: [
     'no key to sign with.',
-    'Set SECRET_KEY, or pass --secret TEXT or --key FILE (`meetcast keys --out DIR` creates one).',
+    'Set SECRET_KEY, or pass --secret TEXT or --key FILE (`meetcast keys --out FOLDER` creates one).',
   ],
   tooShort: ['--ttl is below a second.', 'Try --ttl 15m.'],
   badTenant: 'It takes 1–128 characters of A–Z a–z 0–9 . _ : -',
@@ -86,18 +86,18 @@ export const tokenProblem = {
   badClaim: (flag: string, why: string): Problem => [`${flag} cannot be in a token.`, why],
   cannotSign: (path: string, why: string): Problem => [
     `cannot sign with ${path}: ${why}.`,
-    '`meetcast keys --out DIR` creates a key pair.',
+    '`meetcast keys --out FOLDER` creates a key pair.',
   ],
   cannotVerify: (path: string, why: string): Problem => [
     `JWT_PUBLIC_KEY_PATH: cannot verify tokens with ${path}: ${why}.`,
-    '`meetcast keys --out DIR` creates a key pair; its public.pem goes here.',
+    '`meetcast keys --out FOLDER` creates a key pair; its public.pem goes here.',
   ],
   wrongKind: (kind: string) => `a key of this kind (${kind}) cannot sign RS256, ES256 or EdDSA`,
   isPublic: 'it is a public key, which verifies tokens; signing needs the private one',
   isPrivate: 'it is a private key, which no hub needs',
   isEncrypted: 'it is encrypted',
   notPem: 'it is not a PEM private key',
-  keysUnwritable: (directory: string, why: string): Problem => [`cannot write keys to ${directory}: ${why}`],
+  keysUnwritable: (folder: string, why: string): Problem => [`cannot write keys to ${folder}: ${why}`],
   keysExist: (path: string): Problem => [
     `${path} exists, and tokens signed with it would stop working.`,
     'Choose another --out, or replace the pair with --force.',
@@ -134,7 +134,7 @@ export const audioProblem = {
   noAudio: 'it has no audio',
   cutShort: (name: string, announced: string, actual: string) =>
     `${name} is cut short: its header announces ${announced} of audio, and it has ${actual}.`,
-  isDirectory: (path: string): Problem => [`${path} is a directory.`, 'Name a WAV file.'],
+  isFolder: (path: string): Problem => [`${path} is a folder.`, 'Name a WAV file.'],
   unreadable: (path: string, why: string): Problem => [`cannot read ${path}: ${why}`],
   noFile: (path: string): Problem => [
     `there is no file ${path}.`,
@@ -166,7 +166,7 @@ export const sendNote = {
     `Done. Sent ${length} of audio to ${meeting} as ${source}: ${words}, all stored up to entry ${lastSeq}.`,
   otherRunning: 'Wait until the other one has ended, or pass another --spool.',
   otherInput: 'Run the command that left it once more, or pass another --spool.',
-  spoolUnusable: (directory: string, why: string): Problem => [`cannot use the spool ${directory}: ${why}`],
+  spoolUnusable: (folder: string, why: string): Problem => [`cannot use the spool ${folder}: ${why}`],
 } as const;
 
 /** `meetcast subscribe`, `transcript`, `meetings`, `search` and `forget`. */
@@ -211,7 +211,7 @@ export const serveNote = {
   isBack: (place: string) => `${place} is connected.`,
   inCluster: (storage: string, redis: string) =>
     `This is one node of the cluster on ${storage} and ${redis}.`,
-  thisMachine: (directory: string) => `this machine with transcripts in ${directory}`,
+  thisMachine: (folder: string) => `this machine with transcripts in ${folder}`,
   thisPostgres: 'this PostgreSQL',
   secretPerNode: 'Each node generates a secret of its own. Set the same SECRET_KEY on all of them.',
   weakSecret: (bytes: number, least: number) =>
@@ -235,10 +235,10 @@ export const serveProblem = {
   ],
   memoryInCluster: [
     'REDIS_URL joins this hub to others, and with --memory they cannot read what it stores.',
-    'Set DATABASE_URL=postgres://… on every node. For several on this machine, one --data directory will do.',
+    'Set DATABASE_URL=postgres://… on every node. For several on this machine, one --data folder will do.',
   ],
-  directoryUnusable: (directory: string, why: string): Problem => [
-    `cannot store anything in ${directory}: ${why}`,
+  folderUnusable: (folder: string, why: string): Problem => [
+    `cannot store anything in ${folder}: ${why}`,
     'Pass another --data, or --memory to store nothing.',
   ],
   secretFileEmpty: (path: string) => `${path} is empty. Remove it`,

@@ -18,8 +18,7 @@ export const settings = {
   },
   DATABASE_URL: {
     parse: database,
-    about:
-      'where transcripts are stored: postgres://… or file: and a directory (default: file:meetcast-data)',
+    about: 'where transcripts are stored: postgres://… or file: and a folder (default: file:meetcast-data)',
     isSecret: true,
   },
   SECRET_KEY: {
@@ -50,7 +49,7 @@ export const settings = {
   INGEST_CHANNELS: { parse: wholeNumber(1, 8), about: 'channels of senders that name none' },
   UNHEARD_AUDIO_DIR: {
     parse: text,
-    about: 'directory that keeps audio until it can be transcribed (default: kept only while the hub runs)',
+    about: 'folder that keeps audio until it can be transcribed (default: kept only while the hub runs)',
   },
   CLIENT_ADDRESS_HEADER: {
     parse: text,

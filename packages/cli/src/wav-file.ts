@@ -22,7 +22,7 @@ export async function openBytes(path: string): Promise<OpenBytes> {
     const stat = await handle.stat();
     if (stat.isDirectory()) {
       await handle.close();
-      throw new CliError('failed', ...audioProblem.isDirectory(path));
+      throw new CliError('failed', ...audioProblem.isFolder(path));
     }
     const reader = new ByteReader(handle.createReadStream({ highWaterMark: readBytes }));
     return { name: path, reader, fileBytes: stat.isFile() ? stat.size : undefined };

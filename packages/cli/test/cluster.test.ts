@@ -37,7 +37,7 @@ const generous = { timeout: 60_000, interval: 50 };
 const becomes = (url: string, health: Awaited<ReturnType<typeof redisHealth>>) =>
   vi.waitFor(async () => expect(await redisHealth(url)).toEqual(health), generous);
 
-/** Two nodes in one directory, or on one database. */
+/** Two nodes in one folder, or on one database. */
 async function twoNodes(env: Record<string, string>): Promise<[ServedHub, ServedHub]> {
   const cwd = await temporaryDirectory();
   const nodes = await Promise.all([serveHub([], env, cwd), serveHub([], env, cwd)]);
@@ -56,7 +56,7 @@ async function areOne([here, there]: readonly [ServedHub, ServedHub]): Promise<v
   for (const { url } of [here, there]) expect(textOf(await read(url))).toBe(said);
 }
 
-together('two nodes on one directory are one hub', async () => {
+together('two nodes on one folder are one hub', async () => {
   const redis = await newRedis();
   await redis.start();
   const nodes = await twoNodes({ REDIS_URL: redis.url });
@@ -148,7 +148,7 @@ test('nodes with nothing in common are refused, and Redis passwords are never sh
   expect(refused.stderr + run).not.toContain('hunter2');
 });
 
-test('without a secret, nodes on one directory share the one they make; others are warned', async () => {
+test('without a secret, nodes on one folder share the one they make; others are warned', async () => {
   const cwd = await temporaryDirectory();
   const env = { SECRET_KEY: '', REDIS_URL: 'redis://127.0.0.1:2' };
   const nodes = await Promise.all(Array.from({ length: 3 }, () => serveHub([], env, cwd)));

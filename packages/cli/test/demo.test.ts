@@ -44,7 +44,7 @@ test('the meeting takes about half a minute', () => {
   expect(meetingMs).toBeLessThan(35_000);
 });
 
-test('it stores in a directory of its own, which is gone afterwards, however it ends', async () => {
+test('it stores in a folder of its own, which is gone afterwards, however it ends', async () => {
   const TMPDIR = await temporaryDirectory();
   const demo = (speed: string) => startCli(['demo', '--speed', speed, '--json'], { env: { TMPDIR } });
   expect(await demo('20').ended).toMatchObject({ code: 0 });

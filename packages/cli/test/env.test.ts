@@ -80,7 +80,7 @@ test('numbers are whole and within their range where that matters', () => {
   expect(() => number()('0')).toThrow('above 0');
 });
 
-test('DATABASE_URL is an address of PostgreSQL, or file: and a directory', () => {
+test('DATABASE_URL is an address of PostgreSQL, or file: and a folder', () => {
   const url = 'postgresql://u:p@db.example:5433/meetcast?sslmode=require';
   expect(database(url)).toEqual({ name: 'postgres', url });
   const directories = [

@@ -14,6 +14,7 @@ test('help lists the commands, and each command shows examples', async () => {
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(run.stdout).toMatch(/Examples:\n {2}# .*\n {2}.*meetcast /);
     expect(run.stdout).toContain('--json');
+    expect(run.stdout, 'a place on disk is a folder').not.toMatch(/\bdirector(y|ies)\b|<dir>/i);
   }
 });
 
@@ -28,7 +29,7 @@ const wrong: ReadonlyArray<readonly [says: string, args: readonly string[]]> = [
   ['no command given', []],
   ['Did you mean token?', ['tokn']],
   ["unknown option '--nope'", ['keys', '--out', 'x', '--nope']],
-  ["required option '--out <dir>'", ['keys']],
+  ["required option '--out <folder>'", ['keys']],
   ['Allowed choices are RS256, ES256, EdDSA', ['keys', '--out', 'x', '--alg', 'none']],
   ['Run `meetcast keys --help`', ['keys']],
 ];

@@ -59,10 +59,10 @@ test('by default everything is in meetcast-data, which is for its owner alone', 
   await cli.said(/a secret was generated, kept in meetcast-data\/secret\.key/);
 });
 
-test('--data and DATABASE_URL=file: name another directory', async () => {
+test('--data and DATABASE_URL=file: name another folder', async () => {
   const cwd = await temporaryDirectory();
   await outlives(() => serveHub(['--data', 'deep/kept'], {}, cwd));
-  // The same directory by its other name.
+  // The same folder by its other name.
   const { url, cli } = await serveHub([], { DATABASE_URL: 'file:deep/kept' }, cwd);
   expect(textOf(await read(url))).toBe('hello thank you good morning all');
   await cli.said(/Transcripts are stored in deep\/kept\/meetcast\.db/);
@@ -79,7 +79,7 @@ test('--memory keeps nothing on disk, and says so', async () => {
   expect(await readdir(cwd)).toEqual([]);
 });
 
-test('a directory that cannot be used is named, with what to do', async () => {
+test('a folder that cannot be used is named, with what to do', async () => {
   const cwd = await temporaryDirectory();
   await writeFile(join(cwd, 'file'), '');
   await mkdir(join(cwd, 'other'));

@@ -182,9 +182,9 @@ test('what another program can convert comes with the command for it', async () 
   });
 });
 
-test('a directory and a missing file are told apart', async () => {
+test('a folder and a missing file are told apart', async () => {
   const directory = await temporaryDirectory();
-  await expect(hearFile(directory)).rejects.toThrow('is a directory');
+  await expect(hearFile(directory)).rejects.toThrow('is a folder');
   await expect(hearFile(join(directory, 'none.wav'))).rejects.toThrow('there is no file');
 });
 

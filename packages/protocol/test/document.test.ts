@@ -55,11 +55,10 @@ const rulesIn = (text: string) => [...text.matchAll(/^- \[([A-Z]+\d+)\]/gm)].map
 const idsIn = (text: string) =>
   [...text.matchAll(/\[([A-Z]{2,}\d+(?:, [A-Z]{2,}\d+)*)\]/g)].flatMap(([, ids = '']) => ids.split(', '));
 
+const contractsDocument = readFileSync(new URL('docs/contracts.md', root), 'utf8');
+
 /** Of the wire, and of what adapters promise. */
-const defined = [
-  ...rulesIn(protocolDocument),
-  ...rulesIn(readFileSync(new URL('docs/contracts.md', root), 'utf8')),
-];
+const defined = [...rulesIn(protocolDocument), ...rulesIn(contractsDocument)];
 
 test('a rule id is given once', () => {
   expect(defined.length).toBeGreaterThan(150);
@@ -76,4 +75,25 @@ test('every rule id that the document or the name of a test has is defined', () 
   const named = [protocolDocument, ...tests.map((path) => readFileSync(path, 'utf8'))].flatMap(idsIn);
   expect(named.length).toBeGreaterThan(500);
   expect([...new Set(named)].filter((id) => !defined.includes(id))).toEqual([]);
+});
+
+/** Name by name, with the id of an adapter's rule before each: a test may prove a rule of the wire too. */
+function contractTests(): string[] {
+  const suites = new URL('packages/testing/src/contracts/', root);
+  const sources = readdirSync(suites, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  const names = sources.flatMap((path) => [
+    ...readFileSync(new URL(path, suites), 'utf8').matchAll(/(['"`])\[([A-Z\d, ]+)\] (.*?)\1/g),
+  ]);
+  return names.flatMap(([, , ids = '', name]) => ids.split(', ').map((id) => `${id} ${name}`));
+}
+
+test('every rule of an adapter is the name of a test of its suite; what follows a colon is the case', () => {
+  const named = new Set(contractTests().flatMap((name) => [name, name.replace(/: .*/, '')]));
+  const rules = [...contractsDocument.matchAll(/^- \[([A-Z]+\d+)\] (.)(.*)\.$/gm)].map(
+    ([, id, initial = '', rest]) => `${id} ${initial.toLowerCase()}${rest}`,
+  );
+  expect(rules.length).toBe(rulesIn(contractsDocument).length);
+  expect(rules.filter((rule) => !named.has(rule))).toEqual([]);
 });

@@ -15,7 +15,7 @@ export function registerKeys(program: Command, context: Context): void {
   const command = program
     .command('keys')
     .description('Create a key pair: private.pem signs tokens, public.pem lets a hub verify them.')
-    .requiredOption('--out <dir>', 'directory for private.pem and public.pem')
+    .requiredOption('--out <folder>', 'folder for private.pem and public.pem')
     .addOption(
       new Option('--alg <name>', 'signature algorithm').choices(keyAlgorithms).default('RS256' as const),
     )

@@ -36,8 +36,8 @@ export function registerSendPcm(program: Command, context: Context): void {
     .option('--language <tag>', 'spoken language, such as en, tr or auto')
     .option('--title <text>', 'title of the meeting')
     .option(
-      '--spool <directory>',
-      'directory that keeps audio until it is stored; after a crash, the same command resumes',
+      '--spool <folder>',
+      'folder that keeps audio until it is stored; after a crash, the same command resumes',
     )
     .action(async (flags: SendFlags) => {
       const { sendPcm } = await import('../send-pcm/run.ts');

@@ -16,8 +16,8 @@ export function registerServe(program: Command, context: Context): void {
     )
     .option('--host <name>', 'address to listen on; 0.0.0.0 is all of them', '127.0.0.1')
     .option(
-      '--data <dir>',
-      'directory for transcripts and a generated development secret (default: meetcast-data)',
+      '--data <folder>',
+      'folder for transcripts and a generated development secret (default: meetcast-data)',
     )
     .addOption(
       new Option('--memory', 'store nothing on disk').default(false).conflicts(['data', 'databaseUrl']),
@@ -31,7 +31,7 @@ export function registerServe(program: Command, context: Context): void {
   });
   addExamples(command, [
     ['a hub to try out; stderr shows how to connect', 'meetcast serve'],
-    ['transcripts in a directory of your choice', 'meetcast serve --data /var/lib/meetcast'],
+    ['transcripts in a folder of your choice', 'meetcast serve --data /var/lib/meetcast'],
     ['transcripts in PostgreSQL', 'DATABASE_URL=postgres://meetcast@db/meetcast meetcast serve'],
     ['with Deepgram and your own secret', 'DEEPGRAM_API_KEY=… SECRET_KEY=… meetcast serve --host 0.0.0.0'],
     ['verifying tokens of your own service', 'meetcast serve --jwt-public-key-path keys/public.pem'],

@@ -19,7 +19,7 @@ const flags = {
   INGEST_CHANNELS: '--ingest-channels <n>',
   REDIS_URL: '--redis-url <address>',
   DATABASE_URL: '--database-url <address>',
-  UNHEARD_AUDIO_DIR: '--unheard-audio-dir <directory>',
+  UNHEARD_AUDIO_DIR: '--unheard-audio-dir <folder>',
   CLIENT_ADDRESS_HEADER: '--client-address-header <name>',
 } as const satisfies Partial<Record<SettingName, string>>;
 

@@ -1,4 +1,4 @@
-/** Where a served hub keeps its transcripts: SQLite in a directory, PostgreSQL, or this process's memory. */
+/** Where a served hub keeps its transcripts: SQLite in a folder, PostgreSQL, or this process's memory. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -71,7 +71,7 @@ export async function makeDirectory(path: string): Promise<void> {
 }
 
 export const unusable = (directory: string, error: unknown): CliError =>
-  new CliError('failed', ...serveProblem.directoryUnusable(directory, messageOf(error)));
+  new CliError('failed', ...serveProblem.folderUnusable(directory, messageOf(error)));
 
 async function inPostgres(url: string, say: (text: string) => void): Promise<Storage> {
   const { postgresStore } = await import('@meetcast/server/postgres');

@@ -35,9 +35,12 @@ const revisionTakenBack =
   };
 
 const contract: Contract<Stage> = {
-  '[REST16, STORE101] the oldest of revisions is taken back: all of them are gone': revisionTakenBack(1),
-  '[REST16, STORE101] the one between of revisions is taken back: all of them are gone': revisionTakenBack(2),
-  '[REST16, STORE101] the newest of revisions is taken back: all of them are gone': revisionTakenBack(3),
+  '[REST16, STORE101] when one of a segment’s revisions is taken back, all of them are gone: the oldest':
+    revisionTakenBack(1),
+  '[REST16, STORE101] when one of a segment’s revisions is taken back, all of them are gone: the one between':
+    revisionTakenBack(2),
+  '[REST16, STORE101] when one of a segment’s revisions is taken back, all of them are gone: the newest':
+    revisionTakenBack(3),
 
   '[REST16, STORE101] a stretch takes the revisions too of what is in it': async ({
     retract,
