@@ -20,13 +20,13 @@ async function serve(parts: HubParts, port: number): Promise<ListeningHub> {
 }
 
 /** The program that runs now, as a hub; killed when the signal aborts. */
-function start({ secret, endpoint, directory, signal }: HubParts, port: number): ChildProcess {
+function start({ secret, endpoint, folder, signal }: HubParts, port: number): ChildProcess {
   const [, program = ''] = process.argv;
-  const kept = directory === undefined ? ['--memory'] : ['--data', directory];
+  const kept = folder === undefined ? ['--memory'] : ['--data', folder];
   const args = [program, 'serve', '--port', String(port), '--quiet', '--json', ...kept];
   const child = spawn(process.execPath, args, {
     // Nothing of the surroundings: no `.env`, no other recognizer.
-    cwd: directory,
+    cwd: folder,
     env: { PATH: process.env.PATH, SECRET_KEY: secret, DEEPGRAM_ENDPOINT: endpoint },
     stdio: ['ignore', 'pipe', 'ignore'],
     signal,

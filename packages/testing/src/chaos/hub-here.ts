@@ -11,8 +11,8 @@ const framesPerSecond = 50;
 const closeDeadlineMs = 5_000;
 
 export async function hubHere(parts: HubParts): Promise<LocalHub> {
-  const { directory } = parts;
-  const store = directory === undefined ? memoryStore() : sqliteStore({ folder: directory });
+  const { folder } = parts;
+  const store = folder === undefined ? memoryStore() : sqliteStore({ folder: folder });
   const hub = await localHub((port) => serve(parts, store, port));
   return {
     ...hub,

@@ -13,7 +13,7 @@ export interface HubParts {
   /** How many times real time the recognizer takes at most. */
   pace: number;
   /** Undefined: transcripts are in memory. */
-  directory: string | undefined;
+  folder: string | undefined;
   /** Of a hub in this process. */
   changeHub: ChangeHub;
   /** The hub's process does not outlive it. */

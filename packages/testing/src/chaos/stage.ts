@@ -49,8 +49,8 @@ export async function openStage({ memory, open = hubHere, ...options }: StageOpt
     if (failures.length > 0) throw failures[0]; // Once all the others are closed.
   };
   try {
-    const directory = memory ? undefined : await mkdtemp(join(tmpdir(), 'meetcast-chaos-'));
-    if (directory !== undefined) closers.push(() => rm(directory, { recursive: true, force: true }));
+    const folder = memory ? undefined : await mkdtemp(join(tmpdir(), 'meetcast-chaos-'));
+    if (folder !== undefined) closers.push(() => rm(folder, { recursive: true, force: true }));
     const pace = paceOfSpeech * options.speed;
     const recognizer = await startDeepgramSimulator({ pace });
     closers.push(() => recognizer.close());
@@ -58,7 +58,7 @@ export async function openStage({ memory, open = hubHere, ...options }: StageOpt
     closers.push(() => recognizerLink.close());
     const secret = randomBytes(32).toString('base64url');
     const endpoint = `ws://127.0.0.1:${recognizerLink.port}`;
-    const hub = await open({ ...options, secret, endpoint, pace, directory });
+    const hub = await open({ ...options, secret, endpoint, pace, folder });
     closers.push(() => hub.close());
     const mint = minting(secret);
     return {
