@@ -12,7 +12,7 @@ const closeDeadlineMs = 5_000;
 
 export async function hubHere(parts: HubParts): Promise<LocalHub> {
   const { folder } = parts;
-  const store = folder === undefined ? memoryStore() : sqliteStore({ folder: folder });
+  const store = folder === undefined ? memoryStore() : sqliteStore({ folder });
   const hub = await localHub((port) => serve(parts, store, port));
   return {
     ...hub,
