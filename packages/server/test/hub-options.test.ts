@@ -46,6 +46,21 @@ test.each(calls)(
   },
 );
 
+/** Where the option stands for a host that wrote it, and what it wrote. */
+const notPositive: [string, Partial<HubOptions>][] = [
+  ['unheard.maxAgeMs', { unheard: { maxAgeMs: -1 } }],
+  ['unheard.backoff.minMs', { unheard: { backoff: { minMs: -1 } } }],
+  ['unheard.backoff.maxMs', { unheard: { backoff: { maxMs: -1 } } }],
+  ['recovery.keptMs', { recovery: { keptMs: -1 } }],
+  ['recovery.backoff.minMs', { recovery: { backoff: { minMs: -1 } } }],
+  ['recovery.backoff.maxMs', { recovery: { backoff: { maxMs: -1 } } }],
+  ['limits.graceMs', { limits: { graceMs: -1 } }],
+];
+
+test.each(notPositive)('%s below zero is refused by the name that the host knows it by', (name, options) => {
+  expect(() => hubWith(options)).toThrow(new TypeError(`${name} must be a positive number, got -1`));
+});
+
 test.each([undefined, '', '  ', 7])('deepgram without a key says at once what to do: %s', (apiKey) => {
   expect(() => deepgram({ apiKey: apiKey as string })).toThrow(TypeError);
   expect(() => deepgram({ apiKey: apiKey as string })).toThrow('https://console.deepgram.com');

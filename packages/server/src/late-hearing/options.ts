@@ -1,5 +1,6 @@
-import { checkOptions } from '@meetcast/protocol';
 /** What can be set about audio that is kept until it can be heard. */
+import { checkOptions } from '@meetcast/protocol';
+import { checkPositive } from '../lib/limits.ts';
 
 export interface UnheardOptions {
   /** A folder in which it outlives the process. Default: none; it is kept in memory and in files without a name. */
@@ -34,11 +35,9 @@ export function unheardSettings(options: UnheardOptions): UnheardSettings {
     maxAgeMs: 24 * 3_600_000,
     senderAwayMs: 600_000,
     ...given,
-    minMs: backoff?.minMs ?? 30_000,
-    maxMs: backoff?.maxMs ?? 300_000,
   };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0)) throw new TypeError(`unheard.${name} must be a positive number, got ${String(value)}`);
-  }
-  return { ...numbers, folder };
+  const waits = { minMs: backoff?.minMs ?? 30_000, maxMs: backoff?.maxMs ?? 300_000 };
+  checkPositive('unheard', numbers);
+  checkPositive('unheard.backoff', waits);
+  return { ...numbers, ...waits, folder };
 }

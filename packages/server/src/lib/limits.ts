@@ -79,13 +79,19 @@ export const longestTimerMs = 2 ** 31 - 1;
 export function limitsWith(changes: Partial<Limits> = {}): Limits {
   checkOptions('limits', changes, defaultLimits);
   const limits = { ...defaultLimits, ...changes };
+  checkPositive('limits', limits);
   for (const [name, value] of Object.entries(limits)) {
-    if (!(typeof value === 'number' && value > 0)) {
-      throw new TypeError(`limits.${name} must be a positive number, got ${String(value)}`);
-    }
     if (name.endsWith('Ms') && value > longestTimerMs) {
       throw new TypeError(`limits.${name} must be at most ${longestTimerMs}, got ${value}`);
     }
   }
   return limits;
+}
+
+/** Throws TypeError for the first that is no positive number. `group`: the option of the host's that these are in. */
+export function checkPositive(group: string, numbers: object): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (typeof value === 'number' && value > 0) continue;
+    throw new TypeError(`${group}.${name} must be a positive number, got ${String(value)}`);
+  }
 }

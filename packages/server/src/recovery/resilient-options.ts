@@ -2,6 +2,7 @@
 
 import { tmpdir } from 'node:os';
 import { checkOptions } from '@meetcast/protocol';
+import { checkPositive } from '../lib/limits.ts';
 import type { RingOptions } from './audio-ring.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -59,11 +60,9 @@ export function settingsOf(options: ResilientOptions): ResilientSettings {
     failuresBeforeProbing: 20,
     probeMs: 30_000,
     ...given,
-    minMs: backoff?.minMs ?? 100,
-    maxMs: backoff?.maxMs ?? 10_000,
   };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0)) throw new TypeError(`${name} must be a positive number, got ${String(value)}`);
-  }
-  return { ...numbers, folder };
+  const waits = { minMs: backoff?.minMs ?? 100, maxMs: backoff?.maxMs ?? 10_000 };
+  checkPositive('recovery', numbers);
+  checkPositive('recovery.backoff', waits);
+  return { ...numbers, ...waits, folder };
 }
