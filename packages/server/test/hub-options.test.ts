@@ -5,6 +5,7 @@ import {
   firstAvailable,
   type HubOptions,
   jwtAuthenticator,
+  memoryStore,
   resilient,
 } from '../src/index.ts';
 import { postgresStore } from '../src/postgres.ts';
@@ -27,7 +28,8 @@ const calls: [string, (more: object) => unknown][] = [
   ['audiance', (more) => jwtAuthenticator({ secret, ...more })],
   ['apikey', (more) => deepgram({ apiKey: 'x', ...more })],
   ['returnAfter', (more) => firstAvailable([recognizer], more)],
-  ['keepraw', (more) => sqliteStore({ folder: '/nowhere', ...more })],
+  ['keepraw', (more) => memoryStore(more)],
+  ['keepRAW', (more) => sqliteStore({ folder: '/nowhere', ...more })],
   ['URL', (more) => postgresStore({ url: 'postgres://127.0.0.1:1', ...more })],
   ['urls', (more) => redisBus({ url, ...more })],
   ['leaseMS', (more) => redisRegistry({ url, ...more })],

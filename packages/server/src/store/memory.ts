@@ -1,6 +1,12 @@
 /** A store that lives and dies with the process: for tests, demos and a first afternoon. */
 import { randomUUID } from 'node:crypto';
-import type { LogEntry, LoggedEvent, Source, TranscriptFinal } from '@meetcast/protocol';
+import {
+  checkOptions,
+  type LogEntry,
+  type LoggedEvent,
+  type Source,
+  type TranscriptFinal,
+} from '@meetcast/protocol';
 import { type MeetingRef, meetingKey } from '../lib/meeting.ts';
 import { type Coverage, checkEpoch, coverageAfter, factsOf, including, reachFor } from './entry-facts.ts';
 import { asKept, finalsMeant, type RetractEntry, retractionEntry, tombstoneOf } from './retractions.ts';
@@ -35,8 +41,9 @@ interface Log {
 }
 
 /** Logs in memory, without a bound: a day of one meeting is a few megabytes. */
-export function memoryStore({ keepRaw = false }: { readonly keepRaw?: boolean } = {}): Store {
-  return new MemoryStore(keepRaw);
+export function memoryStore(options: { readonly keepRaw?: boolean } = {}): Store {
+  checkOptions('memoryStore', options, { keepRaw: true });
+  return new MemoryStore(options.keepRaw ?? false);
 }
 
 class MemoryStore implements Store {
