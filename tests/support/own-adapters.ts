@@ -25,10 +25,12 @@ import {
   type MeetingCounts,
   type MeetingInfo,
   type MeetingRef,
+  type MeetingState,
   memoryRegistry,
   memoryStore,
   type Numbering,
   type Observe,
+  type OrphanedClaim,
   type Page,
   type PageRequest,
   type Permission,
@@ -187,6 +189,14 @@ export class OwnRegistry implements Registry {
 
   numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering> {
     return this.#inner.numbering(meeting, atLeast);
+  }
+
+  /** What a wrapped one does not tell, nobody would hear of. */
+  watchOrphaned(againMs: number, onOrphaned: (orphan: OrphanedClaim) => void): () => void {
+    const end = this.#inner.watchOrphaned?.(againMs, ({ release, ...orphan }) => {
+      onOrphaned({ ...orphan, release: (): Promise<MeetingState | undefined> => release() });
+    });
+    return () => end?.();
   }
 
   close(): Promise<void> {

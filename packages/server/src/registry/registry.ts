@@ -127,7 +127,7 @@ export interface Registry {
   /** For whoever numbers one utterance after another, as the recognizer says them. */
   numbering(meeting: MeetingRef, atLeast: number): Promise<Numbering>;
   /**
-   * Tells of orphaned claims, of each only this node; after `againMs` it may be told again, here or elsewhere,
+   * Tells of orphaned claims, of each only this node; after `againMs` it is told again, here or elsewhere,
    * if that is still so. The returned function ends it. For a registry that outlives its nodes; whoever wraps one passes it on.
    */
   watchOrphaned?(againMs: number, onOrphaned: (orphan: OrphanedClaim) => void): () => void;

@@ -3,10 +3,10 @@ import type { AudioNote, Claim, MeetingRef, Registry } from '@meetcast/server';
 import { expect, vi } from 'vitest';
 import { freshMeeting } from './entries.ts';
 import { type Contract, eventually, follow } from './follow.ts';
+import { type DyingNodes, orphanedClaims, orphansOf } from './orphaned-claims.ts';
 
 /** Two nodes of one cluster; a registry for a single node is given twice. `close` ends what `open` opened besides them. */
-export interface RegistryNodes {
-  readonly nodes: readonly [Registry, Registry];
+export interface RegistryNodes extends DyingNodes {
   close?(): Promise<void>;
 }
 
@@ -16,15 +16,18 @@ export function registryContract(name: string, open: () => Promise<RegistryNodes
     const opened = await open();
     // Until a node has met the others it decides alone.
     for (const { remote } of opened.nodes) await vi.waitFor(() => remote?.ping(), { timeout: 60_000 });
+    const stage = stageOf(opened);
     const close = async () => {
+      stage.endWatches();
       await Promise.all([...new Set(opened.nodes)].map((node) => node.close()));
       await opened.close?.();
     };
-    return { stage: stageOf(opened), close };
+    return { stage, close };
   });
 }
 
-function stageOf({ nodes: [here, there] }: RegistryNodes) {
+function stageOf(nodes: RegistryNodes) {
+  const [here, there] = nodes.nodes;
   const meeting = freshMeeting();
   async function claimed(
     node: Registry,
@@ -50,6 +53,7 @@ function stageOf({ nodes: [here, there] }: RegistryNodes) {
       return claim;
     },
     vacant: async () => (await there.counts(meeting)).vacant,
+    ...orphansOf(nodes, meeting),
   };
 }
 
@@ -531,4 +535,6 @@ const contract: Contract<Stage> = {
     }
     expect((await here.counts(meeting)).subscribers).toBe(0);
   },
+
+  ...orphanedClaims,
 };
