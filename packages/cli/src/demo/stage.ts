@@ -7,17 +7,16 @@ import { join } from 'node:path';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { sqliteStore } from '@meetcast/server/sqlite';
-import { startDeepgramSimulator } from '@meetcast/testing';
+import { type FaultProxy, openFaultProxy, startDeepgramSimulator } from '@meetcast/testing';
 import { mintToken } from '../dev-token.ts';
 import { type Hub, httpAddress } from '../hub-options.ts';
 import { listenOn } from '../listening.ts';
-import { stretchWire, type Wire } from './wire.ts';
 
 export interface Stage {
   readonly hub: Hub;
-  /** The hub by a road that can be cut. */
+  /** The hub by a link that can be cut. */
   readonly remoteUrl: string;
-  readonly wire: Wire;
+  readonly remoteLink: FaultProxy;
   readonly simulatorUrl: string;
   /** Links that end with the stage: left open, they would go on looking for its hub. */
   readonly guests: Set<{ close(): void }>;
@@ -58,7 +57,7 @@ async function setUp(directory: string, speed: number): Promise<Stage> {
   const server = createServer();
   hub.attach(server);
   const port = await listenOn(server, host, 0);
-  const wire = await stretchWire(port);
+  const remoteLink = await openFaultProxy({ port });
   const guests: Stage['guests'] = new Set();
   return {
     hub: {
@@ -66,14 +65,14 @@ async function setUp(directory: string, speed: number): Promise<Stage> {
       token: await mintToken(secret, {}, 3600),
       connectTimeoutMs: 10_000,
     },
-    remoteUrl: httpAddress(host, wire.port),
-    wire,
+    remoteUrl: httpAddress(host, remoteLink.port),
+    remoteLink,
     simulatorUrl: simulator.url,
     guests,
     close: async () => {
       for (const guest of guests) guest.close();
       await hub.close();
-      wire.close();
+      await remoteLink.close();
       server.close();
       server.closeAllConnections();
       await simulator.close();

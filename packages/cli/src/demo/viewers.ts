@@ -75,17 +75,17 @@ export async function cutTwice(
   clock: MeetingClock,
   viewer: Viewer,
   first: Viewer,
-  { wire }: Stage,
+  { remoteLink }: Stage,
   tell: Tell,
 ): Promise<void> {
   for (const { from, to } of cutsMs) {
     await clock.at(from);
     const last = viewer.subscription.position?.seq ?? 0;
-    wire.cut();
+    remoteLink.refuse(true);
     tell(viewer.name, 'cut', demoNote.cut(last));
     await clock.at(to);
     const missed = (first.subscription.position?.seq ?? 0) - last;
-    wire.mend();
+    remoteLink.mend();
     await backAgain(viewer.subscription);
     await reached(viewer.subscription, last + missed);
     const entries = missed === 0 ? undefined : count(missed, 'entry', 'entries');
