@@ -2,6 +2,7 @@
 
 import type { Publisher } from '@meetcast/client';
 import { type FaultProxy, openFaultProxy } from '@meetcast/testing';
+import { inTime } from '@meetcast/testing/chaos';
 import { seeded } from '../../packages/server/test/support/random.ts';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { bringAbout, plan, type Trouble, type Weather } from './cluster-troubles.ts';
@@ -105,7 +106,8 @@ async function endure(
     const healedAt = performance.now();
     await looking;
     const spoken = Promise.all(all.map(finish));
-    await within(settleMs, spoken, () => `senders that are not done:\n${unfinished(all).join('\n')}`);
+    if (!(await inTime(settleMs, spoken)))
+      throw new Error(`not done within ${settleMs} ms:\n${unfinished(all).join('\n')}`);
     const storedAt = performance.now();
     for (const meeting of all) await expectWhole(cluster.store, meeting, { timeout: settleMs });
     const seenAt = performance.now();
@@ -161,12 +163,4 @@ function unfinished(all: WatchedMeeting[]): string[] {
         return `${voice.source} of ${ref.id}: ${JSON.stringify({ durableMs, bufferedMs })} ${story.slice(-8).join('; ')}`;
       }),
   );
-}
-
-async function within<T>(ms: number, promise: Promise<T>, why: () => string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${why()}`)), ms);
-  });
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
