@@ -4,9 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Those that take longest, longest first; of the others the larger file is taken for the longer. */
 const longest: readonly string[] = [
   'chaos/scenarios.test.ts',
-  'chaos-verdicts.test.ts',
-  'chaos-local.test.ts',
-  'chaos.test.ts',
+  'chaos/verdicts.test.ts',
+  'chaos/local.test.ts',
+  'chaos/run.test.ts',
   'dead-node.itest.ts',
   'no-word-lost.itest.ts',
   'property.itest.ts',

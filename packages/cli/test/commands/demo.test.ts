@@ -2,8 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { countWords } from '@meetcast/testing/chaos';
 import { expect, test } from 'vitest';
-import { meetingMs, said } from '../src/demo/script.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { meetingMs, said } from '../../src/demo/script.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 interface Event {
   event: string;

@@ -2,8 +2,8 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { scenarios } from '@meetcast/testing/chaos';
 import { expect, test, vi } from 'vitest';
-import { playedIn, summaryOf } from './support/chaos.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { playedIn, summaryOf } from '../support/chaos.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
 vi.setConfig({ testTimeout: 300_000 });

@@ -2,9 +2,9 @@
 import { publish } from '@meetcast/client';
 import { freePort, speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { partialLine, textOf } from '../src/event-text.ts';
-import { hubHere, nowhere, secret, serveHub, token } from './support/hub.ts';
-import { eventsOf, runHere, startCli } from './support/run-cli.ts';
+import { partialLine, textOf } from '../../src/event-text.ts';
+import { hubHere, nowhere, secret, serveHub, token } from '../support/hub.ts';
+import { eventsOf, runHere, startCli } from '../support/run-cli.ts';
 
 async function meet(url: string, text: string): Promise<void> {
   const publisher = publish({ url, meeting: 'm', token, source: 'mic', sampleRate: 16_000 });

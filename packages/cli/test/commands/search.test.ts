@@ -1,10 +1,10 @@
 /** `meetcast search`: hits as lines, as JSON, and none. */
 import { SearchPage } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
-import { highlighted } from '../src/commands/search.ts';
-import { hubHere, nowhere, secret } from './support/hub.ts';
-import { say } from './support/meeting.ts';
-import { eventsOf, runCli, runHere } from './support/run-cli.ts';
+import { highlighted } from '../../src/commands/search.ts';
+import { hubHere, nowhere, secret } from '../support/hub.ts';
+import { say } from '../support/meeting.ts';
+import { eventsOf, runCli, runHere } from '../support/run-cli.ts';
 
 test('who said it when, in every meeting or in one; colour only where it is wanted', async () => {
   const { url, env } = await hubHere();

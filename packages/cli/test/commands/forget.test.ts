@@ -1,10 +1,10 @@
 /** `meetcast forget`: who is asked, who may, and what is left. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { confirmed } from '../src/confirm.ts';
-import { hubHere, nowhere, secret } from './support/hub.ts';
-import { read, say } from './support/meeting.ts';
-import { eventsOf, runCli, runHere } from './support/run-cli.ts';
+import { confirmed } from '../../src/confirm.ts';
+import { hubHere, nowhere, secret } from '../support/hub.ts';
+import { read, say } from '../support/meeting.ts';
+import { eventsOf, runCli, runHere } from '../support/run-cli.ts';
 
 const forget = ['forget', '--meeting', 'm'];
 

@@ -3,8 +3,8 @@ import 'fake-indexeddb/auto';
 import type { SessionNote } from '@meetcast/client';
 import { indexedDbSpool } from '@meetcast/client/indexeddb-spool';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { counting } from './support/hub.ts';
-import { session, spoolContract } from './support/spool.ts';
+import { counting } from '../support/hub.ts';
+import { session, spoolContract } from '../support/spool.ts';
 
 let number = 0;
 spoolContract('IndexedDB', () => {

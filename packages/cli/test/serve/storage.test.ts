@@ -3,10 +3,10 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { type ServedHub, secret, serveHub } from './support/hub.ts';
-import { healthOf, read, say, textOf } from './support/meeting.ts';
-import { hasPostgres, newPostgres } from './support/postgres.ts';
-import { eventsOf, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { type ServedHub, secret, serveHub } from '../support/hub.ts';
+import { healthOf, read, say, textOf } from '../support/meeting.ts';
+import { hasPostgres, newPostgres } from '../support/postgres.ts';
+import { eventsOf, runCli, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 const wordsIn = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 

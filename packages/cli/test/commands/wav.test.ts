@@ -3,8 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToneDecoder } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { openWav } from '../src/wav.ts';
-import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
+import { openWav } from '../../src/wav.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from '../support/run-cli.ts';
 
 async function wordsIn(path: string): Promise<string> {
   const { sampleRate, channels, frames } = await openWav(path);

@@ -1,7 +1,7 @@
 /** Writes that are asked for while others are on. */
 import { expect, test } from 'vitest';
-import { deferred } from '../src/deferred.ts';
-import { WriteQueue } from '../src/spool/write-queue.ts';
+import { deferred } from '../../src/deferred.ts';
+import { WriteQueue } from '../../src/spool/write-queue.ts';
 
 test('one write at a time, in order, those that wait together as one; idle when nothing waits', async () => {
   const begun: number[][] = [];

@@ -1,9 +1,9 @@
 /** `meetcast meetings`: the list, its pages, and what is said of each meeting. */
 import { MeetingSummary } from '@meetcast/protocol';
 import { expect, test } from 'vitest';
-import { hubHere, nowhere, secret } from './support/hub.ts';
-import { say, sender } from './support/meeting.ts';
-import { eventsOf, runCli, runHere } from './support/run-cli.ts';
+import { hubHere, nowhere, secret } from '../support/hub.ts';
+import { say, sender } from '../support/meeting.ts';
+import { eventsOf, runCli, runHere } from '../support/run-cli.ts';
 
 test('the newest first, with when, how long and in which language', async () => {
   const { url, env } = await hubHere();

@@ -1,6 +1,6 @@
 import type { HubEvent } from '@meetcast/server';
 import { expect, test } from 'vitest';
-import { levelOf, plainLine } from '../src/serve/hub-log.ts';
+import { levelOf, plainLine } from '../../src/serve/hub-log.ts';
 
 const meeting = { tenant: 'acme', id: 'm' };
 

@@ -1,9 +1,9 @@
 /** `meetcast chaos` on hubs that lose words, or hang: what it finds, and that it ends with 1. */
 import { expect, test, vi } from 'vitest';
-import { endless, late, swallowing } from '../../testing/test/chaos/support/recognizers.ts';
-import { hubWith, playedIn, summaryOf } from './support/chaos.ts';
-import { secret } from './support/hub.ts';
-import { runCli, runHere } from './support/run-cli.ts';
+import { endless, late, swallowing } from '../../../testing/test/chaos/support/recognizers.ts';
+import { hubWith, playedIn, summaryOf } from '../support/chaos.ts';
+import { secret } from '../support/hub.ts';
+import { runCli, runHere } from '../support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.
 vi.setConfig({ testTimeout: 300_000 });

@@ -1,8 +1,8 @@
 /** `meetcast simulator`: alone on its port, with its faults as flags. */
 import { expect, test } from 'vitest';
-import { type FaultFlags, faultsOf } from '../src/simulator-faults.ts';
-import { serveHub } from './support/hub.ts';
-import { eventsOf, runCli, runHere, startCli } from './support/run-cli.ts';
+import { type FaultFlags, faultsOf } from '../../src/simulator-faults.ts';
+import { serveHub } from '../support/hub.ts';
+import { eventsOf, runCli, runHere, startCli } from '../support/run-cli.ts';
 
 async function startSimulator(...args: string[]) {
   const cli = startCli(['simulator', '--port', '0', '--json', ...args]);

@@ -4,10 +4,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { paced } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { chunkBytesFor, maxBufferedMs } from '../src/speech.ts';
-import { writeWav } from '../src/wav-writer.ts';
-import { hubHere, nowhere, secret } from './support/hub.ts';
-import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { chunkBytesFor, maxBufferedMs } from '../../src/speech.ts';
+import { writeWav } from '../../src/wav-writer.ts';
+import { hubHere, nowhere, secret } from '../support/hub.ts';
+import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 interface Event {
   event: string;

@@ -18,9 +18,9 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSpool } from '@meetcast/client/file-spool';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { lock } from '../src/spool/lock.ts';
-import { counted, counting } from './support/hub.ts';
-import { readAll, session, spoolContract } from './support/spool.ts';
+import { lock } from '../../src/spool/lock.ts';
+import { counted, counting } from '../support/hub.ts';
+import { readAll, session, spoolContract } from '../support/spool.ts';
 
 // The disk of a busy machine may be slow.
 vi.setConfig({ testTimeout: 60_000 });

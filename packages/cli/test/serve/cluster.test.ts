@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import type { Health, HubStats } from '@meetcast/protocol';
 import { speak } from '@meetcast/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createBalancer } from '../../../examples/two-nodes/src/balancer.js';
-import { type ServedHub, serveHub } from './support/hub.ts';
-import { read, say, sender, textOf } from './support/meeting.ts';
-import { hasPostgres, newPostgres } from './support/postgres.ts';
-import { hasRedis, newRedis } from './support/redis.ts';
-import { type RunningCli, runCli, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { createBalancer } from '../../../../examples/two-nodes/src/balancer.js';
+import { type ServedHub, serveHub } from '../support/hub.ts';
+import { read, say, sender, textOf } from '../support/meeting.ts';
+import { hasPostgres, newPostgres } from '../support/postgres.ts';
+import { hasRedis, newRedis } from '../support/redis.ts';
+import { type RunningCli, runCli, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 const together = test.skipIf(!hasRedis);
 

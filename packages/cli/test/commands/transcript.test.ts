@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { TranscriptPage } from '@meetcast/protocol';
 import { expect, onTestFinished, test } from 'vitest';
-import { hubHere, nowhere, secret } from './support/hub.ts';
-import { eventsOf, runCli, runHere, temporaryDirectory } from './support/run-cli.ts';
+import { hubHere, nowhere, secret } from '../support/hub.ts';
+import { eventsOf, runCli, runHere, temporaryDirectory } from '../support/run-cli.ts';
 
 const transcript = ['transcript', '--meeting', 'm'];
 

@@ -1,8 +1,8 @@
 /** A spool that fails: the sender hears of it once, and what is left of it is not sent again. */
 import { expect, test } from 'vitest';
-import { GuardedSpool } from '../src/spool/guarded-spool.ts';
-import type { Spool } from '../src/spool/spool.ts';
-import { session } from './support/spool.ts';
+import { GuardedSpool } from '../../src/spool/guarded-spool.ts';
+import type { Spool } from '../../src/spool/spool.ts';
+import { session } from '../support/spool.ts';
 
 /** Notes what is asked of it; what is named fails. */
 function spoolThat(...failing: string[]) {

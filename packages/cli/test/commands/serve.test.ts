@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { Publisher } from '@meetcast/client';
 import { speak } from '@meetcast/testing';
 import { expect, test } from 'vitest';
-import { secret, serveHub, token } from './support/hub.ts';
-import { sender } from './support/meeting.ts';
-import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from './support/run-cli.ts';
+import { secret, serveHub, token } from '../support/hub.ts';
+import { sender } from '../support/meeting.ts';
+import { eventsOf, runCli, runHere, startCli, temporaryDirectory } from '../support/run-cli.ts';
 
 // This package has no use for `ws` but here.
-const { WebSocket } = createRequire(new URL('../../client/package.json', import.meta.url))(
+const { WebSocket } = createRequire(new URL('../../../client/package.json', import.meta.url))(
   'ws',
 ) as typeof import('ws');
 
