@@ -6,6 +6,7 @@ import {
   forbiddenImports,
   linesOf,
   loadedWith,
+  misplacedTests,
   oversized,
   type SourceFile,
   stations,
@@ -49,13 +50,15 @@ describe('the sources', () => {
   });
 
   test('tests mirror the folders', () => {
-    const strangers = packages.flatMap((name) => {
-      const folders = new Set(of(name).map(({ path }) => path.split('/').slice(3, -1).join('/')));
-      return filesIn(`packages/${name}/test/`)
-        .filter(({ path }) => path.endsWith('.test.ts'))
-        .filter(({ path }) => !folders.has(path.split('/').slice(3, -1).join('/')));
+    const within = (path: string) => path.split('/').slice(3).join('/');
+    const misplaced = packages.flatMap((name) => {
+      const tests = filesIn(`packages/${name}/test/`).filter(({ path }) => path.endsWith('.test.ts'));
+      return misplacedTests(
+        tests.map(({ path }) => within(path)),
+        of(name).map(({ path }) => within(path)),
+      );
     });
-    expect(strangers.map(({ path }) => path)).toEqual([]);
+    expect(misplaced).toEqual([]);
     const own = readdirSync(new URL('packages/server/test/', root)).filter((name) =>
       name.endsWith('.test.ts'),
     );
@@ -79,6 +82,15 @@ describe('the sources', () => {
 /** Sources that only import. */
 const plant = (path: string, ...imports: string[]): SourceFile[] => [
   { path: `packages/${path}`, text: imports.map((from) => `import { x } from '${from}';`).join('\n') },
+];
+
+const mirrored = [
+  'link.ts',
+  'spool/spool.ts',
+  'bus/memory.ts',
+  'store/memory.ts',
+  'deepgram-results.ts',
+  'recognizer/deepgram.ts',
 ];
 
 describe('the check itself', () => {
@@ -155,6 +167,31 @@ describe('the check itself', () => {
     expect(said(`const { log } = console;`)).toEqual(['a.ts:1']);
     expect(said(`globalThis.console.log(1);`)).toEqual(['a.ts:1']);
     expect(said(`// console.log(1)\n/** console.log(2) */ const a = 'console.log(3)';`)).toEqual([]);
+  });
+
+  test.each([
+    ['spool.test.ts', 'in spool'],
+    ['spool-crash.test.ts', 'in spool'],
+    ['other/link.test.ts', 'in .'],
+    ['memory.test.ts', 'in bus or store'],
+    ['spool/link-clock.test.ts', 'in .'],
+    ['elsewhere/whole.test.ts', 'in a folder of the sources'],
+  ])('%s belongs %s', (path, where) => {
+    expect(misplacedTests([path], mirrored)).toEqual([`${path} belongs ${where}`]);
+  });
+
+  test.each([
+    'link.test.ts',
+    'link-clock.test.ts',
+    'spool/spool.test.ts',
+    'spool/spool-crash.test.ts',
+    'store/memory.test.ts',
+    'bus/memory.test.ts',
+    'spool/whole.test.ts',
+    'whole.test.ts',
+    'deepgram-results.test.ts',
+  ])('%s lies where its source does', (path) => {
+    expect(misplacedTests([path], mirrored)).toEqual([]);
   });
 
   test('lines are counted as an editor does', () => {

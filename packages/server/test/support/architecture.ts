@@ -163,3 +163,29 @@ export function consoleCalls({ path, text }: SourceFile): string[] {
 
 export const linesOf = ({ text }: SourceFile): number =>
   text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+
+/**
+ * Tests of one package that do not lie where its sources do, each as a sentence. A test is named like its source, and
+ * perhaps after that for what it tests of it: `session-end.test.ts`. One that is named like none has any folder there is.
+ * Paths are those within `src` and `test`.
+ */
+export function misplacedTests(tests: readonly string[], sources: readonly string[]): string[] {
+  const folders = new Set(sources.map((path) => posix.dirname(path)));
+  return tests.flatMap((test) => {
+    const named = sourcesNamedLike(posix.basename(test, '.test.ts'), sources).map((path) =>
+      posix.dirname(path),
+    );
+    const folder = posix.dirname(test);
+    if (named.length > 0 ? named.includes(folder) : folders.has(folder)) return [];
+    return [
+      `${test} belongs ${named.length > 0 ? `in ${named.join(' or ')}` : 'in a folder of the sources'}`,
+    ];
+  });
+}
+
+/** By the whole name, or else by as much of it as one is named. */
+function sourcesNamedLike(name: string, sources: readonly string[]): string[] {
+  const found = sources.filter((path) => posix.basename(path, '.ts') === name);
+  const dash = name.lastIndexOf('-');
+  return found.length > 0 || dash < 0 ? found : sourcesNamedLike(name.slice(0, dash), sources);
+}
