@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createTranscriptHub, jwtAuthenticator, memoryStore, type Store } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
-import { sqliteStore } from '@meetcast/server/sqlite';
 import { type HubParts, type ListeningHub, type LocalHub, localHost, localHub } from './local-hub.ts';
 
 const framesPerSecond = 50;
@@ -12,7 +11,7 @@ const closeDeadlineMs = 5_000;
 
 export async function hubHere(parts: HubParts): Promise<LocalHub> {
   const { folder } = parts;
-  const store = folder === undefined ? memoryStore() : sqliteStore({ folder });
+  const store = folder === undefined ? memoryStore() : await storeIn(folder);
   const hub = await localHub((port) => serve(parts, store, port));
   return {
     ...hub,
@@ -21,6 +20,12 @@ export async function hubHere(parts: HubParts): Promise<LocalHub> {
       await store.close();
     },
   };
+}
+
+/** SQLite is loaded only when there is something to keep: a project need not have it. */
+async function storeIn(folder: string): Promise<Store> {
+  const { sqliteStore } = await import('@meetcast/server/sqlite');
+  return sqliteStore({ folder });
 }
 
 async function serve(

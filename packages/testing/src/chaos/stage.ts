@@ -29,7 +29,7 @@ export interface StageOptions extends Pick<HubParts, 'speed' | 'changeHub' | 'si
 export interface OwnHubs {
   /** The options they are created with, made of those they would have: with your store, or a wait that you have changed. */
   change?: ChangeHub;
-  /** Transcripts are in memory, and not in SQLite. Default false. */
+  /** Transcripts are in memory, and not in SQLite, which needs `libsql`. Default false. */
   memory?: boolean;
   /** Opens one in another process, which can be killed. Without it, what needs one is skipped. */
   openProcess?: OpenHub;
