@@ -21,8 +21,8 @@ const watched: string[] = [];
 let spokenMs = 0;
 
 /** Resolves when the hub has greeted. */
-async function watch(place: Place): Promise<void> {
-  const subscription = subscribe(place);
+async function watch({ url, token, meeting }: Place): Promise<void> {
+  const subscription = subscribe({ url, token, meeting });
   subscription.on('final', ({ text }) => watched.push(text));
   await new Promise<void>((resolve) =>
     subscription.on('connection', ({ status }) => status === 'connected' && resolve()),
