@@ -275,5 +275,7 @@ test('[LOG10] what cannot be used is reported and put aside; a folder that canno
   await vi.waitFor(() => expect(fates(unlucky)).toEqual(['kept', 'heard']), soon);
   const finals = bySpoken(await unlucky.transcript());
   expect(wordsIn(finals, 'mic')).toEqual([...said.words, ...after.words]);
-  expect(new Set(finals.flatMap(({ repairs }) => repairs ?? []))).toEqual(new Set([gap.seq]));
+  const repaired = finals.flatMap(({ repairs }) => repairs ?? []);
+  const gaps = JSON.stringify(viewer.of('gap'));
+  expect(new Set(repaired), `of the gaps ${gaps}`).toEqual(new Set([gap.seq]));
 });
