@@ -19,7 +19,7 @@ export default defineConfig({
   },
   test: {
     // Most of a test is waiting: for a timer, a server, another process.
-    maxWorkers: Math.min(12, 4 * availableParallelism()),
+    maxWorkers: Math.min(12, 3 * availableParallelism()),
     // Half of a small file's time was loading what the file before it had loaded. So a file leaves nothing behind, and
     // mocks no module (`vi.mock`): another file may have loaded it.
     isolate: false,
