@@ -1,11 +1,8 @@
 /** `meetcast smoke`: a hub that brings back every word, one that loses some, and one that says nothing. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createTranscriptHub, jwtAuthenticator, type Recognizer } from '@meetcast/server';
-import { deepgram } from '@meetcast/server/deepgram';
-import { startDeepgramSimulator } from '@meetcast/testing';
-import { expect, onTestFinished, test } from 'vitest';
-import { hubHere, nowhere, secret, serveHub } from './support/hub.ts';
+import type { Recognizer } from '@meetcast/server';
+import { expect, test } from 'vitest';
+import { hubHere, hubOn, nowhere, secret, serveHub } from './support/hub.ts';
 import { eventsOf, runCli, runHere, startCli } from './support/run-cli.ts';
 
 interface Smoke {
@@ -51,22 +48,11 @@ function deafBetween(recognizer: Recognizer, fromByte: number, toByte: number): 
 }
 
 test('words that were lost are named with their places: exit code 1', async () => {
-  const simulator = await startDeepgramSimulator({ pace: 0 });
-  const recognizer = deepgram({ apiKey: 'k', endpoint: simulator.url });
   // A word takes 300 ms after a lead of 100: at 16 000 Hz these are the third and the fourth.
-  const hub = createTranscriptHub({
-    auth: jwtAuthenticator({ secret }),
-    recognizer: deafBetween(recognizer, 0.7 * 32_000, 1.3 * 32_000),
-  });
-  const server = createServer();
-  hub.attach(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
-    await hub.close();
-    server.close();
-    await simulator.close();
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const port = await hubOn(createServer(), (recognizer) =>
+    deafBetween(recognizer, 0.7 * 32_000, 1.3 * 32_000),
+  );
+  const url = `http://127.0.0.1:${port}`;
   const run = await runCli(['smoke', '--words', '6', '--url', url, '--secret', secret, '--json']);
   expect(run.code).toBe(1);
   const { ok, said, words, missing } = resultOf(run);

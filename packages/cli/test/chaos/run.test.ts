@@ -5,8 +5,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { scenarios } from '@meetcast/testing/chaos';
 import { expect, test, vi } from 'vitest';
-import { hubOn, playedIn } from '../support/chaos.ts';
-import { hubHere, nowhere, secret, serveHub, token } from '../support/hub.ts';
+import { playedIn } from '../support/chaos.ts';
+import { hubHere, hubOn, nowhere, secret, serveHub, token } from '../support/hub.ts';
 import { eventsOf, runCli, runHere, temporaryDirectory } from '../support/run-cli.ts';
 
 // A meeting takes its time, and is waited for longer than that.

@@ -1,10 +1,11 @@
 /** A hub of the built `meetcast serve`, or of this process, and the variables that let other commands in. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createTranscriptHub, jwtAuthenticator } from '@meetcast/server';
 import { deepgram } from '@meetcast/server/deepgram';
 import { startDeepgramSimulator } from '@meetcast/testing';
 import { onTestFinished } from 'vitest';
+import type { ChangeRecognizer } from '../../../testing/test/chaos/support/recognizers.ts';
 import { mintToken } from '../../src/dev-token.ts';
 import { type RunningCli, startCli, temporaryDirectory } from './run-cli.ts';
 
@@ -36,14 +37,17 @@ export async function serveHub(
   return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret }, cli };
 }
 
-/** A hub of this process, which saves starting one: for tests of what talks to a hub. Gone after the test. */
-export async function hubHere(): Promise<Omit<ServedHub, 'cli'>> {
+/** A hub of this process, whose recognizer may not be what it should be. */
+export async function hubOn(
+  server: Server,
+  change: ChangeRecognizer = (recognizer) => recognizer,
+): Promise<number> {
   const simulator = await startDeepgramSimulator({ pace: 0 });
   const hub = createTranscriptHub({
     auth: jwtAuthenticator({ secret }),
-    recognizer: deepgram({ apiKey: 'k', endpoint: simulator.url }),
+    recognizer: change(deepgram({ apiKey: 'k', endpoint: simulator.url })),
+    limits: { closeDeadlineMs: 1_000 }, // Some of them never end.
   });
-  const server = createServer();
   hub.attach(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
@@ -51,7 +55,12 @@ export async function hubHere(): Promise<Omit<ServedHub, 'cli'>> {
     server.close();
     await simulator.close();
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return (server.address() as AddressInfo).port;
+}
+
+/** A hub of this process, which saves starting one: for tests of what talks to a hub. Gone after the test. */
+export async function hubHere(): Promise<Omit<ServedHub, 'cli'>> {
+  const url = `http://127.0.0.1:${await hubOn(createServer())}`;
   return { url, env: { MEETCAST_URL: url, SECRET_KEY: secret } };
 }
 

@@ -104,7 +104,6 @@ function lineOf(bytes: Buffer) {
 }
 
 /** The same bytes, not a copy. */
-/** A view: nothing is copied. */
 export const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
